@@ -1,0 +1,1 @@
+"""Everything operators need: the local stack, the `redress` command, audit, play, policies."""

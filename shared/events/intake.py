@@ -1,0 +1,74 @@
+"""What intake says on `complaints.intake`: the complaint as told."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.events.envelope import Channel, Code, Event, Frozen, Instant, Language, Sealed
+
+
+class CallBack(Frozen):
+    """When and in which language the customer wants to be rung; the number itself is sealed."""
+
+    number: Sealed | None = None
+    hours: Sealed | None = None
+    language: Language | None = None
+
+
+class ComplaintSubmitted(Event):
+    """A complaint was accepted and answered 201. Everything later services need to know of it is here."""
+
+    type: Literal["complaint.submitted.v1"] = "complaint.submitted.v1"
+    pack: Code
+    channel: Channel
+    client: str = Field(max_length=64, description="the channel client that filed it")
+    language: Language
+    received_at: Instant = Field(description="when the organisation received it; every legal clock starts here")
+    category: Code | None = None
+    store_id: str | None = Field(default=None, max_length=64)
+    has_order: bool = False
+    wanted: Code | None = Field(default=None, description="remedy wanted: exchange, refund, repair, apology, …")
+    about_staff: bool = False
+    about_department: Code | None = Field(default=None, description="the department whose staff it is about")
+    repeat_of: str | None = Field(default=None, max_length=16, description="reference of an earlier complaint")
+    consent: bool = True
+    on_behalf: bool = False
+    person_id: UUID
+    title: Sealed | None = None
+    text: Sealed
+    order_id: Sealed | None = None
+    name: Sealed | None = None
+    email: Sealed | None = None
+    phone: Sealed | None = None
+    call_back: CallBack | None = None
+    progress_token: Sealed = Field(description="the token of the private progress link")
+    progress_token_hash: str = Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the token")
+
+
+class ComplaintAmended(Event):
+    """The customer added to or corrected what they told."""
+
+    type: Literal["complaint.amended.v1"] = "complaint.amended.v1"
+    person_id: UUID
+    text: Sealed
+
+
+class ComplaintWithdrawn(Event):
+    """The customer took the complaint back."""
+
+    type: Literal["complaint.withdrawn.v1"] = "complaint.withdrawn.v1"
+    person_id: UUID
+    reason: Sealed | None = None
+
+
+class PersonErased(Event):
+    """The person's key was deleted; each service blanks what it holds in clear."""
+
+    type: Literal["person.erased.v1"] = "person.erased.v1"
+    person_id: UUID
+
+
+IntakeEvent = Annotated[
+    ComplaintSubmitted | ComplaintAmended | ComplaintWithdrawn | PersonErased, Field(discriminator="type")
+]

@@ -1,0 +1,42 @@
+"""What a company decides about its complaints, as data: departments, routing, clocks, calendars, notices.
+
+A *pack* is one folder with five YAML files. `load_packs(folder)` reads every pack below a folder, validates all of it
+together and refuses the whole with one `PolicyError` that lists every problem as `file:line: reason (how to mend it)`.
+Nothing in here decides about a complaint; the services do, from these models.
+"""
+
+from shared.policies.calendars import Calendar, Interval
+from shared.policies.departments import Department, Rung
+from shared.policies.errors import PolicyError, Problem
+from shared.policies.notices import NoticePolicy
+from shared.policies.packs import Pack, Packs, load_pack, load_packs
+from shared.policies.routing import Conditions, PriorityRule, RoutingPolicy, Rule, Words
+from shared.policies.sla import Clocks, SlaPolicy, SlaRules
+from shared.policies.spans import Span
+from shared.policies.texts import Text
+from shared.policies.watching import PolicySource
+
+__all__ = [
+    "Calendar",
+    "Clocks",
+    "Conditions",
+    "Department",
+    "Interval",
+    "NoticePolicy",
+    "Pack",
+    "Packs",
+    "PolicyError",
+    "PolicySource",
+    "PriorityRule",
+    "Problem",
+    "RoutingPolicy",
+    "Rule",
+    "Rung",
+    "SlaPolicy",
+    "SlaRules",
+    "Span",
+    "Text",
+    "Words",
+    "load_pack",
+    "load_packs",
+]

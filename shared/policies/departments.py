@@ -1,0 +1,68 @@
+"""Who can own a complaint, and who is told when an owner is late."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from shared.policies.spans import Span
+from shared.policies.texts import Id, PolicyModel, Text, Wording
+
+DepartmentKind = Literal["ordinary", "triage", "office"]
+#: The person who leads the department that is late; everything else in `to` is a department id.
+LEAD = "lead"
+
+
+class Rung(PolicyModel):
+    """One step of an escalation ladder: when, and to whom.
+
+    Attributes:
+        at_percent: share of the clock that has run, 1..100; 100 is the breach itself.
+        after_breach: time after the breach, counted in the calendar of the department that is late.
+        to: `lead`, or the id of another department.
+    """
+
+    at_percent: Annotated[int, Field(ge=1, le=100)] | None = None
+    after_breach: Span | None = None
+    to: Id
+
+    @model_validator(mode="after")
+    def _one_moment(self) -> Self:
+        if (self.at_percent is None) == (self.after_breach is None):
+            raise ValueError("a rung needs either at_percent or after_breach")
+        return self
+
+
+class Department(PolicyModel):
+    """A unit that can own complaints; never a person, who may be off."""
+
+    id: Id
+    name: Text
+    duty: Text
+    calendar: Id
+    kind: DepartmentKind = "ordinary"
+    escalation: tuple[Rung, ...] = ()
+
+    @model_validator(mode="after")
+    def _rungs_climb(self) -> Self:
+        percents = [rung.at_percent for rung in self.escalation if rung.at_percent is not None]
+        late = [rung.after_breach is not None for rung in self.escalation]
+        if percents != sorted(percents) or late != sorted(late):
+            raise ValueError("rungs must climb: at_percent ascending, then those after_breach")
+        return self
+
+
+class Departments(PolicyModel):
+    """File `departments.yaml`: the head of a pack and its departments."""
+
+    pack: Id
+    version: Wording
+    name: Text
+    departments: Annotated[tuple[Department, ...], Field(min_length=2)]
+
+    @cached_property
+    def by_id(self) -> dict[str, Department]:
+        """Departments by their id."""
+        return {department.id: department for department in self.departments}

@@ -1,0 +1,184 @@
+"""Read packs from folders, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from pydantic import ValidationError
+
+from shared.policies.calendars import Calendar, Calendars
+from shared.policies.crosschecks import Sources, check_pack, check_packs
+from shared.policies.departments import Department, Departments
+from shared.policies.errors import PolicyError, Problem
+from shared.policies.notices import NoticePolicy
+from shared.policies.routing import RoutingPolicy
+from shared.policies.sla import SlaRules
+from shared.policies.texts import PolicyModel, Text
+from shared.policies.wording import explain
+from shared.policies.yaml_source import Document, read_yaml
+
+#: The files of a pack, in the order they are read and hashed.
+FILES: Mapping[str, type[PolicyModel]] = {
+    "departments.yaml": Departments,
+    "calendars.yaml": Calendars,
+    "routing.yaml": RoutingPolicy,
+    "sla.yaml": SlaRules,
+    "notices.yaml": NoticePolicy,
+}
+Model = TypeVar("Model", bound=PolicyModel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pack:
+    """One company's policies, validated; `version` is the declared one + `+` + eight hex digits over all files."""
+
+    name: str
+    title: Text
+    version: str
+    departments: Mapping[str, Department]
+    calendars: Mapping[str, Calendar]
+    routing: RoutingPolicy
+    sla: SlaRules
+    notices: NoticePolicy
+
+    @property
+    def triage(self) -> Department:
+        """The department that owns what no rule catches."""
+        return self.departments[self.routing.fallback]
+
+    @property
+    def office(self) -> Department:
+        """The complaints office."""
+        return self.departments[self.routing.office]
+
+    def calendar_of(self, department: str) -> Calendar:
+        """Return the calendar a department works by."""
+        return self.calendars[self.departments[department].calendar]
+
+
+@dataclass(frozen=True, slots=True)
+class Packs:
+    """All packs of one folder; department ids are unique over all of them."""
+
+    by_name: Mapping[str, Pack]
+    _owners: Mapping[str, Pack] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        owners = {department: pack for pack in self.by_name.values() for department in pack.departments}
+        object.__setattr__(self, "_owners", owners)
+
+    @property
+    def departments(self) -> tuple[Department, ...]:
+        """Every department of every pack."""
+        return tuple(department for pack in self.by_name.values() for department in pack.departments.values())
+
+    def __getitem__(self, name: str) -> Pack:
+        return self.by_name[name]
+
+    def pack_of(self, department: str) -> Pack:
+        """Return the pack a department belongs to; KeyError where there is no such department."""
+        return self._owners[department]
+
+    def department(self, department: str) -> Department:
+        """Return a department by id; KeyError where there is none."""
+        return self._owners[department].departments[department]
+
+
+def load_packs(folder: Path) -> Packs:
+    """Read every pack below `folder` (a sub-folder is a pack).
+
+    Raises:
+        PolicyError: with every problem of every file; nothing is loaded then.
+    """
+    try:
+        folders = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "_")))
+    except OSError as error:
+        raise PolicyError([_no_packs(folder, error.strerror or type(error).__name__)]) from None
+    if not folders:
+        raise PolicyError([_no_packs(folder, "no pack in it")])
+    sources: list[Sources] = []
+    problems: list[Problem] = []
+    for path in folders:
+        try:
+            sources.append(_read_pack(path, f"{path.name}/"))
+        except PolicyError as error:
+            problems += error.problems
+    problems += check_packs(sources)
+    if problems:
+        raise PolicyError(problems)
+    return Packs({source.departments.pack: _pack(source) for source in sources})
+
+
+def load_pack(folder: Path) -> Pack:
+    """Read the one pack whose files lie in `folder`; refuses like `load_packs`."""
+    return _pack(_read_pack(folder, ""))
+
+
+def _no_packs(folder: Path, reason: str) -> Problem:
+    mend = "point POLICIES_DIR at a folder with one sub-folder per pack"
+    return Problem(folder.name or ".", 1, f"no policies: {reason}", mend)
+
+
+def _read_pack(folder: Path, prefix: str) -> Sources:
+    documents: dict[str, Document] = {}
+    models: dict[str, PolicyModel] = {}
+    problems: list[Problem] = []
+    for name, model in FILES.items():
+        try:
+            documents[name] = read_yaml(folder / name, f"{prefix}{name}")
+            models[name] = _validate(model, documents[name])
+        except PolicyError as error:
+            problems += error.problems
+    if problems:
+        # References are checked only between files that can be read; a broken file would look like missing ids.
+        raise PolicyError(problems)
+    sources = Sources(
+        folder=folder.name,
+        documents=documents,
+        departments=cast(Departments, models["departments.yaml"]),
+        calendars=cast(Calendars, models["calendars.yaml"]),
+        routing=cast(RoutingPolicy, models["routing.yaml"]),
+        sla=cast(SlaRules, models["sla.yaml"]),
+        notices=cast(NoticePolicy, models["notices.yaml"]),
+    )
+    if problems := check_pack(sources):
+        raise PolicyError(problems)
+    return sources
+
+
+def _validate(model: type[Model], document: Document) -> Model:
+    data: Any = document.data
+    if not isinstance(data, dict):
+        raise PolicyError([document.problem((), "the file must be a mapping", "begin with `key: value` lines")])
+    if "version" in data and model is RoutingPolicy:
+        raise PolicyError(
+            [document.problem(("version",), "version is not given here", "it stands in departments.yaml")]
+        )
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise PolicyError(explain(error, document)) from None
+
+
+def _pack(sources: Sources) -> Pack:
+    digest = hashlib.sha256()
+    for name in FILES:
+        raw = sources.documents[name].raw
+        digest.update(f"{name} {len(raw)}\n".encode() + raw)
+    version = f"{sources.departments.version}+{digest.hexdigest()[:8]}"
+    routing = sources.routing.model_copy(update={"version": version})
+    _ = routing.index  # built now, so that the first complaint does not wait for it
+    return Pack(
+        name=sources.departments.pack,
+        title=sources.departments.name,
+        version=version,
+        departments=sources.departments.by_id,
+        calendars=sources.calendars.calendars,
+        routing=routing,
+        sla=sources.sla,
+        notices=sources.notices,
+    )

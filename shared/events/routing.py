@@ -47,6 +47,7 @@ class TransferOffered(CaseEvent):
     to_department: Code
     reason: Sealed
     attempt: int = Field(ge=1)
+    wanted: Code | None = Field(default=None, description="whom the giver proposes, where the complaints office decides")
 
 
 class TransferAccepted(CaseEvent):
@@ -69,6 +70,7 @@ class ProgressReported(CaseEvent):
 
     type: Literal["progress.reported.v1"] = "progress.reported.v1"
     text: Sealed
+    promise_id: UUID | None = Field(default=None, description="the promise this report keeps")
 
 
 class CustomerAsked(CaseEvent):

@@ -1,0 +1,218 @@
+"""The life of a case under the hands of staff: command → the case after it, or a named refusal."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from services.router.domain import handover
+from services.router.domain.case import IN_HAND, Case, Desks, Pledge, Refusal, Refused, State
+from services.router.domain.commands import (
+    Accept,
+    AcceptTransfer,
+    Ask,
+    Assign,
+    Command,
+    DeclineTransfer,
+    Note,
+    Promise,
+    Propose,
+    Report,
+    Transfer,
+)
+from services.router.domain.rights import Action, Actor, may
+from services.router.domain.story import Moment, Outcome, Story
+from shared.events.routing import (
+    ComplaintAccepted,
+    CustomerAsked,
+    ProgressReported,
+    PromiseMade,
+    PromiseRenewed,
+    ResolutionProposed,
+)
+
+
+def obey(case: Case, command: Command, actor: Actor, desks: Desks, moment: Moment) -> Outcome:
+    """Carry out a command.
+
+    Args:
+        case: the case as it stands.
+        command: what is asked.
+        actor: who asks.
+        desks: the deciding departments of the case's pack.
+        moment: when, by what cause, with which ids and seals.
+
+    Returns:
+        The case after it, the events to send and the lines of its history.
+
+    Raises:
+        Refused: with the reason; `NOT_YOURS` before anything else is looked at.
+    """
+    refusal = refusal_of(case, command.action, actor, desks)
+    if refusal is not None:
+        raise Refused(refusal)
+    story = Story(case, moment)
+    if isinstance(command, Assign):
+        handover.assign(story, command, desks, actor)
+    else:
+        _STEPS[type(command)](story, command, desks)
+    if command.action is not Action.NOTE:
+        story.change(attention=False)
+    return story.end()
+
+
+def refusal_of(case: Case, action: Action, actor: Actor, desks: Desks) -> Refusal | None:
+    """Why an action is not possible now whatever its words, or `None`. The desk shows only what is possible."""
+    if not may(actor, action, case, desks):
+        # A second click on "take over" finds the offer answered; that is no question of rights.
+        answered = action in _ANSWERS and case.offer is None and actor.department in case.owners
+        return Refusal.NO_OFFER if answered and may(actor, Action.READ, case, desks) else Refusal.NOT_YOURS
+    if case.state is State.CLOSED and action is not Action.NOTE:
+        return Refusal.CLOSED
+    wrong = _STATES.get(action)
+    return wrong(case) if wrong else None
+
+
+def _unaccepted(case: Case) -> Refusal | None:
+    if case.state in IN_HAND:
+        return Refusal.ALREADY_ACCEPTED
+    return _ELSEWHERE.get(case.state)
+
+
+def _not_in_hand(case: Case) -> Refusal | None:
+    return Refusal.NOT_ACCEPTED if case.state is State.ASSIGNED else _ELSEWHERE.get(case.state)
+
+
+def _cannot_tell(case: Case) -> Refusal | None:
+    """Progress and promises may be told while the customer is asked, and from the triage desk."""
+    return Refusal.NOT_ACCEPTED if case.state is State.ASSIGNED else None
+
+
+def _cannot_ask(case: Case) -> Refusal | None:
+    if case.offer is not None:
+        return Refusal.OFFER_PENDING
+    return None if case.state is State.TRIAGE else _not_in_hand(case)
+
+
+def _cannot_offer(case: Case) -> Refusal | None:
+    if case.offer is not None:
+        return Refusal.OFFER_PENDING
+    if case.final:
+        return Refusal.DECISION_FINAL
+    return _ELSEWHERE.get(case.state)
+
+
+def _cannot_assign(case: Case) -> Refusal | None:
+    return Refusal.PROPOSED if case.state is State.PROPOSED else None
+
+
+_ANSWERS = frozenset({Action.TRANSFER_ACCEPT, Action.TRANSFER_DECLINE})
+_ELSEWHERE: Mapping[State, Refusal] = {
+    State.TRIAGE: Refusal.IN_TRIAGE,
+    State.WAITING: Refusal.WAITING,
+    State.PROPOSED: Refusal.PROPOSED,
+}
+_STATES: Mapping[Action, Callable[[Case], Refusal | None]] = {
+    Action.ACCEPT: _unaccepted,
+    Action.PROGRESS: _cannot_tell,
+    Action.PROMISE: _cannot_tell,
+    Action.ASK: _cannot_ask,
+    Action.RESOLVE: _not_in_hand,
+    Action.TRANSFER: _cannot_offer,
+    Action.ASSIGN: _cannot_assign,
+}
+
+
+def _accept(story: Story, _command: Accept, _desks: Desks) -> None:
+    story.change(state=State.ACCEPTED)
+    story.tell(ComplaintAccepted, "accepted")
+
+
+def _report(story: Story, command: Report, _desks: Desks) -> None:
+    _begin(story)
+    kept = story.case.pledge if command.keeps_promise else None
+    if kept:
+        story.change(pledge=None)
+    story.tell(
+        ProgressReported,
+        "progress",
+        said=command.text,
+        detail={"kept_promise": kept is not None},
+        text=story.sealed("text", command.text),
+        promise_id=kept.promise_id if kept else None,
+    )
+
+
+def _ask(story: Story, command: Ask, _desks: Desks) -> None:
+    story.change(state=State.WAITING)
+    asked = story.tell(
+        CustomerAsked, "asked", said=command.question, question=story.sealed("question", command.question)
+    )
+    story.change(question_id=asked.event_id)
+
+
+def _promise(story: Story, command: Promise, _desks: Desks) -> None:
+    if command.due_at <= story.moment.now:
+        raise Refused(Refusal.DUE_IN_PAST)
+    _begin(story)
+    before = story.case.pledge
+    detail = {"due_at": command.due_at.isoformat()}
+    text = story.sealed("text", command.text)
+    if before is None:
+        pledge = Pledge(promise_id=story.moment.new_id(), due_at=command.due_at)
+        story.change(pledge=pledge)
+        story.tell(
+            PromiseMade,
+            "promised",
+            said=command.text,
+            detail=detail,
+            promise_id=pledge.promise_id,
+            due_at=pledge.due_at,
+            text=text,
+        )
+        return
+    story.change(pledge=replace(before, due_at=command.due_at))
+    story.tell(
+        PromiseRenewed,
+        "promise_renewed",
+        said=command.text,
+        detail={**detail, "previous_due_at": before.due_at.isoformat()},
+        promise_id=before.promise_id,
+        due_at=command.due_at,
+        previous_due_at=before.due_at,
+        text=text,
+    )
+
+
+def _propose(story: Story, command: Propose, _desks: Desks) -> None:
+    story.change(state=State.PROPOSED, offer=None)
+    story.tell(
+        ResolutionProposed,
+        "resolution_proposed",
+        said=command.text,
+        detail={"remedy": command.remedy},
+        text=story.sealed("text", command.text),
+        remedy=command.remedy,
+    )
+
+
+def _note(story: Story, command: Note, _desks: Desks) -> None:
+    story.remember(command.note_id, "note", said=command.text)
+
+
+def _begin(story: Story) -> None:
+    """The first word to the customer shows that work has begun."""
+    if story.case.state is State.ACCEPTED:
+        story.change(state=State.IN_PROGRESS)
+
+
+_STEPS: Mapping[type, Callable[[Story, Any, Desks], None]] = {
+    Accept: _accept,
+    Report: _report,
+    Ask: _ask,
+    Promise: _promise,
+    Propose: _propose,
+    Note: _note,
+    Transfer: handover.offer,
+    AcceptTransfer: handover.accept,
+    DeclineTransfer: handover.decline,
+}

@@ -1,0 +1,175 @@
+"""What reaches a case from outside: the customer's words and decisions, and clocks that ran out."""
+
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from services.router.domain.case import Case, Desks, Placement, State
+from services.router.domain.handover import end_wait
+from services.router.domain.story import Moment, Outcome, Story
+from shared.events.envelope import Bilingual
+from shared.events.intake import ComplaintSubmitted
+from shared.events.routing import ComplaintClosed, ComplaintReopened, CustomerAnswered
+
+NEXT_STAGE = Bilingual(
+    zh="客户表示问题没有解决，第二阶段由其他部门处理。",
+    en="The customer says it is not settled: somebody else handles the second stage.",
+)
+_FINAL = frozenset({"withdrawn", "merged"})
+
+
+def submitted(event: ComplaintSubmitted, placement: Placement, desks: Desks, moment: Moment, said: str) -> Outcome:
+    """A complaint arrives and has its owner in the same step. `said` is its text in clear, for the history."""
+    at_triage = placement.department == desks.triage
+    story = Story(
+        Case(
+            complaint_id=event.complaint_id,
+            reference=event.reference,
+            person_id=event.person_id,
+            pack=event.pack,
+            channel=event.channel,
+            language=event.language,
+            received_at=event.received_at,
+            department=placement.department,
+            state=State.TRIAGE if at_triage else State.ASSIGNED,
+            since=moment.now,
+            placement=placement,
+            owners=(placement.department,),
+            about=event.about_department if event.about_staff else None,
+        ),
+        moment,
+    )
+    story.remember(event.event_id, "submitted", said=said, who="customer", at=event.received_at)
+    story.assigned("policy", None)
+    return story.end()
+
+
+def amended(case: Case, event_id: UUID, at: datetime, said: str | None, moment: Moment) -> Outcome:
+    """The customer corrected or added to what they told."""
+    return _heard(case, event_id, "amended", at, said, moment)
+
+
+def added(case: Case, event_id: UUID, at: datetime, said: str | None, moment: Moment) -> Outcome:
+    """The customer added a fact unasked."""
+    return _heard(case, event_id, "customer_added", at, said, moment)
+
+
+def withdrawn(case: Case, event_id: UUID, at: datetime, said: str | None, moment: Moment) -> Outcome:
+    """The customer took the complaint back."""
+    story = _hear(case, event_id, "withdrawn", at, said, moment)
+    if case.state is not State.CLOSED:
+        _close(story, "withdrawn")
+    return story.end()
+
+
+def replied(case: Case, event_id: UUID, at: datetime, question_id: UUID, said: str | None, moment: Moment) -> Outcome:
+    """The customer answered a question. A late answer, or one to an older question, is a fact that was added."""
+    story = _hear(case, event_id, "customer_replied", at, said, moment)
+    if case.state is State.WAITING and case.question_id == question_id:
+        story.change(state=State.IN_PROGRESS, question_id=None)
+        answer = story.sealed("answer", said) if said else None
+        story.tell(CustomerAnswered, "answered", answered=True, answer=answer)
+    return story.end()
+
+
+def confirmed(case: Case, event_id: UUID, at: datetime, moment: Moment) -> Outcome:
+    """The customer says it is settled. Said when nothing was proposed, it is remembered and shown, no more."""
+    story = _hear(case, event_id, "confirmed", at, None, moment)
+    if case.state is State.PROPOSED:
+        story.change(confirmed=True)
+        _close(story, "confirmed")
+    elif case.state is State.CLOSED and case.closed_how == "no_answer":
+        story.change(confirmed=True)
+    return story.end()
+
+
+def disputed(
+    case: Case,
+    event_id: UUID,
+    at: datetime,
+    said: str | None,
+    moment: Moment,
+    desks: Desks,
+    place: Callable[[Case], Placement],
+) -> Outcome:
+    """The customer says "not settled": the case goes on at the next stage with somebody else (design §3).
+
+    `place` is the routing policy, asked about the case at its new stage.
+    """
+    story = _hear(case, event_id, "disputed", at, said, moment)
+    answerable = case.state is State.PROPOSED or (case.state is State.CLOSED and case.closed_how not in _FINAL)
+    if not answerable:
+        return story.end()
+    handler = case.department
+    story.change(
+        stage=case.stage + 1,
+        contested=(*case.contested, handler),
+        final=False,
+        confirmed=False,
+        closed_how=None,
+        pledge=None,
+    )
+    reason = story.sealed("reason", said) if said else None
+    story.tell(ComplaintReopened, "reopened", reason=reason)
+    story.hand_to(somebody_else(story.case, place(story.case), desks), "reopen", desks.triage)
+    return story.end()
+
+
+def somebody_else(case: Case, wanted: Placement, desks: Desks) -> Placement:
+    """The policy's owner for a reopened case, unless that one was contested already or is complained about.
+
+    Then the complaints office has it, then the triage desk; and the triage desk, which handles nothing itself, is
+    where a case ends that everybody else has had.
+    """
+    barred = {*case.contested, case.about}
+    if wanted.department not in barred:
+        return wanted
+    to = next((desk for desk in (desks.office, desks.triage) if desk not in barred), desks.triage)
+    return Placement(
+        department=to,
+        rule="next-stage",
+        policy_version=wanted.policy_version,
+        why=NEXT_STAGE,
+        priority=wanted.priority,
+        category=wanted.category,
+    )
+
+
+def breached(case: Case, event_id: UUID, clock: str, epoch: int, fired_at: datetime, moment: Moment) -> Outcome:
+    """A clock ran out. Two of them move the case: no word about the resolution, no answer to the question.
+
+    A breach of an earlier owner's clock, or one that fired before the present wait began, moves nothing.
+    """
+    story = Story(case, moment)
+    story.remember(event_id, "breached", who="clock", at=fired_at, detail={"clock": clock})
+    if epoch != case.epoch or fired_at < case.since:
+        return story.end()
+    if clock == "confirmation" and case.state is State.PROPOSED:
+        _close(story, "no_answer")
+    elif clock == "answer":
+        end_wait(story)
+    return story.end()
+
+
+def escalated(case: Case, event_id: UUID, to: str, clock: str, at: datetime, moment: Moment) -> Outcome:
+    """A rung of the escalation ladder was reached: the case is marked until it closes."""
+    story = Story(case, moment)
+    story.change(escalated_to=to)
+    story.remember(event_id, "escalated", who="clock", at=at, detail={"to": to, "clock": clock})
+    return story.end()
+
+
+def _hear(case: Case, event_id: UUID, what: str, at: datetime, said: str | None, moment: Moment) -> Story:
+    story = Story(case, moment)
+    story.remember(event_id, what, said=said, who="customer", at=at)
+    story.change(attention=True)
+    return story
+
+
+def _heard(case: Case, event_id: UUID, what: str, at: datetime, said: str | None, moment: Moment) -> Outcome:
+    return _hear(case, event_id, what, at, said, moment).end()
+
+
+def _close(story: Story, how: str) -> None:
+    story.change(state=State.CLOSED, closed_how=how, offer=None, question_id=None, pledge=None, attention=False)
+    story.tell(ComplaintClosed, "closed", detail={"how": how}, how=how)

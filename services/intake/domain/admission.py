@@ -1,0 +1,58 @@
+"""Who may file what, and how often."""
+
+from dataclasses import dataclass, field
+
+from services.intake.domain.complaint import Complaint
+from services.intake.domain.faults import Fault, fault
+from shared.events.envelope import Channel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """A channel client: one integration, one till, or one of our own pages. Requests are idempotent per client."""
+
+    client_id: int
+    name: str
+    channel: Channel | None
+    """The only channel it files for; None for our own call desk, which takes phone calls and counters alike."""
+    pack: str
+    store_id: str | None = None
+    """The only store it files for; None for no such bond."""
+    rate: float | None = None
+    """Requests per second it may send on average; None for no limit."""
+
+
+def scope_faults(client: Client, complaint: Complaint) -> tuple[Fault, ...]:
+    """What is outside the client's scope. A complaint without a store is within it: `filed_store` fills it in."""
+    faults = []
+    if client.channel is not None and complaint.channel != client.channel:
+        faults.append(fault("wrong_channel", "/channel", complaint.language, allowed=client.channel))
+    if client.store_id is not None and complaint.store_id not in (None, client.store_id):
+        faults.append(fault("wrong_store", "/store_id", complaint.language, allowed=client.store_id))
+    return tuple(faults)
+
+
+def filed_store(client: Client, complaint: Complaint) -> str | None:
+    """The store a complaint is about: as told, else the one the client stands in."""
+    return complaint.store_id or client.store_id
+
+
+@dataclass(slots=True, kw_only=True)
+class Bucket:
+    """A token bucket: `rate` requests per second on average, `burst` at once. Time is a parameter, in seconds."""
+
+    rate: float
+    burst: float
+    level: float = field(default=-1.0)
+    at: float = 0.0
+
+    def wait(self, now: float) -> float:
+        """Takes one token: 0.0 when there was one, else the seconds until there will be."""
+        if self.level < 0:
+            self.level, self.at = self.burst, now
+        self.level = min(self.burst, self.level + max(0.0, now - self.at) * self.rate)
+        self.at = now
+        if self.level >= 1.0:
+            self.level -= 1.0
+            return 0.0
+        return (1.0 - self.level) / self.rate

@@ -1,0 +1,100 @@
+"""What is wrong with a request: which field (JSON Pointer, RFC 6901) and why, in the caller's language."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from services.intake.domain.wording import FAULTS, Texts
+from shared.events.envelope import Language
+
+MAX_FAULTS = 20
+_POSITION = re.compile(r"at line (\d+) column (\d+)")
+
+# pydantic's error types → our codes; codes of our own validators stand for themselves.
+_CODES: Mapping[str, str] = {
+    "missing": "required",
+    "extra_forbidden": "unknown_field",
+    "string_type": "not_text",
+    "string_too_short": "blank",
+    "string_too_long": "too_long",
+    "string_pattern_mismatch": "not_a_code",
+    "literal_error": "not_one_of",
+    "bool_type": "not_boolean",
+    "model_type": "not_an_object",
+    "model_attributes_type": "not_an_object",
+    "tuple_type": "not_a_list",
+    "too_short": "too_few",
+    "too_long": "too_many",
+    "datetime_type": "not_a_moment",
+    "datetime_parsing": "not_a_moment",
+    "datetime_from_date_parsing": "not_a_moment",
+    "datetime_object_invalid": "not_a_moment",
+    "timezone_aware": "no_time_zone",
+    "uuid_type": "not_a_uuid",
+    "uuid_parsing": "not_a_uuid",
+    "json_invalid": "not_json",
+    "json_type": "not_json",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing that is wrong. `code` is closed (`wording.FAULTS`), `pointer` is "" for the whole body."""
+
+    pointer: str
+    code: str
+    detail: str
+
+    def as_json(self) -> dict[str, str]:
+        """The entry of a problem's `errors`."""
+        return {"pointer": self.pointer, "code": self.code, "detail": self.detail}
+
+
+def fault(code: str, pointer: str, language: Language, **values: object) -> Fault:
+    """A fault found by a rule outside the request model."""
+    return Fault(pointer=pointer, code=code, detail=_text(FAULTS[code], language).format(**values))
+
+
+def faults_of(error: ValidationError, language: Language) -> tuple[Fault, ...]:
+    """What the request model refused, without repeating any input but the names of unknown fields."""
+    found = error.errors(include_url=False, include_input=False)
+    return tuple(_fault_of(dict(entry), language) for entry in found[:MAX_FAULTS])
+
+
+def pointer_to(path: Iterable[str | int]) -> str:
+    """The JSON Pointer of a path: `("customer", "phone")` → `/customer/phone`."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1")[:100] for step in path)
+
+
+def _fault_of(entry: Mapping[str, Any], language: Language) -> Fault:
+    code = _CODES.get(entry["type"], entry["type"])
+    if code not in FAULTS:
+        code = "not_acceptable"
+    context: Mapping[str, Any] = entry.get("ctx") or {}
+    values = {
+        "limit": context.get("max_length", context.get("min_length", "")),
+        "allowed": _allowed(str(context.get("expected", "")), language),
+        "field": str(entry["loc"][-1])[:100] if entry["loc"] else "",
+        "place": _place(str(context.get("error", "")), language),
+    }
+    return Fault(pointer=pointer_to(entry["loc"]), code=code, detail=_text(FAULTS[code], language).format(**values))
+
+
+def _allowed(expected: str, language: Language) -> str:
+    names = re.findall(r"'([^']*)'", expected)
+    return ("、" if language == "zh" else ", ").join(names)
+
+
+def _place(message: str, language: Language) -> str:
+    position = _POSITION.search(message)
+    if not position:
+        return ""
+    line, column = position.groups()
+    return f"（第 {line} 行第 {column} 列）" if language == "zh" else f" (line {line}, column {column})"
+
+
+def _text(texts: Texts, language: Language) -> str:
+    return texts.zh if language == "zh" else texts.en

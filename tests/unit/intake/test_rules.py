@@ -1,0 +1,163 @@
+"""Idempotency, time of receipt, scope of a client, token bucket, and what intake hears of a case."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from services.intake.domain.admission import Bucket, Client, filed_store, scope_faults
+from services.intake.domain.complaint import Amendment, BatchItem, Complaint, Withdrawal
+from services.intake.domain.idempotency import Verdict, digest, digest_of, judge
+from services.intake.domain.lifecycle import Standing, hear, may_amend, may_withdraw
+from services.intake.domain.receipt import refusal, settle
+from shared.events.envelope import Bilingual, Cause
+from shared.events.routing import ComplaintAssigned, ComplaintClosed, ComplaintReopened
+
+NOW = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
+ID = UUID("018f3a5e-7c3b-7d7e-9c8a-3f1f7f0f2a11")
+BODY = {"channel": "store", "language": "zh", "text": "坏了", "customer": {"phone": "13812345678"}}
+
+
+def complaint(**fields: object) -> Complaint:
+    return TypeAdapter(Complaint).validate_json(json.dumps({**BODY, **fields}))
+
+
+class TestDigest:
+    def test_spacing_and_order_of_fields_do_not_matter(self):
+        shuffled = json.dumps(dict(reversed(BODY.items())), indent=3)
+        assert digest(TypeAdapter(Complaint).validate_json(shuffled)) == digest(complaint())
+
+    def test_a_batch_entry_and_a_single_post_are_the_same_complaint(self):
+        item = TypeAdapter(BatchItem).validate_json(json.dumps({**BODY, "idempotency_key": str(ID)}))
+        assert digest(item) == digest(complaint())
+
+    def test_a_field_at_its_default_does_not_count(self):
+        assert digest(complaint(consent=True, title=None)) == digest(complaint())
+
+    @pytest.mark.parametrize(
+        "change", [{"text": "好了"}, {"title": "x"}, {"customer": {}}, {"consent": False}], ids=str
+    )
+    def test_what_is_said_counts(self, change: dict[str, object]):
+        assert judge(stored=digest(complaint()), sent=digest(complaint(**change))) is Verdict.OTHER_BODY
+        assert judge(stored=digest(complaint()), sent=digest(complaint())) is Verdict.SAME
+
+    def test_one_key_cannot_serve_two_operations(self):
+        amend = digest_of("amend", ID, Amendment(text="a"))
+        assert amend != digest_of("withdraw", ID, Withdrawal(reason="a"))
+        assert amend != digest_of("amend", UUID(int=1), Amendment(text="a"))
+        assert amend == digest_of("amend", ID, Amendment(text="a"))
+
+    def test_the_digest_is_that_of_earlier_releases(self):
+        """Retries cross a deployment: a change here turns them into 422."""
+        assert digest(complaint()).hex() == "4e9fab7615198fd1f6a8724c18208868400c8d60b4d7700286e285995bdd6956"
+
+
+class TestReceipt:
+    @pytest.mark.parametrize(
+        ("offset", "code"),
+        [
+            (timedelta(minutes=4), None),
+            (timedelta(minutes=6), "in_the_future"),
+            (-timedelta(days=399), None),
+            (-timedelta(days=401), "too_long_ago"),
+        ],
+    )
+    def test_a_time_that_cannot_be_right_is_refused(self, offset: timedelta, code: str | None):
+        assert refusal(NOW + offset, NOW) == code
+
+    def test_a_complaint_without_a_time_was_received_now(self):
+        assert refusal(None, NOW) is None
+        assert settle(None, NOW) == NOW
+
+    def test_a_till_whose_clock_runs_ahead_a_little_gets_now(self):
+        assert settle(NOW + timedelta(minutes=4), NOW) == NOW
+
+    def test_a_told_time_is_kept_as_the_same_instant_in_utc(self):
+        told = datetime.fromisoformat("2026-03-01T09:30:00+08:00")
+        assert settle(told, NOW) == told and settle(told, NOW).tzinfo is UTC
+
+
+class TestScope:
+    TILL = Client(client_id=1, name="till-7", channel="store", pack="retail", store_id="S7")
+
+    def test_a_till_files_for_its_own_store(self):
+        assert scope_faults(self.TILL, complaint(store_id="S7")) == ()
+        assert filed_store(self.TILL, complaint()) == "S7"
+
+    def test_a_till_cannot_file_for_another_store_or_channel(self):
+        found = scope_faults(self.TILL, complaint(store_id="S8", channel="web"))
+        assert {(f.pointer, f.code) for f in found} == {("/store_id", "wrong_store"), ("/channel", "wrong_channel")}
+
+    def test_the_call_desk_files_for_every_channel(self):
+        desk = Client(client_id=2, name="agent-desk", channel=None, pack="retail")
+        assert not any(scope_faults(desk, complaint(channel=c)) for c in ("web", "phone", "store"))
+
+
+class TestBucket:
+    def test_a_burst_passes_then_the_rate_holds(self):
+        bucket = Bucket(rate=10, burst=5)
+        assert [bucket.wait(100.0) for _ in range(5)] == [0.0] * 5
+        assert bucket.wait(100.0) == pytest.approx(0.1)
+        assert bucket.wait(100.11) == 0.0
+
+    @given(st.lists(st.floats(0, 1), min_size=1, max_size=200))
+    def test_no_schedule_gets_more_than_rate_and_burst(self, pauses: list[float]):
+        bucket, now, passed = Bucket(rate=5, burst=3), 0.0, 0
+        for pause in pauses:
+            now += pause
+            passed += bucket.wait(now) == 0.0
+        assert passed <= 3 + 5 * sum(pauses) + 1e-6
+
+    def test_a_clock_that_steps_back_gives_nothing_away(self):
+        bucket = Bucket(rate=1, burst=1)
+        assert bucket.wait(10.0) == 0.0
+        assert bucket.wait(5.0) > 0
+
+
+def news(
+    kind: str, version: int, department: str = "delivery"
+) -> ComplaintAssigned | ComplaintClosed | ComplaintReopened:
+    case = {
+        "event_id": ID, "complaint_id": ID, "reference": "R-4K7M-2XA9", "occurred_at": NOW, "version": version,
+        "cause": Cause(kind="event", id="x", actor="policy"), "department": department, "epoch": 1, "pack": "retail",
+        "language": "zh", "person_id": ID,
+    }  # fmt: skip
+    if kind == "assigned":
+        return ComplaintAssigned(
+            **case, how="policy", rule="r", policy_version="1", why=Bilingual(zh="a", en="a"), priority="normal",
+            channel="web", received_at=NOW,
+        )  # fmt: skip
+    return ComplaintClosed(**case, how="confirmed") if kind == "closed" else ComplaintReopened(**case)
+
+
+class TestStanding:
+    def test_it_follows_the_router(self):
+        standing = Standing()
+        for kind, version, state in (("assigned", 1, "assigned"), ("closed", 5, "closed"), ("reopened", 6, "assigned")):
+            standing = hear(standing, news(kind, version))
+            assert (standing.state, standing.department) == (state, "delivery")
+
+    def test_older_news_is_ignored(self):
+        closed = hear(Standing(), news("closed", 5))
+        assert hear(closed, news("assigned", 1, "triage")) == closed
+
+    @given(st.permutations([("assigned", 1), ("assigned", 2), ("closed", 3)]), st.integers(1, 3))
+    def test_any_order_and_repetition_ends_the_same(self, order: list[tuple[str, int]], times: int):
+        standing = Standing()
+        for kind, version in order * times:
+            standing = hear(standing, news(kind, version))
+        assert (standing.state, standing.seen_version) == ("closed", 3)
+
+    def test_an_assignment_that_crossed_a_withdrawal_does_not_undo_it(self):
+        withdrawn = Standing(state="withdrawn")
+        assert hear(withdrawn, news("assigned", 1)).state == "withdrawn"
+        assert hear(withdrawn, news("closed", 2)).state == "closed"
+
+    def test_what_is_over_cannot_be_changed(self):
+        for state, allowed in (("submitted", True), ("assigned", True), ("withdrawn", False), ("closed", False)):
+            assert may_amend(Standing(state=state)) is allowed
+            assert may_withdraw(Standing(state=state)) is allowed

@@ -1,6 +1,6 @@
 """How a case changes hands: transfers as handshakes, assignment by the deciding desks.
 
-A transfer is offered with a reason; until it is accepted the giver stays responsible. After two transfers (`max_transfers` of the policy), or when the
+A transfer is offered with a reason; until it is accepted the giver stays responsible. After `max_transfers`, or when the
 wanted department owned the case before or has declined it, the complaints office decides, and that is final: so there
 is no ping-pong and no cycle (service rule S53).
 """
@@ -71,7 +71,7 @@ def accept(story: Story, _command: AcceptTransfer, desks: Desks) -> None:
     given = _given(story)
     refuse_target(story.case, given.to, desks)
     giver = story.case.department
-    end_wait(story)
+    end_wait(story, desks)
     story.tell(TransferAccepted, "transfer_accepted", detail={"from": giver, "to": given.to}, from_department=giver)
     story.change(transfers=story.case.transfers + 1, final=story.case.final or given.arbitration)
     why, rule, how = (
@@ -105,7 +105,7 @@ def assign(story: Story, command: Assign, desks: Desks, actor: Actor) -> None:
     stays = command.department == case.department
     if stays and not (arbitrated and case.offer is not None):
         raise Refused(Refusal.OWN_DEPARTMENT)
-    end_wait(story)
+    end_wait(story, desks)
     story.change(final=case.final or arbitrated)
     why, rule, how = (
         (ARBITRATED, "complaints-office", "arbitration") if arbitrated else (TRIAGED, "triage-desk", "triage")
@@ -128,8 +128,14 @@ def _place(
     story.hand_to(placement, how, desks.triage, state)
 
 
-def end_wait(story: Story) -> None:
-    """A new owner does not wait for the answer to somebody else's question; a late answer is kept all the same."""
+def end_wait(story: Story, desks: Desks) -> None:
+    """Stop waiting for the customer: the time is over, or somebody else owns it now. A late answer is kept all the same."""
     if story.case.state is State.WAITING:
-        story.change(state=State.IN_PROGRESS, question_id=None)
+        resume(story, desks)
         story.tell(CustomerAnswered, "wait_ended", answered=False)
+
+
+def resume(story: Story, desks: Desks) -> None:
+    """Go on after a question to the customer, where the case stood before."""
+    state = State.TRIAGE if story.case.department == desks.triage else State.IN_PROGRESS
+    story.change(state=state, question_id=None)

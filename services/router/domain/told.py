@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.router.domain.case import Case, Desks, Placement, State
-from services.router.domain.handover import end_wait
+from services.router.domain.handover import end_wait, resume
 from services.router.domain.story import Moment, Outcome, Story
 from shared.events.envelope import Bilingual
 from shared.events.intake import ComplaintSubmitted
@@ -62,11 +62,13 @@ def withdrawn(case: Case, event_id: UUID, at: datetime, said: str | None, moment
     return story.end()
 
 
-def replied(case: Case, event_id: UUID, at: datetime, question_id: UUID, said: str | None, moment: Moment) -> Outcome:
+def replied(
+    case: Case, event_id: UUID, at: datetime, question_id: UUID, said: str | None, moment: Moment, desks: Desks
+) -> Outcome:
     """The customer answered a question. A late answer, or one to an older question, is a fact that was added."""
     story = _hear(case, event_id, "customer_replied", at, said, moment)
     if case.state is State.WAITING and case.question_id == question_id:
-        story.change(state=State.IN_PROGRESS, question_id=None)
+        resume(story, desks)
         answer = story.sealed("answer", said) if said else None
         story.tell(CustomerAnswered, "answered", answered=True, answer=answer)
     return story.end()
@@ -135,7 +137,9 @@ def somebody_else(case: Case, wanted: Placement, desks: Desks) -> Placement:
     )
 
 
-def breached(case: Case, event_id: UUID, clock: str, epoch: int, fired_at: datetime, moment: Moment) -> Outcome:
+def breached(
+    case: Case, event_id: UUID, clock: str, epoch: int, fired_at: datetime, moment: Moment, desks: Desks
+) -> Outcome:
     """A clock ran out. Two of them move the case: no word about the resolution, no answer to the question.
 
     A breach of an earlier owner's clock, or one that fired before the present wait began, moves nothing.
@@ -147,7 +151,7 @@ def breached(case: Case, event_id: UUID, clock: str, epoch: int, fired_at: datet
     if clock == "confirmation" and case.state is State.PROPOSED:
         _close(story, "no_answer")
     elif clock == "answer":
-        end_wait(story)
+        end_wait(story, desks)
     return story.end()
 
 

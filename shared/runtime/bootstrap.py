@@ -1,0 +1,42 @@
+"""Prepares a database: schemas `clock` and `vault`, and one role per service that reaches its own schema only."""
+
+from collections.abc import Mapping
+from importlib import resources
+
+import asyncpg
+
+SERVICES = ("intake", "router", "sla", "notifier")
+MAY_CREATE_KEYS = ("intake",)
+
+
+async def bootstrap(dsn: str, passwords: Mapping[str, str]) -> None:
+    """Create what stands beside the services' schemas. Running it again only renews the passwords.
+
+    Args:
+        dsn: an owner of the database who may create roles.
+        passwords: role name without the prefix `redress_` (intake, router, sla, notifier, auditor) → password.
+    """
+    connection = await asyncpg.connect(dsn, timeout=10)
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock(7463000)")
+            await connection.execute(resources.files("shared.runtime").joinpath("bootstrap.sql").read_text("utf-8"))
+            for name, password in passwords.items():
+                await _role(connection, name, password)
+    finally:
+        await connection.close()
+
+
+async def _role(connection: "asyncpg.Connection[asyncpg.Record]", name: str, password: str) -> None:
+    role = f"redress_{name}"
+    exists = await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role)
+    quoted = await connection.fetchval("SELECT quote_literal($1::text)", password)
+    verb = "ALTER" if exists else "CREATE"
+    await connection.execute(f'{verb} ROLE "{role}" LOGIN PASSWORD {quoted}')
+    await connection.execute(f'ALTER ROLE "{role}" SET search_path = "{name}"')
+    if name in SERVICES:
+        await connection.execute(f'GRANT EXECUTE ON FUNCTION vault.keys_of(uuid[]) TO "{role}"')
+    if name in MAY_CREATE_KEYS:
+        await connection.execute(f'GRANT EXECUTE ON FUNCTION vault.keys_for(bytea[], uuid[], bytea[]) TO "{role}"')
+    if name == "auditor":
+        await connection.execute(f'ALTER ROLE "{role}" SET default_transaction_read_only = on')

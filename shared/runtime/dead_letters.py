@@ -1,0 +1,98 @@
+"""Dead letters: what could not be processed, kept with its bytes, published once, replayed after a mend."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from shared.events.ids import new_id
+from shared.events.topics import DEAD_LETTERS
+from shared.runtime import metrics
+from shared.runtime.decode import Record, event_id_of
+from shared.runtime.errors import Permanent
+from shared.runtime.kafka import pack_headers
+from shared.runtime.outbox import SHARDS, OutboxRow
+from shared.runtime.transaction import Tx
+
+_INSERT = """
+INSERT INTO dead_letter (consumer, topic, partition, record_offset, record_at, key, value, headers,
+                         event_id, event_type, reason, detail, traceparent, attempts)
+SELECT $1, topic, partition, record_offset, record_at, key, value, headers,
+       event_id, event_type, reason, detail, traceparent, attempts
+FROM unnest($2::text[], $3::int[], $4::bigint[], $5::timestamptz[], $6::bytea[], $7::bytea[], $8::jsonb[],
+            $9::uuid[], $10::text[], $11::text[], $12::text[], $13::text[], $14::int[])
+     AS t (topic, partition, record_offset, record_at, key, value, headers,
+           event_id, event_type, reason, detail, traceparent, attempts)
+ON CONFLICT (consumer, topic, partition, record_offset) DO NOTHING
+RETURNING topic, partition, record_offset
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record and why it is dead."""
+
+    record: Record
+    error: Permanent
+    attempts: int = 1
+
+    @property
+    def _headers(self) -> list[tuple[str, bytes | None]]:
+        return list(self.record.headers or ())
+
+    def header(self, name: str) -> str | None:
+        """A header as text, damaged bytes shown as escapes."""
+        for key, value in self._headers:
+            if key == name and value is not None:
+                return value.decode("utf-8", "backslashreplace").replace("\x00", "\\x00")[:200]
+        return None
+
+
+async def bury(tx: Tx, consumer: str, letters: Sequence[DeadLetter]) -> int:
+    """Store dead letters and let each leave for the dead-letter topic once; answers how many were new."""
+    if not letters:
+        return 0
+    rows = [
+        (
+            d.record.topic,
+            d.record.partition,
+            d.record.offset,
+            datetime.fromtimestamp(d.record.timestamp / 1000, UTC),
+            d.record.key,
+            d.record.value,
+            pack_headers(d.record.headers or ()),
+            event_id_of(d.record),
+            d.header("ce_type"),
+            d.error.reason.value,
+            d.error.detail,
+            d.header("traceparent"),
+            d.attempts,
+        )
+        for d in letters
+    ]
+    stored = await tx.fetch(_INSERT, consumer, *(list(column) for column in zip(*rows, strict=True)))
+    new = {(r["topic"], r["partition"], r["record_offset"]) for r in stored}
+    fresh = [d for d in letters if (d.record.topic, d.record.partition, d.record.offset) in new]
+    tx.add_rows([_outbox_row(consumer, d, tx.now) for d in fresh])
+    for letter in fresh:
+        metrics.DEAD.labels(consumer, letter.record.topic, letter.error.reason.value).inc()
+    return len(fresh)
+
+
+def _outbox_row(consumer: str, letter: DeadLetter, now: datetime) -> OutboxRow:
+    """The record as it was, with headers beside its own that say where it came from and why it is here."""
+    record = letter.record
+    told = {
+        "x-dead-letter-topic": record.topic,
+        "x-dead-letter-partition": record.partition,
+        "x-dead-letter-offset": record.offset,
+        "x-dead-letter-consumer": consumer,
+        "x-dead-letter-reason": letter.error.reason.value,
+        "x-dead-letter-detail": letter.error.detail,
+        "x-dead-letter-attempts": letter.attempts,
+        "x-dead-letter-failed-at": now.isoformat(),
+    }
+    headers = pack_headers([*(record.headers or ()), *((k, str(v).encode()) for k, v in told.items())])
+    event_id: UUID = event_id_of(record) or new_id()
+    shard = (record.partition * 31 + 7) % SHARDS
+    return (shard, DEAD_LETTERS, record.key, event_id, "dead.letter", now, None, record.value, headers)

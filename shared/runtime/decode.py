@@ -1,0 +1,117 @@
+"""From a Kafka record to an event, or to the reason why it is none. Never raises: poison is a value."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from aiokafka.structs import ConsumerRecord
+from pydantic import ValidationError
+
+from shared.events.envelope import Event
+from shared.events.topics import ADAPTERS
+from shared.runtime.errors import Permanent, Reason
+from shared.runtime.kafka import MAX_RECORD_BYTES
+
+Record: TypeAlias = ConsumerRecord
+_KNOWN_NAMES = frozenset(kind.rpartition(".")[0] for kind in ADAPTERS)
+_MAX_DEPTH = 40
+
+
+@dataclass(slots=True)
+class Received:
+    """A record with what became of it: an event, or nothing because this service does not read its type."""
+
+    record: Record
+    event: Event | None
+    traceparent: str | None
+
+
+def decode(record: Record, wanted: frozenset[str]) -> Received:
+    """Judge one record.
+
+    Args:
+        wanted: the event types this service reads; others are left alone unread.
+
+    Raises:
+        Permanent: with the reason, when the record can never become an event.
+    """
+    headers = _headers(record)
+    kind = headers.get("ce_type")
+    if kind is None:
+        raise Permanent(Reason.NO_TYPE, "the record has no ce_type header")
+    trace = headers.get("traceparent")
+    value = record.value
+    if not value:
+        raise Permanent(Reason.EMPTY_VALUE, f"a {_brief(kind)} without a value")
+    if len(value) > MAX_RECORD_BYTES:
+        raise Permanent(Reason.TOO_LARGE, f"{len(value)} bytes; at most {MAX_RECORD_BYTES} are read")
+    if not record.key:
+        raise Permanent(Reason.NO_KEY, "the key must be the complaint id")
+    adapter = ADAPTERS.get(kind)
+    if adapter is None:
+        name, _, version = kind.rpartition(".")
+        if name in _KNOWN_NAMES:
+            raise Permanent(Reason.UNKNOWN_VERSION, f"version {_brief(version)} of {name} is newer than this service")
+        raise Permanent(Reason.UNKNOWN_TYPE, f"no event is named {_brief(kind)}")
+    if kind not in wanted:
+        return Received(record, None, trace)
+    try:
+        event = adapter.validate_json(value)
+    except ValidationError as error:
+        raise _why_invalid(error, value) from None
+    if record.key != str(event.complaint_id).encode():
+        raise Permanent(Reason.KEY_MISMATCH, "the key is not the complaint id of the event")
+    return Received(record, event, trace)
+
+
+def event_id_of(record: Record) -> UUID | None:
+    """The `ce_id` header, when it is a UUID."""
+    for name, value in record.headers or ():
+        if name == "ce_id" and value:
+            try:
+                return UUID(bytes(value).decode("ascii"))
+            except ValueError:
+                return None
+    return None
+
+
+def _headers(record: Record) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for name, value in record.headers or ():
+        try:
+            headers[name] = value.decode() if value is not None else ""
+        except UnicodeDecodeError:
+            raise Permanent(Reason.BAD_HEADER, f"the header {_brief(name)} is not UTF-8") from None
+    return headers
+
+
+def _why_invalid(error: ValidationError, value: bytes) -> Permanent:
+    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    if any(p["type"] == "json_invalid" for p in problems):
+        try:
+            value.decode()
+        except UnicodeDecodeError:
+            return Permanent(Reason.BAD_ENCODING, "the value is not UTF-8")
+        if _depth(value) > _MAX_DEPTH:
+            return Permanent(Reason.TOO_DEEP, f"nested deeper than {_MAX_DEPTH}")
+        return Permanent(Reason.BAD_JSON, "the value is not JSON")
+    if _depth(value) > _MAX_DEPTH:
+        return Permanent(Reason.TOO_DEEP, f"nested deeper than {_MAX_DEPTH}")
+    told = "; ".join(f"{'.'.join(map(str, p['loc'])) or '(root)'}: {p['type']}" for p in problems[:5])
+    return Permanent(Reason.BAD_SCHEMA, told)
+
+
+def _depth(value: bytes) -> int:
+    depth = deepest = 0
+    for byte in value[: 1 << 20]:
+        if byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"]}":
+            depth -= 1
+    return deepest
+
+
+def _brief(text: Any) -> str:
+    return json.dumps(str(text)[:60], ensure_ascii=True)

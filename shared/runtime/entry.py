@@ -1,0 +1,94 @@
+"""What `python -m services.NAME` does: serve, migrate, print the OpenAPI document, and what the service adds."""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+import uvloop
+from pydantic import ValidationError
+
+from shared.policies.errors import PolicyError
+from shared.runtime import logs
+from shared.runtime.errors import safe_text
+from shared.runtime.migrate import migrate
+from shared.runtime.service import Reached, Service, nothing_reached
+from shared.runtime.settings import CommonSettings
+
+SettingsT = TypeVar("SettingsT", bound=CommonSettings)
+Command = Callable[[Sequence[str]], int]
+
+
+def main(
+    name: str,
+    settings: type[SettingsT],
+    build: Callable[[SettingsT, Reached], Service],
+    commands: Mapping[str, Command] | None = None,
+    *,
+    arguments: Sequence[str] | None = None,
+    reached: Reached = nothing_reached,
+) -> int:
+    """Run one command of a service; answers the exit code (2: wrong use, 78: wrong configuration)."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    own = dict(commands or {})
+    parser = argparse.ArgumentParser(prog=f"python -m services.{name}")
+    parser.add_argument("command", nargs="?", default="serve", choices=["serve", "migrate", "openapi", *own])
+    parser.add_argument("--phase", choices=["pre", "post", "all"], default="all", help="which migrations (migrate)")
+    if given and given[0] in own:
+        return own[given[0]](given[1:])
+    chosen = parser.parse_args(given)
+    if chosen.command == "migrate":
+        return _migrate(name, chosen.phase)
+    try:
+        parts = settings()
+    except ValidationError as error:
+        return _refuse(_settings_problem(error))
+    logs.configure(name, parts.log_level)
+    try:
+        return uvloop.run(_serve_or_print(chosen.command, parts, build, reached))
+    except PolicyError as error:
+        return _refuse(str(error))
+
+
+async def _serve_or_print(
+    command: str, parts: SettingsT, build: Callable[[SettingsT, Reached], Service], reached: Reached
+) -> int:
+    service = build(parts, reached)
+    if command == "openapi":
+        print(json.dumps(service.app.openapi(), ensure_ascii=False, indent=2, sort_keys=True))
+        return 0
+    return await service.run()
+
+
+def _migrate(name: str, phase: str) -> int:
+    from pydantic_settings import BaseSettings, SettingsConfigDict
+
+    class Migration(BaseSettings):
+        model_config = SettingsConfigDict(extra="ignore")
+        database_url: str
+
+    try:
+        applied = asyncio.run(
+            migrate(Migration().database_url, name, ("shared.runtime", f"services.{name}"), phase)  # type: ignore[arg-type, call-arg]
+        )
+    except ValidationError:
+        return _refuse("DATABASE_URL is missing: set it to the DSN of the database's owner")
+    except Exception as error:
+        return _refuse(f"migration of {name} failed: {safe_text(error)}")
+    print(f"{name}: {len(applied)} migrations applied" if applied else f"{name}: nothing to migrate")
+    return 0
+
+
+def _settings_problem(error: ValidationError) -> str:
+    told = []
+    for problem in error.errors(include_url=False, include_input=False, include_context=False):
+        setting = ".".join(map(str, problem["loc"])).upper() or "settings"
+        told.append(f"{setting}: {problem['msg']}")
+    return "; ".join(told)
+
+
+def _refuse(line: str) -> int:
+    print(line, file=sys.stderr)
+    return 78

@@ -1,0 +1,91 @@
+"""The HTTP shell of a service: FastAPI without its own telemetry, one span and one histogram per request, health."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import FastAPI
+from opentelemetry.trace import Status, StatusCode
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.runtime import metrics
+from shared.runtime.telemetry import Tracing, current_traceparent
+
+_QUIET = ("/static/", "/livez", "/readyz", "/metrics")
+Health = Callable[[], Awaitable[tuple[int, dict[str, Any]]]]
+
+
+class Observed:
+    """Pure ASGI: the server span, below the caller's `traceparent`, and the request histogram."""
+
+    def __init__(self, app: ASGIApp, service: str, tracing: Tracing) -> None:
+        self._app = app
+        self._service = service
+        self._tracing = tracing
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request inside its span."""
+        if scope["type"] != "http" or scope["path"].startswith(_QUIET):
+            await self._app(scope, receive, send)
+            return
+        parent = next((v.decode("latin-1") for k, v in scope["headers"] if k == b"traceparent"), None)
+        span, context = self._tracing.start_request(
+            f"{scope['method']} {self._service}", parent, {"http.request.method": scope["method"]}
+        )
+        token = current_traceparent.set(context)
+        status = 500
+        started = time.perf_counter()
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        finally:
+            current_traceparent.reset(token)
+            route = getattr(scope.get("route"), "path", "other")
+            metrics.REQUESTS.labels(self._service, route, status).observe(time.perf_counter() - started)
+            if span is not None:
+                span.update_name(f"{scope['method']} {route}")
+                span.set_attribute("http.route", route)
+                span.set_attribute("http.response.status_code", status)
+                if status >= 500:
+                    span.set_status(Status(StatusCode.ERROR))
+                span.end()
+
+
+def make_app(name: str, title: str, description: str, tracing: Tracing, ready: Health, alive: Health) -> FastAPI:
+    """The FastAPI application of a service, with `/livez`, `/readyz` and `/metrics`."""
+    app = FastAPI(
+        title=title,
+        description=description,
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    app.add_middleware(Observed, service=name, tracing=tracing)
+
+    async def answer(health: Health) -> Response:
+        status, body = await health()
+        return JSONResponse(body, status, headers={"Cache-Control": "no-store"})
+
+    async def livez(request: Request) -> Response:
+        return await answer(alive)
+
+    async def readyz(request: Request) -> Response:
+        return await answer(ready)
+
+    async def metricz(request: Request) -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    app.add_route("/livez", livez, include_in_schema=False)
+    app.add_route("/readyz", readyz, include_in_schema=False)
+    app.add_route("/metrics", metricz, include_in_schema=False)
+    return app

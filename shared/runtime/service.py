@@ -1,0 +1,358 @@
+"""A service process: HTTP, consumer, relay and background tasks around one database; starts and stops in order.
+
+It starts while Kafka or Postgres are away and keeps trying: intake accepts while Kafka is down, and answers 503 while
+Postgres is down.
+"""
+
+import asyncio
+import gc
+import logging
+import random
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi import APIRouter, FastAPI
+from faststream.kafka import KafkaBroker
+
+from shared.events.topics import Topic, types_read_by
+from shared.policies.watching import PolicySource
+from shared.runtime import metrics
+from shared.runtime.consumer import Consumer, Handle
+from shared.runtime.errors import safe_text
+from shared.runtime.http import make_app
+from shared.runtime.pg import Database
+from shared.runtime.relay import Relay
+from shared.runtime.settings import CommonSettings
+from shared.runtime.telemetry import Tracing, current_traceparent
+from shared.runtime.transaction import Tx
+from shared.runtime.vault import Vault
+from shared.runtime.watchdog import EXIT_CODE, Watchdog
+from shared.runtime.web.install import install_web
+from shared.runtime.web.look import Look, SiteUrls
+from shared.runtime.web.sessions import Sessions
+
+log = logging.getLogger(__name__)
+
+Task = Callable[[asyncio.Event], Awaitable[None]]
+Reached = Callable[[str], None]
+
+
+def nothing_reached(_: str) -> None:
+    """The crash-point hook outside of tests."""
+
+
+class Service:
+    """The parts of one service. Making it does no I/O but for reading policy, key and template files.
+
+    Attributes:
+        database: the service's own schema.
+        vault: keys of persons.
+        policies: the policy packs in force; read `policies.packs` anew for each batch or request.
+        app: the FastAPI application.
+        look: renders pages.
+        tracing: records spans.
+        relay: publishes the outbox.
+    """
+
+    def __init__(
+        self,
+        settings: CommonSettings,
+        *,
+        name: str,
+        emits: Topic,
+        title: str,
+        description: str = "",
+        templates: Sequence[Path] = (),
+        reached: Reached = nothing_reached,
+    ) -> None:
+        self.settings = settings
+        self.name = name
+        self.reached = reached
+        self._emits = emits.name
+        self.database = Database(
+            settings.database_url.get_secret_value(), name=f"redress-{name}", size=settings.database_pool
+        )
+        same = settings.vault_url == settings.database_url.get_secret_value()
+        self.vault_database = (
+            self.database if same else Database(settings.vault_url, name=f"redress-{name}-vault", size=2)
+        )
+        self.vault = Vault(self.vault_database, settings.master_key)
+        self.policies = PolicySource(settings.policies_dir)
+        self.tracing = Tracing(name, settings)
+        self.sessions = Sessions.from_file(settings.session_key_file)
+        self.look = Look(
+            templates,
+            SiteUrls(
+                intake=settings.public_intake_url,
+                router=settings.public_router_url,
+                sla=settings.public_sla_url,
+                notifier=settings.public_notifier_url,
+                mail=settings.public_mail_url,
+                traces=settings.public_traces_url,
+            ),
+            settings.web_assets_dir,
+            service=name,
+            sessions=self.sessions,
+        )
+        self.app: FastAPI = make_app(name, title, description, self.tracing, self._ready, self._alive)
+        install_web(self.app, self.look, self.sessions)
+        self.relay = Relay(self.database, name, settings.kafka_bootstrap_servers, reached=reached)
+        self.consumer: Consumer | None = None
+        self._tasks: dict[str, Task] = {}
+        self._wakers: list[Callable[[], None]] = [self.relay.wake]
+        self._finishers: list[Callable[[], Awaitable[None]]] = []
+        self._stop = asyncio.Event()
+        self._exit_code = 0
+        self._broker: KafkaBroker | None = None
+        self._was_ready = False
+
+    # -- what app.py declares ------------------------------------------------------------------------------------------
+
+    def handles(self, handle: Handle) -> None:
+        """Read the topics that `topics.py` gives this service, and hand each batch to `handle`."""
+        self.consumer = Consumer(
+            service=self.name,
+            emits=self._emits,
+            reads=types_read_by(self.name),
+            handle=handle,
+            database=self.database,
+            tracing=self.tracing,
+            committed=self.wake,
+            failed=self.fail,
+            reached=self.reached,
+        )
+
+    def serves(self, *routers: APIRouter) -> None:
+        """Add HTTP routes."""
+        for router in routers:
+            self.app.include_router(router)
+
+    def runs(self, name: str, task: Task) -> None:
+        """Run a background task: `async def task(stop)`; it ends soon after `stop` is set. If it fails it starts anew."""
+        self._tasks[name] = task
+
+    def wakes(self, wake: Callable[[], None]) -> None:
+        """Call `wake` after each committed transaction, beside the relay's."""
+        self._wakers.append(wake)
+
+    def finishes(self, finish: Callable[[], Awaitable[None]]) -> None:
+        """Await `finish` at shutdown, after HTTP has drained and before the database closes."""
+        self._finishers.append(finish)
+
+    # -- what handlers and routes use ----------------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """Something was committed: the relay and whoever else waits look at once."""
+        for wake in self._wakers:
+            wake()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Tx]:
+        """One transaction of a command: state and emitted events are committed together, then the relay is woken."""
+        async with self.database.connection() as connection:
+            async with connection.transaction():
+                now = await connection.fetchval("SELECT clock.now()")
+                tx = Tx(connection, self._emits, now, {}, current_traceparent.get())
+                yield tx
+                await tx.write_outbox()
+            self.reached(f"CP.{self.name}.committed_before_answer")
+        self.wake()
+
+    def fail(self, why: str) -> None:
+        """End the process with an error; the supervisor starts it anew."""
+        log.critical("service gives up", extra={"action": "service_fail", "why": why})
+        self._exit_code = EXIT_CODE
+        self._stop.set()
+
+    # -- life ----------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> int:
+        """Serve until SIGTERM or SIGINT; answers the exit code."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        await self.database.open()
+        server = self._server()
+        web = asyncio.create_task(server._serve(), name="http")
+        background = [
+            asyncio.create_task(self._kept_alive(name, task), name=name) for name, task in self._all_tasks().items()
+        ]
+        _tune_gc()
+        log.info("service started", extra={"action": "start", "port": self.settings.http_port})
+        stopped = asyncio.create_task(self._stop.wait())
+        await asyncio.wait((stopped, web), return_when=asyncio.FIRST_COMPLETED)
+        if web.done() and not self._stop.is_set():
+            self.fail("http server ended")
+        await self._shut_down(server, web, background)
+        return self._exit_code
+
+    def _all_tasks(self) -> dict[str, Task]:
+        watchdog = Watchdog(
+            self.name,
+            self.settings.kafka_bootstrap_servers,
+            self.relay,
+            self.consumer,
+            self.settings.watchdog_seconds,
+            self.fail,
+        )
+        tasks: dict[str, Task] = {"relay": self.relay.run, "watchdog": watchdog.run, "housekeeping": self._housekeeping}
+        if self.consumer is not None:
+            tasks["consumer"] = self._consume
+        return tasks | self._tasks
+
+    def _server(self) -> uvicorn.Server:
+        config = uvicorn.Config(
+            self.app,
+            host=self.settings.http_host,
+            port=self.settings.http_port,
+            loop="none",
+            http="httptools",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            backlog=2048,
+            server_header=False,
+            timeout_graceful_shutdown=8,
+        )
+        return uvicorn.Server(config)
+
+    async def _consume(self, stop: asyncio.Event) -> None:
+        """Keep a started broker; while Kafka is away at start, try again with a growing pause."""
+        assert self.consumer is not None
+        pause = 0.2
+        while not stop.is_set():
+            broker = KafkaBroker(
+                self.settings.kafka_bootstrap_servers,
+                client_id=f"redress-{self.name}",
+                allow_auto_create_topics=False,
+                apply_types=False,
+                graceful_timeout=12,
+                log_level=logging.DEBUG,
+                consumer_only=True,
+            )
+            self.consumer.subscribe(broker, instance=self.settings.instance, records=self.settings.batch_records)
+            try:
+                await broker.start()
+            except Exception as error:
+                log.warning("kafka is away", extra={"action": "kafka_retry", "error": safe_text(error)})
+                await _stop_quietly(broker)
+                await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  jitter, not a secret
+                pause = min(pause * 2, 5.0)
+                continue
+            self._broker = broker
+            await stop.wait()
+            self.consumer.stop()
+            await _stop_quietly(broker)
+            return
+
+    async def _housekeeping(self, stop: asyncio.Event) -> None:
+        """Every few seconds: policies, gauges, old inbox rows."""
+        turn = 0
+        while not stop.is_set():
+            try:
+                async with asyncio.timeout(5):
+                    await stop.wait()
+                return
+            except TimeoutError:
+                turn += 1
+            self._refresh_policies()
+            if turn % 2 == 0:
+                await self.relay.measure()
+            if turn % 12 == 0:
+                await self._measure_database()
+
+    def _refresh_policies(self) -> None:
+        if self.policies.refresh():
+            log.info("policies reloaded", extra={"action": "policies_reload"})
+        metrics.POLICY_OK.labels(self.name).set(0 if self.policies.error else 1)
+
+    async def _measure_database(self) -> None:
+        drift = await self.database.fetchval("SELECT extract(epoch FROM clock.now())::float8 - $1::float8", time.time())
+        metrics.CLOCK_DRIFT.labels(self.name).set(drift)
+        count = await self.database.fetchval("SELECT count(*) FROM dead_letter WHERE replayed_at IS NULL")
+        metrics.DEAD_OPEN.labels(self.name).set(count)
+
+    async def _kept_alive(self, name: str, task: Task) -> None:
+        """Run a task; when it fails, say so and start it again after a growing pause."""
+        pause = 0.2
+        while not self._stop.is_set():
+            try:
+                await task(self._stop)
+                return
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                log.error("task failed", extra={"action": "task_retry", "task": name}, exc_info=error)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 10.0)
+
+    async def _shut_down(
+        self, server: uvicorn.Server, web: "asyncio.Task[None]", background: Sequence["asyncio.Task[None]"]
+    ) -> None:
+        """First no new requests, then no new batches, then the last events leave, then the connections close."""
+        self._stop.set()
+        server.should_exit = True
+        await _within(10, web)
+        for finish in self._finishers:
+            await _within(5, asyncio.ensure_future(finish()))
+        self.relay.wake()
+        await _within(14, asyncio.gather(*background, return_exceptions=True))
+        await self.database.close()
+        if self.vault_database is not self.database:
+            await self.vault_database.close()
+        await asyncio.to_thread(self.tracing.shutdown)
+        log.info("service stopped", extra={"action": "stop", "code": self._exit_code})
+
+    # -- health --------------------------------------------------------------------------------------------------------
+
+    async def _alive(self) -> tuple[int, dict[str, Any]]:
+        return 200, {"status": "alive", "service": self.name}
+
+    async def _ready(self) -> tuple[int, dict[str, Any]]:
+        """Ready when the database answers and the first partitions came; without Kafka later on: degraded, but ready."""
+        checks = {"database": await self._database_answers()}
+        if self.consumer is not None:
+            client = self.consumer.client
+            checks["consumer"] = bool(client is not None and client.assignment())
+        checks["relay"] = self.relay.connected
+        self._was_ready = self._was_ready or all(checks.values())
+        if all(checks.values()):
+            status = "ready"
+        else:
+            status = "degraded" if checks["database"] and self._was_ready else "not ready"
+        return (503 if status == "not ready" else 200), {"status": status, "service": self.name, "checks": checks}
+
+    async def _database_answers(self) -> bool:
+        try:
+            async with asyncio.timeout(2):
+                return bool(await self.database.fetchval("SELECT 1 FROM migration LIMIT 1"))
+        except Exception:
+            return False
+
+
+async def _within(seconds: float, awaitable: "asyncio.Future[Any]") -> None:
+    _, pending = await asyncio.wait((awaitable,), timeout=seconds)
+    if pending:
+        awaitable.cancel()
+        await asyncio.wait((awaitable,), timeout=1)
+
+
+async def _stop_quietly(broker: KafkaBroker) -> None:
+    """Stop a broker object. Without a broker aiokafka raises CancelledError into the caller; that is no news."""
+    try:
+        async with asyncio.timeout(13):
+            await broker.stop()
+    except (Exception, asyncio.CancelledError):
+        log.debug("broker object stopped with an error", extra={"action": "broker_stop"})
+
+
+def _tune_gc() -> None:
+    """Leave what was loaded at start out of every collection (p99 at 64 clients 43 → 20 ms)."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)

@@ -1,0 +1,68 @@
+"""Settings that every service reads from the environment, validated at start.
+
+Secrets come from files (`*_FILE`), so they show neither in `env` nor in a dump of the settings.
+"""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class CommonSettings(BaseSettings):
+    """What each service needs; a service's own `Settings` adds its own knobs."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True, env_ignore_empty=True)
+
+    database_url: SecretStr = Field(description="DSN of this service's role")
+    vault_database_url: SecretStr | None = Field(default=None, description="DSN of the vault; default: database_url")
+    kafka_bootstrap_servers: str = "127.0.0.1:8109"
+    smtp_url: str = "smtp://127.0.0.1:8107"
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=0, ge=0, le=65535)
+    master_key_file: Path = Field(description="32 random bytes; wraps the keys of persons. Not in Postgres")
+    session_key_file: Path = Field(description="signs staff sessions; the same for all services")
+    policies_dir: Path = Field(default=Path("deploy/policies"), description="folder with one folder per policy pack")
+    default_pack: str = "retail"
+    web_assets_dir: Path | None = Field(default=None, description="folder with the unpacked WebJars")
+    public_intake_url: str = "http://127.0.0.1:8101"
+    public_router_url: str = "http://127.0.0.1:8102"
+    public_sla_url: str = "http://127.0.0.1:8103"
+    public_notifier_url: str = "http://127.0.0.1:8104"
+    public_mail_url: str = ""
+    public_traces_url: str = ""
+    traces_url: str = Field(default="", description="Zipkin v2 span endpoint; empty: off")
+    otel_exporter_otlp_endpoint: str = ""
+    trace_ratio: float = Field(default=1.0, ge=0, le=1)
+    log_level: str = "INFO"
+    instance: int = Field(default=0, ge=0, description="slot number of this copy of the service")
+    database_pool: int = Field(default=6, ge=2, le=50)
+    batch_records: int = Field(default=500, ge=1, le=5000)
+    watchdog_seconds: float = Field(default=120, gt=0, description="no progress for so long: exit and be restarted")
+
+    @model_validator(mode="after")
+    def _key_files_hold_keys(self) -> Self:
+        for path in (self.master_key_file, self.session_key_file):
+            if not path.is_file():
+                raise ValueError(
+                    f"key file {path} does not exist: create it with 32 random bytes, readable by you alone"
+                )
+            if path.stat().st_size < 32:
+                raise ValueError(f"key file {path} holds fewer than 32 bytes: create it anew with 32 random bytes")
+        return self
+
+    @property
+    def master_key(self) -> bytes:
+        """The 32 bytes that wrap every person's key."""
+        return self.master_key_file.read_bytes()[:32]
+
+    @property
+    def session_key(self) -> bytes:
+        """The key that signs staff sessions."""
+        return self.session_key_file.read_bytes()
+
+    @property
+    def vault_url(self) -> str:
+        """DSN of the vault."""
+        return (self.vault_database_url or self.database_url).get_secret_value()

@@ -1,0 +1,161 @@
+"""Traces: one connected tree per complaint, from the HTTP request to the last message.
+
+The context travels as a W3C `traceparent` string: request → outbox row → Kafka header → consumer → outbox row.
+Where the parent is not sampled no span object is made and the same string travels on, so tracing costs nothing.
+Spans carry ids and codes only.
+"""
+
+import contextvars
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, TraceFlags
+
+from shared.runtime.settings import CommonSettings
+
+current_traceparent: contextvars.ContextVar[str | None] = contextvars.ContextVar("traceparent", default=None)
+"""The context of the request being answered; `Tx` takes it for the events it emits."""
+
+_HEX: Final = frozenset("0123456789abcdef")
+Attributes = Mapping[str, str | int | float | bool]
+
+
+def parse_traceparent(value: str | None) -> SpanContext | None:
+    """The span context of a W3C `traceparent` header; `None` when absent or malformed (W3C Trace Context §3.2)."""
+    if value is None or len(value) < 55:
+        return None
+    version, trace_id, span_id, flags = value[:2], value[3:35], value[36:52], value[53:55]
+    if version == "ff" or value[2] != "-" or value[35] != "-" or value[52] != "-":
+        return None
+    if not (_HEX.issuperset(trace_id) and _HEX.issuperset(span_id) and _HEX.issuperset(flags)):
+        return None
+    context = SpanContext(int(trace_id, 16), int(span_id, 16), True, TraceFlags(int(flags, 16)))
+    return context if context.is_valid else None
+
+
+def format_traceparent(context: SpanContext) -> str:
+    """The header of a span context."""
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags) & 1:02x}"
+
+
+def is_sampled(traceparent: str | None) -> bool:
+    """Whether a span is to be recorded below this context. Flags are bits: `03` is sampled too."""
+    return traceparent is not None and len(traceparent) >= 55 and traceparent[54] in "13579bdf"
+
+
+class Tracing:
+    """Records spans of one service. Kept apart from the global provider: FastAPI would double every request."""
+
+    def __init__(self, service: str, settings: CommonSettings) -> None:
+        self._ratio = settings.trace_ratio
+        exporter = _exporter(settings)
+        self.enabled = exporter is not None
+        self._provider = TracerProvider(
+            sampler=ALWAYS_ON, resource=Resource.create({"service.name": service, "service.namespace": "redress"})
+        )
+        if exporter is not None:
+            self._provider.add_span_processor(
+                BatchSpanProcessor(
+                    exporter, max_queue_size=20_000, schedule_delay_millis=1_000, max_export_batch_size=1_000
+                )
+            )
+        self._tracer = self._provider.get_tracer("redress")
+
+    def start(
+        self,
+        name: str,
+        parent: str | None,
+        kind: SpanKind = SpanKind.INTERNAL,
+        attributes: Attributes | None = None,
+        *,
+        links: tuple[str | None, ...] = (),
+        start_ns: int | None = None,
+    ) -> tuple[trace.Span | None, str | None]:
+        """Start a span below `parent`; answers it and its context. No span (and the parent's context) when unsampled.
+
+        Args:
+            links: contexts of other traces this work belongs to, such as the span that armed a timer.
+            start_ns: start, in nanoseconds since the epoch; default now.
+        """
+        if not self.enabled or not is_sampled(parent):
+            return None, parent
+        context = parse_traceparent(parent)
+        if context is None:
+            return None, parent
+        carrier = trace.set_span_in_context(NonRecordingSpan(context), Context())
+        return self._record(name, carrier, kind, attributes, links, start_ns)
+
+    def start_root(
+        self,
+        name: str,
+        kind: SpanKind = SpanKind.INTERNAL,
+        attributes: Attributes | None = None,
+        *,
+        links: tuple[str | None, ...] = (),
+        start_ns: int | None = None,
+    ) -> tuple[trace.Span | None, str]:
+        """Start a new trace, sampled by the configured ratio; unsampled, a context that says so."""
+        if not self.enabled or (self._ratio < 1 and secrets.randbelow(1_000_000) >= self._ratio * 1_000_000):
+            return None, f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
+        return self._record(name, Context(), kind, attributes, links, start_ns)
+
+    def start_request(
+        self, name: str, parent: str | None, attributes: Attributes | None = None
+    ) -> tuple[trace.Span | None, str]:
+        """The server span of a request: below the caller's, or the root of a new trace."""
+        if parse_traceparent(parent) is not None:
+            span, context = self.start(name, parent, SpanKind.SERVER, attributes)
+            return span, context or ""
+        return self.start_root(name, SpanKind.SERVER, attributes)
+
+    def fired(self, name: str, link: str | None, attributes: Attributes | None = None) -> str | None:
+        """Record a root span for work that a clock set off, linked to the trace that armed it; answers its context."""
+        if link is not None and not is_sampled(link):
+            return link
+        span, context = self.start_root(name, attributes=attributes, links=(link,))
+        if span is not None:
+            span.end()
+        return context
+
+    def _record(
+        self,
+        name: str,
+        carrier: Context,
+        kind: SpanKind,
+        attributes: Attributes | None,
+        links: tuple[str | None, ...],
+        start_ns: int | None,
+    ) -> tuple[trace.Span, str]:
+        linked = [Link(c) for c in map(parse_traceparent, links) if c is not None]
+        span = self._tracer.start_span(name, carrier, kind, attributes, linked, start_ns)
+        return span, format_traceparent(span.get_span_context())
+
+    def shutdown(self) -> None:
+        """Send what is still queued; waits at most 3 s."""
+        self._provider.force_flush(3_000)
+        self._provider.shutdown()
+
+
+def now_ns() -> int:
+    """Nanoseconds since the epoch, for span times."""
+    return time.time_ns()
+
+
+def _exporter(settings: CommonSettings) -> SpanExporter | None:
+    if settings.otel_exporter_otlp_endpoint:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+        return OTLPSpanExporter(endpoint=settings.otel_exporter_otlp_endpoint.rstrip("/") + "/v1/traces")
+    if settings.traces_url:
+        from opentelemetry.exporter.zipkin.json import ZipkinExporter
+
+        return ZipkinExporter(endpoint=settings.traces_url)
+    return None

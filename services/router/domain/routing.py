@@ -1,0 +1,195 @@
+"""Give every complaint exactly one owner and one priority, with the reasons: a pure reading of the policy."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from shared.policies.routing import Conditions, RoutingPolicy, Rule, Words
+from shared.policies.texts import PRIORITIES, Channel, Language, Priority, Text
+
+#: Told when no rule of the policy catches a complaint.
+NO_RULE = Text(
+    zh="没有规则能判定责任部门，由人工分拣阅读后派单",
+    en="No rule names an owner, so the triage desk reads it and assigns it",
+)
+#: Told when the owner a rule names would answer for its own people (S13, fourth story).
+OWN_STAFF = Text(
+    zh="投诉涉及责任部门自己的员工，不由该部门处理",
+    en="The complaint is about that department's own staff, so somebody else handles it",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the decision may look at.
+
+    Attributes:
+        title, text: the customer's words in clear; nothing of them is repeated in the decision.
+        store_id: the shop, where one is named.
+        about_staff: the form said that it is about a person who works here; words may say so too.
+        about_department: the department that person works in, where known.
+        repeat: the customer says, or intake found, that the matter was reported before.
+    """
+
+    channel: Channel
+    language: Language
+    text: str
+    title: str = ""
+    category: str | None = None
+    store_id: str | None = None
+    has_order: bool = False
+    about_staff: bool = False
+    about_department: str | None = None
+    repeat: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why: a rule's code, its wording from policy, which of the policy's words were found, and points if any."""
+
+    code: str
+    text: Text
+    found: tuple[str, ...] = ()
+    points: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One owner, one priority, and everything needed to explain them later.
+
+    Attributes:
+        rule: id of the rule that decided; `no-rule` for the fallback, `own-staff` where the named owner was passed over.
+        why: reasons for the owner, the deciding one first.
+        points: sum over `priority_reasons`.
+        category: as the customer chose it, or as the rule sees it.
+    """
+
+    department: str
+    rule: str
+    why: tuple[Reason, ...]
+    priority: Priority
+    priority_reasons: tuple[Reason, ...]
+    points: int
+    category: str | None
+    policy_version: str
+
+    @property
+    def because(self) -> Text:
+        """The sentence for customer and desk."""
+        return self.why[0].text
+
+
+def decide(facts: Facts, policy: RoutingPolicy) -> Decision:
+    """Return the decision for these facts: total, deterministic, the first rule that matches wins.
+
+    A complaint about staff never goes to the department they work in: it goes to the complaints office, and one about
+    the office itself to the triage desk.
+    """
+    found = policy.index.found_in(f"{facts.title}\n{facts.text}")
+    facts = _with_staff_signs(facts, policy, found)
+    priority_reasons = tuple(
+        Reason(rule.id, rule.because, _words_behind(rule.when, found), rule.points)
+        for rule in policy.priority.rules
+        if _holds(rule.when, facts, found, "normal")
+    )
+    points = sum(reason.points for reason in priority_reasons)
+    priority = _priority(points, policy)
+    rule = next((rule for rule in policy.rules if _holds(rule.when, facts, found, priority)), None)
+    department, why = _owner(facts, policy, rule, found)
+    return Decision(
+        department=department,
+        rule=why[0].code,
+        why=why,
+        priority=priority,
+        priority_reasons=priority_reasons,
+        points=points,
+        category=facts.category or (rule.category if rule else None),
+        policy_version=policy.version,
+    )
+
+
+def second_stage_owner(policy: RoutingPolicy, earlier_owners: Collection[str]) -> str:
+    """Return who handles a reopened complaint: never one of those who answered it before, while any other is left."""
+    candidates = (policy.second_stage, policy.office, policy.fallback)
+    return next((department for department in candidates if department not in earlier_owners), policy.office)
+
+
+def _with_staff_signs(facts: Facts, policy: RoutingPolicy, found: frozenset[str]) -> Facts:
+    signs = policy.about_staff
+    seen = (
+        facts.about_department is not None
+        or facts.category in signs.category
+        or (signs.words is not None and _words_hold(signs.words, found))
+    )
+    return replace(facts, about_staff=True) if seen and not facts.about_staff else facts
+
+
+def _priority(points: int, policy: RoutingPolicy) -> Priority:
+    thresholds = policy.priority.thresholds
+    if points >= thresholds.urgent:
+        return "urgent"
+    return "high" if points >= thresholds.high else "normal"
+
+
+def _owner(
+    facts: Facts, policy: RoutingPolicy, rule: Rule | None, found: frozenset[str]
+) -> tuple[str, tuple[Reason, ...]]:
+    if rule is None:
+        named, reason = policy.fallback, Reason("no-rule", NO_RULE)
+    else:
+        named, reason = rule.owner, Reason(rule.id, rule.because, _words_behind(rule.when, found))
+    if not facts.about_staff or _employer(facts, policy, rule) != named:
+        return named, (reason,)
+    somebody_else = policy.fallback if named == policy.office else policy.office
+    return somebody_else, (Reason("own-staff", OWN_STAFF), reason)
+
+
+def _employer(facts: Facts, policy: RoutingPolicy, rule: Rule | None) -> str | None:
+    """Tell which department's staff the complaint is about; the owner a rule names unless something says otherwise."""
+    if facts.about_department is not None:
+        return facts.about_department
+    if rule is None or rule.staff_of is not None:
+        return rule.staff_of if rule else None
+    return None if rule.owner in (policy.office, policy.fallback) else rule.owner
+
+
+def _holds(when: Conditions, facts: Facts, found: frozenset[str], priority: Priority) -> bool:
+    return (
+        (when.category is None or facts.category in when.category)
+        and (when.words is None or _words_hold(when.words, found))
+        and (when.channel is None or facts.channel in when.channel)
+        and (when.language is None or facts.language in when.language)
+        and (when.store is None or _store_fits(when.store, facts.store_id))
+        and (when.order is None or when.order == facts.has_order)
+        and (when.about_staff is None or when.about_staff == facts.about_staff)
+        and (when.repeat is None or when.repeat == facts.repeat)
+        and (when.min_priority is None or PRIORITIES.index(priority) >= PRIORITIES.index(when.min_priority))
+    )
+
+
+def _store_fits(asked: bool | tuple[str, ...], store_id: str | None) -> bool:
+    return (store_id is not None) == asked if isinstance(asked, bool) else store_id in asked
+
+
+def _words_hold(words: Words, found: frozenset[str]) -> bool:
+    return (
+        (words.any is None or _enough(words.any.written, words.at_least, found))
+        and (words.also is None or not found.isdisjoint(words.also.written))
+        and (words.none is None or found.isdisjoint(words.none.written))
+        and (words.all is None or any(group <= found for group in words.all.groups))
+    )
+
+
+def _enough(listed: frozenset[str], at_least: int, found: frozenset[str]) -> bool:
+    if at_least == 1:
+        return not found.isdisjoint(listed)
+    return len(found & listed) >= at_least
+
+
+def _words_behind(when: Conditions, found: frozenset[str]) -> tuple[str, ...]:
+    """Return the policy's words that made a rule hold, in a fixed order."""
+    if when.words is None:
+        return ()
+    asked = [given.written for given in (when.words.any, when.words.also, when.words.all) if given is not None]
+    return tuple(sorted(found & frozenset().union(*asked)))

@@ -71,7 +71,7 @@ def _migrate(name: str, phase: str) -> int:
 
     try:
         applied = asyncio.run(
-            migrate(Migration().database_url, name, ("shared.runtime", f"services.{name}"), phase)  # type: ignore[arg-type, call-arg]
+            migrate(Migration().database_url, name, ("shared.runtime", f"services.{name}"), phase)  # type: ignore[arg-type]
         )
     except ValidationError:
         return _refuse("DATABASE_URL is missing: set it to the DSN of the database's owner")

@@ -1,0 +1,54 @@
+"""Puts the look into a FastAPI application: static files, headers, sessions, problems."""
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.runtime.web import language as languages
+from shared.runtime.web.look import Look
+from shared.runtime.web.problems import ErrorBoundary, Problem, answer, answer_sign_in, explain
+from shared.runtime.web.security import SecurityHeaders
+from shared.runtime.web.sessions import Sessions, SignInNeeded
+
+_CODES = {404: "not-found", 405: "method-not-allowed", 413: "too-large", 503: "unavailable"}
+
+
+def install_web(app: FastAPI, look: Look, sessions: Sessions) -> None:
+    """Serve `/static/...`, answer errors as problems or pages, set the headers, and let the dependencies of
+    `shared.runtime.web.sessions` find their parts in `app.state`. Call it once, after the app is made.
+    """
+    app.state.look = look
+    app.state.sessions = sessions
+    app.state.own_origins = look.own_origins
+    app.add_route("/static/{name:path}", look.assets.serve, methods=["GET"], include_in_schema=False)
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(SignInNeeded, _on_sign_in)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_middleware(ErrorBoundary)
+    app.add_middleware(SecurityHeaders, own_urls=look.urls.own)
+
+
+async def _on_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return answer(request, error)
+
+
+async def _on_sign_in(request: Request, error: Exception) -> Response:
+    return answer_sign_in(request)
+
+
+async def _on_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    look: Look = request.app.state.look
+    fields = explain(error.errors(), look.texts, languages.of(request))
+    broken = any(field.code == "json_invalid" for field in fields)
+    return answer(request, Problem(400 if broken else 422, "invalid", errors=fields))
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = _CODES.get(error.status_code, "refused")
+    return answer(request, Problem(error.status_code, code, headers=error.headers))

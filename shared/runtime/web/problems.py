@@ -1,0 +1,162 @@
+"""Errors as people and programs need them: RFC 9457 problem details for APIs, a plain page in their language for browsers.
+
+Nothing of the input is ever repeated, and an unexpected error shows only an id that is also in the log.
+"""
+
+import logging
+import traceback
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.runtime.web import language as languages
+from shared.runtime.web.texts import Catalogue, Language, Text
+
+if TYPE_CHECKING:
+    from shared.runtime.web.look import Look
+
+MEDIA_TYPE = "application/problem+json"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """Which field is wrong and why. `field` is dotted (`customer.email`); `detail` is in the caller's language."""
+
+    field: str
+    code: str
+    detail: str
+
+
+class Problem(Exception):  # the name RFC 9457 gives it
+    """An answer that is not a success.
+
+    Title and detail come from the texts `problem.CODE.title` and `problem.CODE.detail` in the caller's language, filled
+    with `values`; `title` and `detail` given here win. `type` becomes `urn:redress:problem:CODE`.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        *,
+        title: str | Text | None = None,
+        detail: str | Text | None = None,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+        values: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(f"{status} {code}")
+        self.status, self.code = status, code
+        self.title, self.detail, self.errors = title, detail, tuple(errors)
+        self.headers, self.values = dict(headers or {}), dict(values or {})
+
+    def said(self, part: str, texts: Catalogue, language: Language) -> str | None:
+        """`title` or `detail` in a language; None when there is nothing to say."""
+        given: str | Text | None = self.title if part == "title" else self.detail
+        if isinstance(given, Text):
+            return given.fill(language, self.values, html=False)
+        if given is not None:
+            return given
+        key = f"problem.{self.code}.{part}"
+        return texts.say(key, language, **self.values) if key in texts else None
+
+    def document(self, texts: Catalogue, language: Language, instance: str | None = None) -> dict[str, Any]:
+        """The RFC 9457 members."""
+        title = self.said("title", texts, language) or HTTPStatus(self.status).phrase
+        found = {
+            "type": f"urn:redress:problem:{self.code}",
+            "title": title,
+            "status": self.status,
+            "detail": self.said("detail", texts, language),
+            "instance": instance,
+            "errors": [asdict(error) for error in self.errors] or None,
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def explain(errors: Iterable[Mapping[str, Any]], texts: Catalogue, language: Language) -> tuple[FieldError, ...]:
+    """Pydantic's errors in plain words of a language, without the values that caused them.
+
+    The words are the texts `problem.why.TYPE`; a model may raise `PydanticCustomError(TYPE, ...)` for words of its own.
+    """
+    return tuple(_explain_one(error, texts, language) for error in errors)
+
+
+def _explain_one(error: Mapping[str, Any], texts: Catalogue, language: Language) -> FieldError:
+    kind = str(error["type"])
+    where = [str(part) for part in error.get("loc", ()) if part not in {"body", "query", "header", "path"}]
+    for key in (f"problem.why.{kind}", f"problem.why.{kind.rpartition('_')[2]}"):
+        if key in texts:
+            values = {"expected": "", **(error.get("ctx") or {})}
+            return FieldError(".".join(where), kind, texts.say(key, language, **values))
+    return FieldError(".".join(where), kind, texts.say("problem.why.other", language))
+
+
+def wants_page(request: Request) -> bool:
+    """Whether the one who asks is a browser showing pages; the versioned API always answers JSON."""
+    return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/v1/")
+
+
+def answer(request: Request, problem: Problem) -> Response:
+    """The response for a problem: a page for a browser, else problem details."""
+    look: Look = request.app.state.look
+    spoken = languages.of(request)
+    document = problem.document(look.texts, spoken, instance=None if problem.status >= 500 else request.url.path)
+    if wants_page(request):
+        page = look.render(request, "problem.html", status=problem.status, problem=document)
+        page.headers.update(problem.headers)
+        return page
+    headers = {"Content-Language": languages.HTML_LANG[spoken], "Cache-Control": "no-store", **problem.headers}
+    return JSONResponse(document, status_code=problem.status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def answer_sign_in(request: Request) -> Response:
+    """Send a browser to the router's sign-in and back; htmx is told to do so with the whole page."""
+    from shared.runtime.web.sessions import sign_in_address
+
+    look: Look = request.app.state.look
+    here = look.own_url(request)
+    if request.method not in {"GET", "HEAD"} or "hx-request" in request.headers:
+        here = request.headers.get("hx-current-url") or request.headers.get("referer") or here
+    target = sign_in_address(look.urls.router, here)
+    if "hx-request" in request.headers:
+        return Response(status_code=401, headers={"HX-Redirect": target})
+    return RedirectResponse(target, status_code=303, headers={"Cache-Control": "no-store"})
+
+
+class ErrorBoundary:
+    """Turns an unexpected error into a 500 that says only an id, and logs that id with the place where it happened.
+
+    The error's own message is not logged: drivers put values into it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass through; answer only when nothing was sent yet."""
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as error:
+            if scope["type"] != "http" or started:
+                raise
+            error_id = uuid.uuid4().hex[:12]
+            place = "".join(traceback.format_tb(error.__traceback__)[-6:])
+            extra = {"action": "http_error", "error_id": error_id, "error": type(error).__qualname__, "place": place}
+            _log.error("request failed", extra=extra)
+            response = answer(Request(scope, receive), Problem(500, "unexpected", values={"id": error_id}))
+            await response(scope, receive, send)

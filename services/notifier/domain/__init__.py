@@ -1,0 +1,1 @@
+"""What the customer is told, when and why: pure decisions, no I/O, no clock."""

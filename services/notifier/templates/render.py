@@ -1,0 +1,94 @@
+"""Turns a letter into subject, text and HTML."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import escape
+
+from services.notifier.domain.kinds import KINDS, NoticeKind
+from services.notifier.domain.letter import Letter
+from services.notifier.domain.timewords import Language
+
+_HERE = Path(__file__).parent
+LANGUAGES: tuple[Language, ...] = ("zh", "en")
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A message in words: subject, plain text, HTML."""
+
+    subject: str
+    text: str
+    html: str
+
+
+class Renderer:
+    """Every template compiled once, at start: a missing or broken one stops the service before it serves."""
+
+    def __init__(self) -> None:
+        text, html = _environment("text"), _environment("html")
+        self._labels: Mapping[Language, Mapping[str, str]] = {
+            language: yaml.safe_load((_HERE / language / "labels.yaml").read_text(encoding="utf-8"))
+            for language in LANGUAGES
+        }
+        self._templates: Mapping[tuple[NoticeKind, Language], tuple[Template, Template]] = {
+            (kind, language): (text.get_template(f"{language}/{kind}.j2"), html.get_template(f"{language}/{kind}.j2"))
+            for kind in KINDS
+            for language in LANGUAGES
+        }
+
+        self._frame = lru_cache(maxsize=1024)(self._render)
+
+    def render(self, letter: Letter) -> Rendered:
+        """Put a letter into words.
+
+        Most acknowledgements of a minute differ only in name, reference and link. What they share is rendered once,
+        with marks in place of the three, and kept: a tenth of the time, the same result (a test compares).
+        """
+        if letter.text:
+            return self._render(letter)
+        frame = self._frame(replace(letter, reference=_REFERENCE, link=_LINK, name=letter.name and _NAME))
+        link, name = str(escape(letter.link)), str(escape(letter.name))
+        return Rendered(
+            subject=frame.subject.replace(_REFERENCE, letter.reference),
+            text=_fill(frame.text, letter.reference, letter.link, letter.name),
+            html=_fill(frame.html, letter.reference, link, name),
+        )
+
+    def _render(self, letter: Letter) -> Rendered:
+        """Run the templates. The first line of the text template is the subject."""
+        text, html = self._templates[letter.kind, letter.language]
+        values: dict[str, Any] = {"letter": letter, "labels": self._labels[letter.language]}
+        subject, _, body = text.render(values).partition("\n")
+        return Rendered(subject=subject, text=body, html=html.render(values))
+
+
+# Private-use characters: `letter.clean` takes them out of every text, so no customer or handler can write one.
+_REFERENCE, _LINK, _NAME = "\ue000", "\ue001", "\ue002"
+
+
+def _fill(text: str, reference: str, link: str, name: str) -> str:
+    return text.replace(_REFERENCE, reference).replace(_LINK, link).replace(_NAME, name)
+
+
+def _environment(form: str) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader([_HERE / form, _HERE]),
+        autoescape=form == "html",  # noqa: S701  plain text has nothing to escape
+        undefined=StrictUndefined,
+        auto_reload=False,
+        cache_size=-1,
+        keep_trailing_newline=True,
+    )
+    environment.filters["quoted"] = _quoted
+    return environment
+
+
+def _quoted(text: str) -> str:
+    """Mark the lines of somebody's words as quoted, the way mail programs do."""
+    return "\n".join(f"> {line}" if line else ">" for line in text.split("\n"))

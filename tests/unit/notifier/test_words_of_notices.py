@@ -1,0 +1,184 @@
+"""What a customer reads: complete in both languages, plain, escaped, the same as text and as HTML.
+
+The golden files are the texts as they go out. After a change of words: REDRESS_GOLDEN=write pytest this file, and
+read the difference.
+"""
+
+import os
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from letters import CASES, SAID, bare, full
+from markupsafe import escape
+
+from services.notifier.domain.kinds import KINDS
+from services.notifier.domain.letter import Letter, clean
+from services.notifier.domain.timewords import Language
+from services.notifier.templates.render import Rendered, Renderer
+
+GOLDEN = Path(__file__).parent / "golden"
+RENDERER = Renderer()
+BOTH: tuple[Language, ...] = ("zh", "en")
+EVERY = [(kind, variant, language) for kind, variant in CASES for language in BOTH]
+IDS = ["-".join(filter(None, case)) for case in EVERY]
+NO_FIRST = re.compile(r"^(no\b|unfortunately|不|无法|抱歉，不)", re.IGNORECASE)
+JARGON = re.compile(r"\b(SLA|ticket|epoch|breach|assignee|stakeholder|escalat\w*)\b|工单|时限|超时|派单", re.IGNORECASE)
+
+
+class Words(HTMLParser):
+    """The visible text and the tags of an HTML mail."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if data.strip():
+            self.said.append(data.strip())
+
+
+def read(rendered: Rendered) -> Words:
+    words = Words()
+    words.feed(rendered.html)
+    return words
+
+
+@pytest.mark.parametrize(("kind", "variant", "language"), EVERY, ids=IDS)
+def test_the_text_is_the_golden_one(kind: str, variant: str, language: Language) -> None:
+    parts = []
+    for letter in (full(kind, language, variant), bare(kind, language, variant)):  # type: ignore[arg-type]
+        rendered = RENDERER.render(letter)
+        parts.append(f"Subject: {rendered.subject}\n\n{rendered.text}")
+    file = GOLDEN / f"{'-'.join(filter(None, (kind, variant)))}.{language}.txt"
+    found = "\n==================== with the least that can be known\n\n".join(parts)
+    if os.environ.get("REDRESS_GOLDEN") == "write":
+        file.write_text(found, encoding="utf-8")
+    assert found == file.read_text(encoding="utf-8")
+
+
+def test_no_golden_file_is_left_over() -> None:
+    named = {f"{'-'.join(filter(None, (kind, variant)))}.{language}.txt" for kind, variant, language in EVERY}
+    assert {file.name for file in GOLDEN.iterdir()} == named
+
+
+@pytest.mark.parametrize("letter_of", [full, bare])
+@pytest.mark.parametrize(("kind", "variant", "language"), EVERY, ids=IDS)
+def test_text_and_html_say_the_same_in_one_language(kind, variant, language, letter_of) -> None:  # type: ignore[no-untyped-def]
+    letter: Letter = letter_of(kind, language, variant)
+    rendered = RENDERER.render(letter)
+    words = read(rendered)
+    seen = "\n".join(words.said)
+    for line in rendered.text.splitlines():
+        line = line.removeprefix("> ")
+        for part in filter(None, re.split(r": (?=\S)", line, maxsplit=1)):
+            assert part.strip() in seen, part
+    for piece in (rendered.subject, rendered.text, rendered.html):
+        assert not re.search(r"\{\{|\}\}|\{%|None|Undefined|NAME|[\ue000-\uf8ff]", piece)
+        assert "  " not in piece.replace("\n", "") or piece is rendered.html
+    if language == "en":
+        assert not re.search(r"[\u3000-\u9fff]", rendered.subject + rendered.text)
+    else:
+        allowed = {letter.link, letter.reference, "UTC+8"}
+        rest = rendered.subject + rendered.text
+        for word in allowed:
+            rest = rest.replace(word, "")
+        assert not re.search(r"[A-Za-z]", rest)
+
+
+@pytest.mark.parametrize(("kind", "variant", "language"), EVERY, ids=IDS)
+def test_says_who_has_it_what_comes_next_and_where_to_act(kind, variant, language) -> None:  # type: ignore[no-untyped-def]
+    letter = full(kind, language, variant)
+    rendered = RENDERER.render(letter)
+    assert letter.reference in rendered.subject and letter.reference in rendered.text
+    assert letter.link in rendered.text and f'href="{letter.link}"' in rendered.html
+    assert letter.department in rendered.text
+    for date in (letter.due, letter.answer_due, letter.promise_due):
+        assert date is None or date.exact in rendered.text
+    greeting, concern = [line for line in rendered.text.splitlines() if line][:2]
+    assert letter.name in greeting
+    assert not NO_FIRST.search(concern), "a letter never begins with no (service-rules.md S74)"
+    assert not JARGON.search(rendered.subject + rendered.text)
+    assert len(rendered.subject) <= 78
+
+
+@pytest.mark.parametrize("language", BOTH)
+def test_bad_news_come_at_once_with_an_apology_and_the_new_date(language: Language) -> None:
+    letter = full("delay", language)
+    rendered = RENDERER.render(letter)
+    concern = [line for line in rendered.text.splitlines() if line][1]
+    sorry = {"en": "sorry", "zh": "抱歉"}[language]
+    assert sorry in rendered.subject and sorry in concern
+    assert letter.former_due is not None and letter.former_due.words in concern
+    assert letter.due is not None and letter.due.words in rendered.text
+
+
+@pytest.mark.parametrize(("kind", "variant", "language"), EVERY, ids=IDS)
+def test_html_is_one_column_with_language_and_inline_styles_only(kind, variant, language) -> None:  # type: ignore[no-untyped-def]
+    words = read(RENDERER.render(full(kind, language, variant)))
+    names = [tag for tag, _ in words.tags]
+    assert {"script", "style", "link", "img", "form", "iframe"}.isdisjoint(names)
+    assert dict(words.tags[0][1])["lang"] == {"en": "en", "zh": "zh-CN"}[language]
+    assert names.count("h1") == 1 and names.count("a") == 1 and "title" in names
+    assert ("meta", {"name": "color-scheme", "content": "light dark"}) in words.tags
+    for tag, held in words.tags:
+        style = held.get("style") or ""
+        if tag != "a":
+            assert not re.search(r"(^|;)(color|background)", style), "a fixed colour breaks dark mode"
+        assert "width:600px" not in style and "float" not in style
+        assert tag != "table" or held.get("role") == "presentation"
+
+
+@pytest.mark.parametrize(
+    "evil", ["<script>alert(1)</script>", "{{7*7}}", "<img src=x onerror=alert(1)>", '"><a href="//x">']
+)
+def test_what_people_wrote_is_escaped_and_never_a_template(evil: str) -> None:
+    for kind in KINDS:
+        for field in ("text", "name", "department"):
+            letter = Letter(
+                kind=kind,
+                language="en",
+                organisation="O",
+                reference="R-1",
+                link="https://h.example/c/x",
+                **{field: evil},
+            )
+            rendered = RENDERER.render(letter)
+            assert "49" not in rendered.html
+            assert "<script" not in rendered.html and "<img" not in rendered.html and 'href="//x"' not in rendered.html
+            if field == "text":
+                assert str(escape(evil)) in rendered.html
+                assert evil in rendered.text
+
+
+@pytest.mark.parametrize(("kind", "variant", "language"), EVERY, ids=IDS)
+def test_the_shared_frame_gives_what_a_full_rendering_gives(kind, variant, language) -> None:  # type: ignore[no-untyped-def]
+    for letter in (full(kind, language, variant), bare(kind, language, variant)):
+        assert RENDERER.render(letter) == RENDERER._render(letter)
+
+
+def test_a_subject_of_the_companys_own_takes_the_place_of_ours() -> None:
+    letter = Letter(
+        kind="closure", language="en", organisation="O", reference="R-1", link="l", subject="All done (R-1)"
+    )
+    rendered = RENDERER.render(letter)
+    assert rendered.subject == "All done (R-1)" and "<h1" in rendered.html and "All done (R-1)</h1>" in rendered.html
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        (" a\r\nb\rc ", "a\nb\nc"),
+        ("pay \u202e001\u202c now\u2066", "pay 001 now"),
+        ("bell\x07 nul\x00 esc\x1b[31m \ue000", "bell nul esc[31m"),
+        ("退款 🙂 é", "退款 🙂 é"),
+        (SAID["zh"], SAID["zh"]),
+    ],
+)
+def test_words_are_freed_of_control_and_direction_characters(written: str, kept: str) -> None:
+    assert clean(written) == kept

@@ -26,7 +26,7 @@ class Spoken:
     """One instant in words.
 
     Attributes:
-        words: For a sentence: "tomorrow (Monday 23 November) before 17:00", "明天（11月23日 周一）17:00 前".
+        words: For a sentence: "tomorrow (Monday 23 November) before 17:00", "on Friday 27 November before 17:00", "明天（11月23日 周一）17:00 前".
         exact: The same instant with year and zone: "Monday 23 November 2026, 17:00 (UTC+8)".
         iso: Machine readable, with offset, for `<time datetime>`.
     """
@@ -83,7 +83,7 @@ def _day(day: date, today: date, language: Language) -> str:
         dated = f"{year}{day.month}月{day.day}日"
         return f"{near}（{dated} {_DAYS_ZH[day.weekday()]}）" if near else f"{dated}（{_DAYS_ZH[day.weekday()]}）"
     dated = f"{_DAYS_EN[day.weekday()]} {day.day} {_MONTHS_EN[day.month - 1]}{year}"
-    return f"{near} ({dated})" if near else dated
+    return f"{near} ({dated})" if near else f"on {dated}"
 
 
 def _clock(local: datetime) -> str:

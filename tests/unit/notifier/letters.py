@@ -43,11 +43,13 @@ def full(kind: NoticeKind, language: Language, variant: str = "") -> Letter:
         name=name,
         department=department,
         previous_department=previous if kind == "transfer" else "",
-        due=None if kind in ("question", "closure", "withdrawn", "resolution", "reminder_confirmation") else date(1),  # type: ignore[arg-type]
+        due=None
+        if kind in ("question", "closure", "withdrawn", "resolution", "reminder_confirmation") or variant == "promise"
+        else date(1),  # type: ignore[arg-type]
         former_due=date(0) if kind == "delay" else None,  # type: ignore[arg-type]
         answer_due=date(3) if "reminder" in kind or kind in ("question", "resolution") else None,  # type: ignore[arg-type]
-        promise_due=date(2) if kind == "promise" else None,  # type: ignore[arg-type]
-        text=SAID[language] if kind in SPEAKS or (kind == "delay" and not variant) else "",
+        promise_due=date(2) if "promise" in (kind, variant) else None,  # type: ignore[arg-type]
+        text=SAID[language] if kind in SPEAKS or (kind == "delay" and variant != "no_reason") else "",
         variant=variant,
         remedy=remedy if kind == "resolution" else "",
     )
@@ -69,6 +71,6 @@ def bare(kind: NoticeKind, language: Language, variant: str = "") -> Letter:
 VARIANTS: dict[NoticeKind, tuple[str, ...]] = {
     "closure": ("confirmed", "no_answer", "merged"),
     "answer_received": ("", "no_answer"),
-    "delay": ("", "no_reason"),
+    "delay": ("", "no_reason", "promise"),
 }
 CASES = [(kind, variant) for kind in KINDS for variant in VARIANTS.get(kind, ("",))]

@@ -101,7 +101,7 @@ def test_headers_are_those_of_an_automatic_message_and_each_stands_once() -> Non
     assert parsed["Date"].datetime == AT
     assert parsed["Message-ID"] == "<abc@shop.example>"
     assert parsed["To"].addresses[0].addr_spec == "wang.fang@example.com"
-    assert len(parsed.keys()) == len({name.lower() for name in parsed.keys()})
+    assert len(parsed.keys()) == len({name.lower() for name in parsed})
 
 
 def test_message_id_is_the_same_for_every_attempt_and_differs_by_cause_recipient_and_channel() -> None:

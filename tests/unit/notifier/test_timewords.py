@@ -18,11 +18,11 @@ NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)  # Sunday 11:00 in Shanghai
     [
         ("2026-11-22T17:00", "今天（11月22日 周日）17:00 前", "today (Sunday 22 November) before 17:00"),
         ("2026-11-23T09:05", "明天（11月23日 周一）09:05 前", "tomorrow (Monday 23 November) before 09:05"),
-        ("2026-11-24T17:00", "后天（11月24日 周二）17:00 前", "Tuesday 24 November before 17:00"),
-        ("2026-11-25T17:00", "11月25日（周三）17:00 前", "Wednesday 25 November before 17:00"),
-        ("2027-01-04T17:00", "2027年1月4日（周一）17:00 前", "Monday 4 January 2027 before 17:00"),
+        ("2026-11-24T17:00", "后天（11月24日 周二）17:00 前", "on Tuesday 24 November before 17:00"),
+        ("2026-11-25T17:00", "11月25日（周三）17:00 前", "on Wednesday 25 November before 17:00"),
+        ("2027-01-04T17:00", "2027年1月4日（周一）17:00 前", "on Monday 4 January 2027 before 17:00"),
         ("2026-11-23T00:00", "今天（11月22日 周日）结束前", "today (Sunday 22 November) before the end of the day"),
-        ("2027-01-01T00:00", "12月31日（周四）结束前", "Thursday 31 December before the end of the day"),
+        ("2027-01-01T00:00", "12月31日（周四）结束前", "on Thursday 31 December before the end of the day"),
     ],
 )
 def test_a_deadline_in_words(at: str, zh: str, en: str) -> None:

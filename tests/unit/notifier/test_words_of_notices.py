@@ -74,8 +74,7 @@ def test_text_and_html_say_the_same_in_one_language(kind, variant, language, let
     rendered = RENDERER.render(letter)
     words = read(rendered)
     seen = "\n".join(words.said)
-    for line in rendered.text.splitlines():
-        line = line.removeprefix("> ")
+    for line in re.sub("^> ", "", rendered.text, flags=re.MULTILINE).splitlines():
         for part in filter(None, re.split(r": (?=\S)", line, maxsplit=1)):
             assert part.strip() in seen, part
     for piece in (rendered.subject, rendered.text, rendered.html):

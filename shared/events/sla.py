@@ -66,8 +66,9 @@ class DeadlineEvent(ClockEvent):
 
     clock: ClockKind
     clock_epoch: int = Field(ge=1)
-    level: Code
-    due_at: Instant
+    level: Code = Field(description="warn_80, delay, breach, rung_1 …")
+    due_at: Instant = Field(description="when this level was due; never after `fired_at`")
+    deadline_at: Instant | None = Field(default=None, description="the date the clock itself runs to")
     fired_at: Instant
     late: bool = Field(default=False, description="fired more than 60 s after it was due")
 

@@ -1,0 +1,1 @@
+"""Plays complaints through the public interfaces: our own examples, real exports, and the demo with its actors."""

@@ -1,0 +1,76 @@
+"""The count of a run: what was accepted, what failed and why, and how long the answers took."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from deploy.play.channel import Outcome
+from deploy.play.sources import BadLine
+
+KEPT = 20
+"""Failures and bad lines listed one by one; the rest is only counted."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts as the run goes on.
+
+    Attributes:
+        accepted: complaints that are new.
+        repeated: complaints that had been accepted before; nothing was filed again.
+        skipped: lines not sent, because the journal says that they were accepted.
+    """
+
+    accepted: int = 0
+    repeated: int = 0
+    skipped: int = 0
+    amended: int = 0
+    failures: list[tuple[int, str]] = field(default_factory=list)
+    bad: list[BadLine] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    receipts: list[Outcome] = field(default_factory=list)
+    waiting: str | None = None
+    began: float = field(default_factory=time.perf_counter)
+    ended: float | None = None
+
+    def count(self, outcome: Outcome) -> None:
+        """Count one outcome."""
+        self.waiting = None
+        if outcome.receipt is None:
+            self.failures.append((outcome.entry.line, outcome.reason or str(outcome.status)))
+            return
+        if outcome.repeated:
+            self.repeated += 1
+        else:
+            self.accepted += 1
+            self.seconds.append(outcome.seconds)
+        self.amended += len(outcome.entry.rest)
+        self.receipts.append(outcome)
+
+    @property
+    def rate(self) -> float:
+        """New complaints per second so far."""
+        elapsed = (self.ended or time.perf_counter()) - self.began
+        return self.accepted / elapsed if elapsed > 0 else 0.0
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """Why entries failed, and how often each reason occurred."""
+        return Counter(reason for _, reason in self.failures)
+
+    @property
+    def clean(self) -> bool:
+        """Whether every line was good and was accepted."""
+        return not self.failures and not self.bad
+
+
+def percentile(values: Sequence[float], share: float) -> float | None:
+    """The value that `share` (0..1) of the values do not exceed (nearest rank); None of nothing."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    return ordered[max(1, math.ceil(share * len(ordered))) - 1]

@@ -74,7 +74,8 @@ class Words(PolicyModel):
     @cached_property
     def lists(self) -> tuple[WordList, ...]:
         """Every list given."""
-        return tuple(given for given in (self.any, self.also, self.all, self.none) if given is not None)
+        given = (self.any, self.also, self.all, self.none)
+        return tuple(words for words in given if words is not None)
 
 
 class Conditions(PolicyModel):
@@ -125,6 +126,40 @@ class Rule(PolicyModel):
     category: Id | None = None
     staff_of: Id | None = None
     because: Text
+
+
+class Topic(PolicyModel):
+    """What a text may be about, told by its words: a `strong` word names the matter, `words` only hint at it."""
+
+    id: Id
+    owner: Id
+    category: Id | None = None
+    because: Text
+    strong: WordList = WordList()
+    words: WordList = WordList()
+
+    @model_validator(mode="after")
+    def _has_words(self) -> Self:
+        if twice := self.strong.written & self.words.written:
+            raise ValueError(f"{min(twice)!r} is both a strong word and an ordinary one")
+        if not self.strong.written | self.words.written:
+            raise ValueError("a topic needs strong or words")
+        return self
+
+
+class Topics(PolicyModel):
+    """The weighing of what no rule catches: each topic gets points for its different words, the most points win.
+
+    Attributes:
+        strong_points: points of a strong word; an ordinary one has 1.
+        minimum: fewer points than this decide nothing.
+        lead: the first topic must be this far ahead of the second; otherwise the triage desk reads it.
+    """
+
+    strong_points: Annotated[int, Field(ge=1, le=20)] = 3
+    minimum: Annotated[int, Field(ge=1, le=100)] = 3
+    lead: Annotated[int, Field(ge=1, le=100)] = 1
+    choices: Annotated[tuple[Topic, ...], Field(min_length=1)]
 
 
 class PriorityRule(PolicyModel):
@@ -185,6 +220,8 @@ class RoutingPolicy(PolicyModel):
         office: the complaints office; arbitrates, and owns complaints about staff.
         second_stage: owns a reopened complaint whose first owner must not answer again.
         max_transfers: transfers before the office decides.
+        rules: in order, the first that holds decides.
+        topics: weighed when no rule holds; without a clear winner the fallback owns the complaint.
     """
 
     categories: Annotated[tuple[Category, ...], Field(min_length=1)]
@@ -195,15 +232,18 @@ class RoutingPolicy(PolicyModel):
     about_staff: StaffSigns = StaffSigns()
     priority: PriorityPolicy
     rules: Annotated[tuple[Rule, ...], Field(max_length=MAX_RULES)]
+    topics: Topics | None = None
     version: str = ""
 
     @cached_property
     def index(self) -> WordIndex:
-        """All words of all rules, ready to be found in one pass."""
-        return WordIndex.of(word for words in self._all_words for given in words.lists for word in given.words)
+        """All words of all rules and topics, ready to be found in one pass."""
+        return WordIndex.of(word for given in self._word_lists for word in given.words)
 
     @property
-    def _all_words(self) -> list[Words]:
+    def _word_lists(self) -> list[WordList]:
         conditions = [rule.when for rule in self.rules] + [rule.when for rule in self.priority.rules]
-        found = [condition.words for condition in conditions if condition.words is not None]
-        return found + ([self.about_staff.words] if self.about_staff.words else [])
+        asked = [condition.words for condition in conditions] + [self.about_staff.words]
+        lists = [given for words in asked if words is not None for given in words.lists]
+        topics = self.topics.choices if self.topics else ()
+        return lists + [given for topic in topics for given in (topic.strong, topic.words)]

@@ -82,16 +82,20 @@ def _narrower(mine: tuple[str, bool], theirs: tuple[str, bool]) -> bool:
     return mine == theirs
 
 
+#: A phrase waiting to be confirmed: its parts, which of them was met, and how the policy writes it.
+_Candidate = tuple[tuple[tuple[str, bool], ...], int, str]
+
+
 @dataclass(slots=True)
 class WordIndex:
     """Finds all words of a policy in a text in one pass; built once when the policy is loaded.
 
-    Cost is one dictionary look-up per token and one substring search per Chinese word whose first two characters both
-    occur, whatever the number of rules.
+    Cost is one or two dictionary look-ups per different token, and one substring search per Chinese word whose first
+    two characters both occur, whatever the number of rules. A phrase is looked for at its longest part, the rarest one.
     """
 
-    _whole: dict[str, list[tuple[tuple[tuple[str, bool], ...], str]]] = field(default_factory=dict)
-    _stems: dict[int, dict[str, list[tuple[tuple[tuple[str, bool], ...], str]]]] = field(default_factory=dict)
+    _whole: dict[str, list[_Candidate]] = field(default_factory=dict)
+    _stems: dict[str, list[tuple[str, _Candidate]]] = field(default_factory=dict)
     _infixes: dict[str, list[tuple[str, str, str]]] = field(default_factory=dict)
 
     @classmethod
@@ -102,46 +106,52 @@ class WordIndex:
             if word.infix:
                 index._infixes.setdefault(word.infix[0], []).append((word.infix[1:2], word.infix, word.written))
                 continue
-            (head, stem), tail = word.parts[0], word.parts[1:]
-            place = index._stems.setdefault(len(head), {}) if stem else index._whole
-            place.setdefault(head, []).append((tail, word.written))
+            at = max(range(len(word.parts)), key=lambda place: len(word.parts[place][0]))
+            token, stem = word.parts[at]
+            candidate = (word.parts, at, word.written)
+            if stem:
+                index._stems.setdefault(token[:_STEM_MIN], []).append((token, candidate))
+            else:
+                index._whole.setdefault(token, []).append(candidate)
         return index
 
     def found_in(self, text: str) -> frozenset[str]:
         """Return the words, as written in the policy, that occur in `text` (not yet folded)."""
         folded = fold(text)
         found: set[str] = set()
-        characters = set(folded)
-        for first in characters & self._infixes.keys():
-            for second, infix, written in self._infixes[first]:
-                if (not second or second in characters) and infix in folded:
-                    found.add(written)
-        self._find_phrases(_TOKEN.findall(folded), found)
+        if not folded.isascii():
+            characters = set(folded)
+            for first in characters & self._infixes.keys():
+                for second, infix, written in self._infixes[first]:
+                    if (not second or second in characters) and infix in folded:
+                        found.add(written)
+        tokens = _TOKEN.findall(folded)
+        distinct = set(tokens)
+        for token in distinct & self._whole.keys():
+            for candidate in self._whole[token]:
+                self._confirm(token, candidate, tokens, found)
+        for token in distinct:
+            for stem, candidate in self._stems.get(token[:_STEM_MIN], ()):
+                if token.startswith(stem):
+                    self._confirm(token, candidate, tokens, found)
         return frozenset(found)
 
-    def _find_phrases(self, tokens: list[str], found: set[str]) -> None:
-        distinct = set(tokens)
-        heads = {token: list(self._whole[token]) for token in distinct & self._whole.keys()}
-        for length, stems in self._stems.items():
-            for token in distinct:
-                if (candidates := stems.get(token[:length])) is not None:
-                    heads.setdefault(token, []).extend(candidates)
-        for token, candidates in heads.items():
-            for tail, written in candidates:
-                if written not in found and (not tail or _follows(tokens, token, tail)):
-                    found.add(written)
+    def _confirm(self, token: str, candidate: _Candidate, tokens: list[str], found: set[str]) -> None:
+        parts, at, written = candidate
+        if written not in found and (len(parts) == 1 or _stands(tokens, token, parts, at)):
+            found.add(written)
 
 
-def _follows(tokens: list[str], head: str, tail: tuple[tuple[str, bool], ...]) -> bool:
-    """Tell whether `tail` stands right behind some occurrence of `head`."""
-    at = -1
+def _stands(tokens: list[str], token: str, parts: tuple[tuple[str, bool], ...], at: int) -> bool:
+    """Tell whether the whole phrase stands around some occurrence of the token met as part number `at`."""
+    place = -1
     while True:
         try:
-            at = tokens.index(head, at + 1)
+            place = tokens.index(token, place + 1)
         except ValueError:
             return False
-        behind = tokens[at + 1 : at + 1 + len(tail)]
-        if len(behind) == len(tail) and all(
-            token.startswith(part) if stem else token == part for token, (part, stem) in zip(behind, tail, strict=True)
-        ):
-            return True
+        begin = place - at
+        if begin >= 0 and len(around := tokens[begin : begin + len(parts)]) == len(parts):
+            pairs = zip(around, parts, strict=True)
+            if all(word.startswith(part) if stem else word == part for word, (part, stem) in pairs):
+                return True

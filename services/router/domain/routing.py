@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from shared.policies.routing import Conditions, RoutingPolicy, Rule, Words
+from shared.policies.routing import Conditions, RoutingPolicy, Topic, Words
 from shared.policies.texts import PRIORITIES, Channel, Language, Priority, Text
 
 #: Told when no rule of the policy catches a complaint.
@@ -59,7 +59,7 @@ class Decision:
     """One owner, one priority, and everything needed to explain them later.
 
     Attributes:
-        rule: id of the rule that decided; `no-rule` for the fallback, `own-staff` where the named owner was passed over.
+        rule: id of the rule or topic that decided; `no-rule` for the fallback, `own-staff` where the named owner was passed over.
         why: reasons for the owner, the deciding one first.
         points: sum over `priority_reasons`.
         category: as the customer chose it, or as the rule sees it.
@@ -95,8 +95,8 @@ def decide(facts: Facts, policy: RoutingPolicy) -> Decision:
     )
     points = sum(reason.points for reason in priority_reasons)
     priority = _priority(points, policy)
-    rule = next((rule for rule in policy.rules if _holds(rule.when, facts, found, priority)), None)
-    department, why = _owner(facts, policy, rule, found)
+    named = _named(facts, policy, found, priority)
+    department, why = _somebody_else(facts, policy, named)
     return Decision(
         department=department,
         rule=why[0].code,
@@ -104,7 +104,7 @@ def decide(facts: Facts, policy: RoutingPolicy) -> Decision:
         priority=priority,
         priority_reasons=priority_reasons,
         points=points,
-        category=facts.category or (rule.category if rule else None),
+        category=facts.category or named.category,
         policy_version=policy.version,
     )
 
@@ -132,26 +132,52 @@ def _priority(points: int, policy: RoutingPolicy) -> Priority:
     return "high" if points >= thresholds.high else "normal"
 
 
-def _owner(
-    facts: Facts, policy: RoutingPolicy, rule: Rule | None, found: frozenset[str]
-) -> tuple[str, tuple[Reason, ...]]:
-    if rule is None:
-        named, reason = policy.fallback, Reason("no-rule", NO_RULE)
-    else:
-        named, reason = rule.owner, Reason(rule.id, rule.because, _words_behind(rule.when, found))
-    if not facts.about_staff or _employer(facts, policy, rule) != named:
-        return named, (reason,)
-    somebody_else = policy.fallback if named == policy.office else policy.office
-    return somebody_else, (Reason("own-staff", OWN_STAFF), reason)
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """The owner that rules, topics or the fallback name, before anybody is passed over."""
+
+    owner: str
+    why: tuple[Reason, ...]
+    category: str | None = None
+    staff_of: str | None = None
 
 
-def _employer(facts: Facts, policy: RoutingPolicy, rule: Rule | None) -> str | None:
-    """Tell which department's staff the complaint is about; the owner a rule names unless something says otherwise."""
-    if facts.about_department is not None:
-        return facts.about_department
-    if rule is None or rule.staff_of is not None:
-        return rule.staff_of if rule else None
-    return None if rule.owner in (policy.office, policy.fallback) else rule.owner
+def _named(facts: Facts, policy: RoutingPolicy, found: frozenset[str], priority: Priority) -> _Named:
+    for rule in policy.rules:
+        if _holds(rule.when, facts, found, priority):
+            why = (Reason(rule.id, rule.because, _words_behind(rule.when, found)),)
+            return _Named(rule.owner, why, rule.category, rule.staff_of)
+    weighed = weigh(policy, found)
+    if policy.topics and weighed and weighed[0][1].points >= policy.topics.minimum:
+        (topic, first), second = weighed[0], weighed[1][1].points if len(weighed) > 1 else 0
+        if first.points - second >= policy.topics.lead:
+            return _Named(topic.owner, (first,), topic.category)
+    return _Named(policy.fallback, (Reason("no-rule", NO_RULE), *(reason for _, reason in weighed[:3])))
+
+
+def weigh(policy: RoutingPolicy, found: frozenset[str]) -> list[tuple[Topic, Reason]]:
+    """Return the topics the found words speak of, most points first, in the policy's order among equals."""
+    if policy.topics is None:
+        return []
+    weighed = []
+    for topic in policy.topics.choices:
+        strong, hints = found & topic.strong.written, found & topic.words.written
+        if strong or hints:
+            points = len(strong) * policy.topics.strong_points + len(hints)
+            weighed.append((topic, Reason(topic.id, topic.because, tuple(sorted(strong | hints)), points)))
+    return sorted(weighed, key=lambda item: -item[1].points)
+
+
+def _somebody_else(facts: Facts, policy: RoutingPolicy, named: _Named) -> tuple[str, tuple[Reason, ...]]:
+    """Pass over the department whose own staff the complaint is about."""
+    employer = facts.about_department or named.staff_of
+    if employer is None and named.owner not in (policy.office, policy.fallback):
+        # Nothing says where the person works: in the department whose matter it is, until somebody knows better.
+        employer = named.owner
+    if not facts.about_staff or employer != named.owner:
+        return named.owner, named.why
+    somebody_else = policy.fallback if named.owner == policy.office else policy.office
+    return somebody_else, (Reason("own-staff", OWN_STAFF), *named.why)
 
 
 def _holds(when: Conditions, facts: Facts, found: frozenset[str], priority: Priority) -> bool:

@@ -93,11 +93,16 @@ class Look:
         """Origins whose pages may post to us."""
         return frozenset(origin_of(url) for url in self.urls.own)
 
+    @property
+    def own_url_base(self) -> str:
+        """The public address of this service, without a slash at the end."""
+        base: str = getattr(self.urls, self.service)
+        return base.rstrip("/")
+
     def own_url(self, request: Request) -> str:
         """The absolute public address of a request, whatever proxy stands in front."""
-        base: str = getattr(self.urls, self.service)
         query = f"?{request.url.query}" if request.url.query else ""
-        return f"{base.rstrip('/')}{request.url.path}{query}"
+        return f"{self.own_url_base}{request.url.path}{query}"
 
     def render(
         self,

@@ -4,6 +4,7 @@ Nothing of the input is ever repeated, and an unexpected error shows only an id 
 """
 
 import logging
+import math
 import traceback
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.runtime.errors import is_transient
 from shared.runtime.web import language as languages
 from shared.runtime.web.texts import Catalogue, Language, Text
 
@@ -158,5 +160,13 @@ class ErrorBoundary:
             place = "".join(traceback.format_tb(error.__traceback__)[-6:])
             extra = {"action": "http_error", "error_id": error_id, "error": type(error).__qualname__, "place": place}
             _log.error("request failed", extra=extra)
-            response = answer(Request(scope, receive), Problem(500, "unexpected", values={"id": error_id}))
+            response = answer(Request(scope, receive), _for_caller(error, error_id))
             await response(scope, receive, send)
+
+
+def _for_caller(error: Exception, error_id: str) -> Problem:
+    """503 with a time to come back when waiting can heal it (the database is away), else 500 with the id alone."""
+    if is_transient(error):
+        seconds = max(1, math.ceil(getattr(error, "retry_after", 1.0)))
+        return Problem(503, "unavailable", headers={"Retry-After": str(seconds)})
+    return Problem(500, "unexpected", values={"id": error_id})

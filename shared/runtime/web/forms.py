@@ -1,0 +1,62 @@
+"""Reading a posted form: bounded in size, time and number of fields, UTF-8 only."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+
+from shared.runtime.web.problems import Problem
+
+MAX_BYTES = 64 * 1024
+MAX_FIELDS = 200
+READ_SECONDS = 15.0
+_TYPE = "application/x-www-form-urlencoded"
+
+
+class Form(Mapping[str, str]):
+    """What was posted. `form["name"]` is the last value, stripped, and "" when the field was not sent."""
+
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+        self._pairs = pairs
+        self._last = {name: value.strip() for name, value in pairs}
+
+    def __getitem__(self, name: str) -> str:
+        return self._last.get(name, "")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._last)
+
+    def __len__(self) -> int:
+        return len(self._last)
+
+    def all(self, name: str) -> list[str]:
+        """Every value of a field with several, such as checkboxes."""
+        return [value for sent, value in self._pairs if sent == name]
+
+
+async def read_form(request: Request) -> Form:
+    """The form in a request's body.
+
+    Raises:
+        Problem: 415 for another type (no page of ours sends files), 413 over 64 KiB, 408 when the body dribbles in,
+            400 when it is not UTF-8 or has more fields than any form of ours.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _TYPE:
+        raise Problem(415, "not-a-form")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BYTES:
+                    raise Problem(413, "too-large", headers={"Connection": "close"})
+    except TimeoutError:
+        raise Problem(408, "too-slow", headers={"Connection": "close"}) from None
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, errors="strict", encoding="utf-8", max_num_fields=MAX_FIELDS
+        )
+    except ValueError:  # UnicodeDecodeError is one
+        raise Problem(400, "not-a-form") from None
+    return Form(pairs)

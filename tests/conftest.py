@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.stack.mail.server import MailCatcher
+from deploy.stack.ports import free_ports
 from tests.support.stack import Database, DatabaseFactory, Servers, recreate_topics
 
 
@@ -47,6 +49,15 @@ def kafka_bootstrap(servers: Servers) -> str:
 def web_assets(servers: Servers) -> Path:
     """Folder with the unpacked WebJars."""
     return servers.web_assets()
+
+
+@pytest.fixture
+def mail_catcher(tmp_path: Path) -> Iterator[MailCatcher]:
+    """An empty mail catcher of the test's own: `mail_catcher.smtp_url`, `GET {mail_catcher.web_url}/api/messages`."""
+    server = MailCatcher(tmp_path, *free_ports(2))
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture

@@ -78,6 +78,9 @@ class _Table(NamedTuple):
     closes: list[datetime]
     before: list[timedelta]
     total: timedelta
+    #: Ordinals of the local dates with open hours, and when each of them closes for the last time.
+    dates: list[int]
+    last_closes: list[datetime]
 
 
 class Calendar:
@@ -99,7 +102,7 @@ class Calendar:
         except (ZoneInfoNotFoundError, ValueError) as unknown:
             raise CalendarError("unknown_zone", spec.tz) from unknown
         self.spec = spec
-        self._table = _Table(range(0), [], [], [], NOTHING)
+        self._table = _Table(range(0), [], [], [], NOTHING, [], [])
 
     def add(self, start: datetime, budget: timedelta) -> datetime:
         """The least instant by which `budget` of open time has passed since `start`.
@@ -144,6 +147,17 @@ class Calendar:
             return NOTHING
         table = self._covering(start, end)
         return _position(table, end) - _position(table, start)
+
+    def end_of_working_day(self, start: datetime, days: int) -> datetime:
+        """When the `days`-th working day after the local day of `start` closes for the last time."""
+        if days < 1:
+            raise ValueError("day 1 is the day after the start")
+        start = _utc(start)
+        table = self._covering(start, start)
+        today = start.astimezone(self.zone).toordinal()
+        while (index := bisect_right(table.dates, today) + days - 1) >= len(table.dates):
+            table = self._later(table, start)
+        return table.last_closes[index]
 
     def is_open(self, at: datetime) -> bool:
         """Whether `at` falls into open hours."""
@@ -201,7 +215,14 @@ class Calendar:
             raise CalendarError("out_of_range", "calendars answer for the years 1900 to 2500")
         opens: list[datetime] = []
         closes: list[datetime] = []
-        for start, end in self._stretches(low, high):
+        dates: list[int] = []
+        last_closes: list[datetime] = []
+        for ordinal, start, end in self._stretches(low, high):
+            if dates and dates[-1] == ordinal:
+                last_closes[-1] = end
+            else:
+                dates.append(ordinal)
+                last_closes.append(end)
             if closes and start <= closes[-1]:
                 closes[-1] = max(end, closes[-1])
             else:
@@ -212,17 +233,17 @@ class Calendar:
         for start, end in zip(opens, closes, strict=True):
             before.append(total)
             total += end - start
-        self._table = _Table(range(low, high), opens, closes, before, total)
+        self._table = _Table(range(low, high), opens, closes, before, total, dates, last_closes)
         return self._table
 
-    def _stretches(self, low: int, high: int) -> Iterator[Interval]:
+    def _stretches(self, low: int, high: int) -> Iterator[tuple[int, datetime, datetime]]:
         day, last, one = date(low, 1, 1), date(high, 1, 1), timedelta(days=1)
         spans_of, zone = self.spec.spans, self.zone
         while day < last:
             for opens, closes in spans_of(day):
                 start, end = instant_at(zone, day, opens), instant_at(zone, day, closes)
                 if start < end:  # a span inside a daylight-saving gap has no length
-                    yield start, end
+                    yield day.toordinal(), start, end
             day += one
 
 

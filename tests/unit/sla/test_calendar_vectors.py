@@ -81,8 +81,12 @@ ANSWERS = {
     "pause_elapsed": lambda c, i: {
         "seconds": c.elapsed_with_pauses(at(i["start"]), at(i["end"]), pauses(i)).total_seconds()
     },
-    "add_business_days": lambda c, i: {"deadline": iso(add_business_days(c, at(i["start"]), i["days"], i["convention"]))},
-    "add_working_dates": lambda c, i: {"date": add_working_dates(c, date.fromisoformat(i["date"]), i["days"]).isoformat()},
+    "add_business_days": lambda c, i: {
+        "deadline": iso(add_business_days(c, at(i["start"]), i["days"], i["convention"]))
+    },
+    "add_working_dates": lambda c, i: {
+        "date": add_working_dates(c, date.fromisoformat(i["date"]), i["days"]).isoformat()
+    },
     "reg_deadline": reg_deadline,
 }
 

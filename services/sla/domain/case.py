@@ -1,0 +1,193 @@
+"""What the service knows of one complaint, and what it says when it learns more."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from services.sla.domain.facts import Fact, fact_of, with_fact
+from services.sla.domain.life import ClockKey, Life, live
+from services.sla.domain.rules import Rules
+from shared.events import routing, sla
+from shared.events.envelope import Cause, Event, caused_by
+
+_SAME_DATE = timedelta(minutes=1)
+"""A silence date that moved by less is no news: the acknowledgement alone would double the events of a complaint."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """One clock as others see it."""
+
+    kind: sla.ClockKind
+    epoch: int
+    state: sla.ClockState
+    started_at: datetime
+    due_at: datetime | None
+    stopped_at: datetime | None = None
+    outcome: str | None = None
+
+    def in_event(self) -> sla.Clock:
+        """As it travels in events."""
+        return sla.Clock(
+            kind=self.kind,
+            epoch=self.epoch,
+            state=self.state,
+            started_at=self.started_at,
+            due_at=self.due_at,
+            outcome=self.outcome,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One complaint.
+
+    Attributes:
+        rules: pinned at the first assignment; until then those of the moment, or none.
+        facts: what happened, in its place.
+        fired: `(clock, epoch, level)` of everything that fired.
+        shown: the clocks as others were told of them.
+        version: how many events we wrote about it.
+    """
+
+    complaint_id: UUID
+    reference: str
+    pack: str = ""
+    language: str = "zh"
+    person_id: UUID | None = None
+    rules: Rules | None = None
+    facts: tuple[Fact, ...] = ()
+    fired: frozenset[tuple[str, int, str]] = frozenset()
+    shown: Mapping[ClockKey, Shown] = field(default_factory=dict)
+    version: int = 0
+
+    @property
+    def life(self) -> Life:
+        """What follows from the facts."""
+        return Life() if self.rules is None else live(self.facts, self.rules)
+
+
+class Voice:
+    """Says things about one complaint: numbers events, repeats what each of them repeats."""
+
+    def __init__(self, case: Case, life: Life, now: datetime, new_id: Callable[[], UUID]) -> None:
+        self._case = case
+        self._head = life.head
+        self._now = now
+        self._new_id = new_id
+        self.version = case.version
+        self.said: list[Event] = []
+
+    def say(self, kind: type[Event], cause: Cause, **fields: Any) -> Event:
+        """One more event."""
+        case, head = self._case, self._head
+        assert head is not None  # a complaint without an owner has no clocks to speak of
+        self.version += 1
+        event = kind(
+            event_id=self._new_id(),
+            complaint_id=case.complaint_id,
+            reference=case.reference,
+            occurred_at=self._now,
+            version=self.version,
+            cause=cause,
+            department=head.department,
+            epoch=head.epoch,
+            pack=case.pack,
+            language=case.language,
+            person_id=case.person_id,
+            **fields,
+        )
+        self.said.append(event)
+        return event
+
+
+def learn(
+    case: Case, event: Event, rules: Rules | None, now: datetime, new_id: Callable[[], UUID]
+) -> tuple[Case, Life, Sequence[Event]]:
+    """Take in an event of another service; answers the complaint after it and what there is to say.
+
+    Args:
+        case: the complaint before.
+        event: what happened.
+        rules: those in force now for its pack; pinned by an assignment that is the first we see.
+        now: the database's time.
+        new_id: draws event ids.
+    """
+    fact = fact_of(event)
+    facts = None if fact is None else with_fact(case.facts, fact)
+    if facts is None:
+        return case, case.life, ()
+    first = case.rules is None
+    if first and isinstance(event, routing.ComplaintAssigned):
+        case = replace(case, rules=rules, pack=event.pack, language=event.language, person_id=event.person_id)
+    life = Life() if case.rules is None else live(facts, case.rules)
+    shown, voice = announce(case, life, caused_by(event, "clock"), now, new_id, first=first)
+    return replace(case, facts=facts, shown=shown, version=voice.version), life, voice.said
+
+
+def announce(
+    case: Case,
+    life: Life,
+    cause: Cause,
+    now: datetime,
+    new_id: Callable[[], UUID],
+    *,
+    first: bool = False,
+) -> tuple[Mapping[ClockKey, Shown], "Voice"]:
+    """Say what changed between the clocks as others know them and as they are: at most one event of each type."""
+    shown = show(life)
+    voice = Voice(case, life, now, new_id)
+    for kind, clocks in _changes(case.shown, shown).items():
+        extra = {"first": first} if kind is sla.ClockStarted else {}
+        voice.say(kind, cause, clocks=tuple(clock.in_event() for clock in clocks), **extra)
+    return shown, voice
+
+
+def show(life: Life) -> dict[ClockKey, Shown]:
+    """The clocks as others see them."""
+    return {
+        key: Shown(
+            kind=clock.kind,
+            epoch=clock.epoch,
+            state=(state := clock.state),
+            started_at=clock.started_at,
+            due_at=None if state == "paused" else clock.deadline,
+            stopped_at=clock.stopped_at,
+            outcome=clock.outcome,
+        )
+        for key, clock in life.clocks.items()
+    }
+
+
+def _changes(
+    before: Mapping[ClockKey, Shown], after: Mapping[ClockKey, Shown]
+) -> dict[type[sla.ClockEvent], list[Shown]]:
+    silent = next((clock for clock in before.values() if clock.kind == "silence"), None)
+    changes: dict[type[sla.ClockEvent], list[Shown]] = {}
+    for key, clock in after.items():
+        kind = _change(silent if clock.kind == "silence" else before.get(key), clock)
+        if kind is not None:
+            changes.setdefault(kind, []).append(clock)
+    return {kind: changes[kind] for kind in _IN_ORDER if kind in changes}
+
+
+def _change(before: Shown | None, after: Shown) -> type[sla.ClockEvent] | None:
+    if before is None:
+        return sla.ClockStopped if after.state == "stopped" else sla.ClockStarted
+    if before.state != after.state:
+        return _BECAME[after.state]
+    if after.state != "running" or after.due_at is None or before.due_at is None:
+        return None
+    if after.kind == "silence":
+        return sla.ClockStarted if abs(after.due_at - before.due_at) >= _SAME_DATE else None
+    return sla.ClockResumed if after.due_at != before.due_at else None
+
+
+_IN_ORDER: Iterable[type[sla.ClockEvent]] = (sla.ClockStopped, sla.ClockPaused, sla.ClockResumed, sla.ClockStarted)
+_BECAME: Mapping[sla.ClockState, type[sla.ClockEvent]] = {
+    "stopped": sla.ClockStopped,
+    "paused": sla.ClockPaused,
+    "running": sla.ClockResumed,
+}

@@ -1,0 +1,84 @@
+"""One clock: what it may use, when it started, stood still and ended. Everything else about it is computed."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+from services.sla.domain.calendar import Interval
+from services.sla.domain.measures import Budget
+from shared.events.sla import ClockKind, ClockState
+
+Outcome = Literal["met", "late"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """A clock of one complaint. `(kind, epoch)` names it; a restart is a new epoch.
+
+    Epochs: journey and first response have 1; an owner clock has its assignment's epoch; question and confirmation have
+    the version of the event that started them, promises ten times that; silence counts the notices that reached the
+    customer. So they are the same in whatever order events arrive.
+    """
+
+    kind: ClockKind
+    epoch: int
+    budget: Budget
+    started_at: datetime
+    #: When the budget is used up; while paused, when it would have been had it not been paused.
+    deadline: datetime
+    #: Stretches that did not count, in order, ended.
+    pauses: tuple[Interval, ...] = ()
+    paused_at: datetime | None = None
+    stopped_at: datetime | None = None
+    #: The promise a promise clock belongs to.
+    subject: UUID | None = None
+
+    @property
+    def state(self) -> ClockState:
+        """Running, paused or stopped."""
+        if self.stopped_at is not None:
+            return "stopped"
+        return "running" if self.paused_at is None else "paused"
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """Whether it ended in time; none while it has not ended."""
+        if self.stopped_at is None:
+            return None
+        return "late" if self.deadline < (self.paused_at or self.stopped_at) else "met"
+
+    def reaches(self, share: timedelta) -> datetime:
+        """The instant at which this much of the budget is used up."""
+        if not self.pauses:
+            return self.budget.measure.add(self.started_at, share)
+        return self.budget.measure.add_with_pauses(self.started_at, share, self.pauses)
+
+    def used(self, at: datetime) -> timedelta:
+        """How much of the budget is used up at an instant."""
+        end = min(at, self.paused_at or at, self.stopped_at or at)
+        return self.budget.measure.elapsed_with_pauses(self.started_at, end, self.pauses)
+
+    def pause(self, at: datetime) -> "Clock":
+        """Stand still from `at`. One that does not run stays as it is."""
+        if self.state != "running":
+            return self
+        return replace(self, paused_at=max(at, self.started_at))
+
+    def resume(self, at: datetime) -> "Clock":
+        """Run again from `at`, with what was left. A stopped one goes on too: the time it was over does not count."""
+        since = self.paused_at or self.stopped_at
+        if since is None:
+            return self
+        pauses = self.pauses if at <= since else (*self.pauses, (since, at))
+        deadline = self.budget.measure.add_with_pauses(self.started_at, self.budget.total, pauses)
+        return replace(self, pauses=pauses, paused_at=None, stopped_at=None, deadline=max(deadline, self.deadline))
+
+    def stop(self, at: datetime) -> "Clock":
+        """End at `at`. One that has ended stays as it is."""
+        return self if self.stopped_at is not None else replace(self, stopped_at=max(at, self.started_at))
+
+    def tightened(self, budget: Budget) -> "Clock":
+        """With another budget if that brings the date nearer; a date once set never moves away by itself."""
+        deadline = budget.measure.add_with_pauses(self.started_at, budget.total, self.pauses)
+        return replace(self, budget=budget, deadline=deadline) if deadline < self.deadline else self

@@ -1,0 +1,156 @@
+"""What happened to a complaint, as far as time is concerned. Clocks follow from these facts and from nothing else."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from shared.events import notices, routing
+from shared.events.envelope import Event
+
+FactKind = Literal[
+    "assigned", "accepted", "contact", "asked", "answered", "promised", "resolved", "closed", "reopened",
+    "heard", "extended",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """Who owns the complaint, and the facts that choose its deadlines."""
+
+    department: str
+    epoch: int
+    stage: int
+    priority: str
+    category: str | None
+    channel: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One thing that happened.
+
+    Attributes:
+        order: the router's version of the complaint; for `heard` the notifier's; for `extended` how many there were.
+        after: for `extended`, the router's version it followed.
+        due_at: the date promised.
+        subject: the promise it makes, moves or keeps.
+    """
+
+    kind: FactKind
+    at: datetime
+    order: int
+    after: int = 0
+    assignment: Assignment | None = None
+    due_at: datetime | None = None
+    subject: UUID | None = None
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Names the fact within its complaint, so that it counts once."""
+        writer = self.kind if self.kind in ("heard", "extended") else "routing"
+        return writer, self.order
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Where it stands among the facts of its complaint, in whatever order they became known."""
+        return (self.after, self.order) if self.kind == "extended" else (self.order, 0)
+
+
+_PLAIN: Mapping[type[Event], FactKind] = {
+    routing.ComplaintAccepted: "accepted",
+    routing.ProgressReported: "contact",
+    routing.CustomerAsked: "asked",
+    routing.CustomerAnswered: "answered",
+    routing.ResolutionProposed: "resolved",
+    routing.ComplaintClosed: "closed",
+    routing.ComplaintReopened: "reopened",
+}
+
+
+def fact_of(event: Event) -> Fact | None:
+    """The fact in an event; none when it says nothing about time."""
+    kind = _PLAIN.get(type(event))
+    if kind is not None:
+        kept = event.promise_id if isinstance(event, routing.ProgressReported) else None
+        return Fact(kind=kind, at=event.occurred_at, order=event.version, subject=kept)
+    if isinstance(event, routing.ComplaintAssigned):
+        assignment = Assignment(
+            department=event.department,
+            epoch=event.epoch,
+            stage=event.stage,
+            priority=event.priority,
+            category=event.category,
+            channel=event.channel,
+            received_at=event.received_at,
+        )
+        return Fact(kind="assigned", at=event.occurred_at, order=event.version, assignment=assignment)
+    if isinstance(event, routing.PromiseMade | routing.PromiseRenewed):
+        return Fact(
+            kind="promised",
+            at=event.occurred_at,
+            order=event.version,
+            due_at=event.due_at,
+            subject=event.promise_id,
+        )
+    if isinstance(event, notices.NoticeSent):
+        return Fact(kind="heard", at=event.sent_at, order=event.version)
+    return None
+
+
+def with_fact(facts: tuple[Fact, ...], fact: Fact) -> tuple[Fact, ...] | None:
+    """The facts and a new one in its place; none when it was known already."""
+    if not facts or (fact.place > facts[-1].place and fact.kind != "heard"):
+        return (*facts, fact)
+    if any(known.key == fact.key for known in facts):
+        return None
+    return tuple(sorted((*facts, fact), key=lambda f: (f.place, f.kind)))
+
+
+def to_json(facts: Iterable[Fact]) -> list[dict[str, Any]]:
+    """The facts as they are stored."""
+    return [_fact_to_json(fact) for fact in facts]
+
+
+def from_json(stored: Iterable[Mapping[str, Any]]) -> tuple[Fact, ...]:
+    """Read back what `to_json` wrote."""
+    return tuple(_fact_from_json(entry) for entry in stored)
+
+
+def _fact_to_json(fact: Fact) -> dict[str, Any]:
+    entry: dict[str, Any] = {"kind": fact.kind, "at": fact.at.isoformat(), "order": fact.order}
+    if fact.after:
+        entry["after"] = fact.after
+    if fact.due_at is not None:
+        entry["due_at"] = fact.due_at.isoformat()
+    if fact.subject is not None:
+        entry["subject"] = str(fact.subject)
+    if (made := fact.assignment) is not None:
+        entry["assignment"] = {
+            "department": made.department,
+            "epoch": made.epoch,
+            "stage": made.stage,
+            "priority": made.priority,
+            "category": made.category,
+            "channel": made.channel,
+            "received_at": made.received_at.isoformat(),
+        }
+    return entry
+
+
+def _fact_from_json(entry: Mapping[str, Any]) -> Fact:
+    made = entry.get("assignment")
+    due_at, subject = entry.get("due_at"), entry.get("subject")
+    return Fact(
+        kind=entry["kind"],
+        at=datetime.fromisoformat(entry["at"]),
+        order=entry["order"],
+        after=entry.get("after", 0),
+        due_at=None if due_at is None else datetime.fromisoformat(due_at),
+        subject=None if subject is None else UUID(subject),
+        assignment=None
+        if made is None
+        else Assignment(**{**made, "received_at": datetime.fromisoformat(made["received_at"])}),
+    )

@@ -1,0 +1,103 @@
+"""What a complaint says when its time has come. Each level of a clock's epoch fires once, late or not."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from services.sla.domain.case import Case, Voice, announce
+from services.sla.domain.clocks import Clock
+from services.sla.domain.facts import Fact, with_fact
+from services.sla.domain.levels import Level, reached, superseded
+from services.sla.domain.life import Life
+from shared.events import sla
+from shared.events.envelope import Cause, Event
+
+LATE = timedelta(seconds=60)
+"""Fired later than this after it was due counts as late (I7)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Firing:
+    """One line of the ledger of what fired. `event_id` is none where a later word made this one needless."""
+
+    level: Level
+    fired_at: datetime
+    event_id: UUID | None
+
+    @property
+    def late(self) -> bool:
+        """Whether it fired more than a minute after it was due."""
+        return self.fired_at - self.level.at > LATE
+
+
+def fire(case: Case, now: datetime, new_id: Callable[[], UUID]) -> tuple[Case, Life, Sequence[Firing], Sequence[Event]]:
+    """Fire everything that is due; answers the complaint after it, the ledger's lines and what to say."""
+    life, rules = case.life, case.rules
+    if rules is None or life.head is None:
+        return case, life, (), ()
+    levels = reached(life, rules, case.fired, now)
+    if not levels:
+        return case, life, (), ()
+    needless = superseded(levels)
+    voice = Voice(case, life, now, new_id)
+    firings: list[Firing] = []
+    facts = case.facts
+    for level in levels:
+        if level.key in needless:
+            firings.append(Firing(level=level, fired_at=now, event_id=None))
+            continue
+        new_due_at = None
+        if level.action == "delay":
+            new_due_at = _new_date(case, life, life.clocks[level.clock], now)
+            facts = with_fact(facts, _extension(case, life, new_due_at, now)) or facts
+        event = _say(voice, level, life.clocks[level.clock], now, new_due_at)
+        firings.append(Firing(level=level, fired_at=now, event_id=event.event_id))
+    fired = case.fired | {level.key for level in levels}
+    case = replace(case, facts=facts, fired=fired, version=voice.version)
+    life = case.life
+    shown, then = announce(case, life, _cause(levels[-1]), now, new_id)
+    return replace(case, shown=shown, version=then.version), life, firings, (*voice.said, *then.said)
+
+
+def _say(voice: Voice, level: Level, clock: Clock, now: datetime, new_due_at: datetime | None) -> Event:
+    kind, extra = _EVENTS[level.action]
+    fields: dict[str, Any] = {} if extra is None else {extra: new_due_at if extra == "new_due_at" else level.to}
+    return voice.say(
+        kind,
+        _cause(level),
+        clock=clock.kind,
+        clock_epoch=clock.epoch,
+        level=level.name,
+        due_at=level.at,
+        deadline_at=clock.deadline,
+        fired_at=now,
+        late=now - level.at > LATE,
+        **fields,
+    )
+
+
+_EVENTS: dict[str, tuple[type[Event], str | None]] = {
+    "warn": (sla.DeadlineWarned, None),
+    "delay": (sla.DeadlineWarned, "new_due_at"),
+    "breach": (sla.DeadlineBreached, None),
+    "escalate": (sla.ComplaintEscalated, "to"),
+}
+
+
+def _cause(level: Level) -> Cause:
+    kind, epoch = level.clock
+    return Cause(kind="timer", id=f"{kind}|{level.name}|{epoch}", actor="clock")
+
+
+def _new_date(case: Case, life: Life, clock: Clock, now: datetime) -> datetime:
+    """One extension behind the date that was told; behind today when that date has already passed."""
+    assert case.rules is not None and life.terms is not None
+    calendar = life.terms.calendar
+    return life.terms.extension.begin(calendar, case.rules.calendars[calendar], max(clock.deadline, now))[1]
+
+
+def _extension(case: Case, life: Life, due_at: datetime, now: datetime) -> Fact:
+    seen = max((fact.order for fact in case.facts if fact.kind not in ("heard", "extended")), default=0)
+    return Fact(kind="extended", at=now, order=life.extensions + 1, after=seen, due_at=due_at)

@@ -12,7 +12,7 @@ from shared.policies.departments import LEAD, DepartmentKind, Departments
 from shared.policies.errors import Problem
 from shared.policies.notices import NoticePolicy
 from shared.policies.reachability import shadowed_policies, shadowed_rules
-from shared.policies.routing import PriorityRule, RoutingPolicy, Rule, Words
+from shared.policies.routing import PriorityRule, RoutingPolicy, Rule, WordList, Words
 from shared.policies.sla import SlaRules
 from shared.policies.words import fold
 from shared.policies.yaml_source import Document, Place
@@ -193,15 +193,38 @@ def _rules(sources: Sources) -> Iterable[Problem]:
         )
 
 
+def _topics(sources: Sources) -> Iterable[Problem]:
+    routing = sources.routing
+    topics = routing.topics.choices if routing.topics else ()
+    rules = [rule.id for rule in routing.rules]
+    yield from sources.doubles("routing", ("topics", "choices"), "topic", [topic.id for topic in topics])
+    for place, topic in enumerate(topics):
+        here: Place = ("topics", "choices", place)
+        if topic.id in rules:
+            reason = f"topic {topic.id!r} is also the id of a rule"
+            yield sources.problem("routing", (*here, "id"), reason, "a decision names one of them; rename it")
+        yield from sources.unknown("routing", (*here, "owner"), "department", topic.owner, sources.departments.by_id)
+        if topic.category is not None:
+            known = [category.id for category in routing.categories]
+            yield from sources.unknown("routing", (*here, "category"), "category", topic.category, known)
+        for name, given in (("strong", topic.strong), ("words", topic.words)):
+            yield from _twice(sources, (*here, name), given)
+
+
+def _twice(sources: Sources, place: Place, given: WordList) -> Iterable[Problem]:
+    for language, listed in (("zh", given.zh), ("en", given.en)):
+        folded = [fold(written) for written in listed]
+        for number, written in enumerate(folded):
+            if written in folded[:number]:
+                where: Place = (*place, language, number)
+                yield sources.problem("routing", where, f"word {written!r} is given twice", "keep one")
+
+
 def _words(sources: Sources, place: Place, words: Words) -> Iterable[Problem]:
     for name in ("any", "also", "all", "none"):
-        given = getattr(words, name)
-        for language in ("zh", "en") if given else ():
-            folded = [fold(written) for written in getattr(given, language)]
-            for number, written in enumerate(folded):
-                if written in folded[:number]:
-                    where: Place = (*place, name, language, number)
-                    yield sources.problem("routing", where, f"word {written!r} is given twice", "keep one")
+        given: WordList | None = getattr(words, name)
+        if given is not None:
+            yield from _twice(sources, (*place, name), given)
     if words.none:
         for required in (words.any, words.also, words.all):
             if required and all(any(word.implies(bad) for bad in words.none.words) for word in required.words):

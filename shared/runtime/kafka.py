@@ -75,22 +75,19 @@ def cloud_event_headers(
     return headers
 
 
-def pack_headers(headers: Sequence[tuple[Any, bytes | None]]) -> list[list[str | None]]:
-    """Headers as JSON can hold them, whatever their bytes: `[[name, base64 value or null], …]`."""
-    return [
-        [
-            name if isinstance(name, str) else bytes(name).decode("utf-8", "backslashreplace"),
-            base64.b64encode(value).decode() if value is not None else None,
+def pack_headers(headers: Sequence[tuple[Any, bytes | None]]) -> dict[str, list[list[str | None]]]:
+    """Headers as JSON can hold them, whatever their bytes: `{"headers": [[name, base64 value or null], …]}`."""
+    return {
+        "headers": [
+            [
+                name if isinstance(name, str) else bytes(name).decode("utf-8", "backslashreplace"),
+                base64.b64encode(value).decode() if value is not None else None,
+            ]
+            for name, value in headers
         ]
-        for name, value in headers
-    ]
+    }
 
 
-def unpack_headers(packed: Sequence[Sequence[str | None]]) -> list[tuple[str, bytes | None]]:
+def unpack_headers(packed: Mapping[str, Sequence[Sequence[str | None]]]) -> list[tuple[str, bytes | None]]:
     """The headers that `pack_headers` packed."""
-    return [(str(name), base64.b64decode(value) if value is not None else None) for name, value in packed]
-
-
-def header_map(headers: Sequence[tuple[Any, bytes | None]]) -> Mapping[str, bytes | None]:
-    """Headers by name; the last of equal names wins."""
-    return dict(headers)
+    return [(str(name), base64.b64decode(value) if value is not None else None) for name, value in packed["headers"]]

@@ -66,7 +66,12 @@ def configure(service: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for name, cap in (("aiokafka", logging.WARNING), ("faststream", logging.WARNING), ("uvicorn", logging.WARNING)):
+    for name, cap in (
+        ("aiokafka", logging.WARNING),
+        ("faststream", logging.WARNING),
+        ("uvicorn", logging.WARNING),
+        ("httpx", logging.WARNING),
+    ):
         logging.getLogger(name).setLevel(cap)
     handler.addFilter(_LibraryRate())
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):

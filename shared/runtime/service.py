@@ -232,7 +232,7 @@ class Service:
                 allow_auto_create_topics=False,
                 apply_types=False,
                 graceful_timeout=12,
-                log_level=logging.DEBUG,
+                logger=None,  # its own lines carry payloads; ours tell what matters
                 consumer_only=True,
             )
             self.consumer.subscribe(broker, instance=self.settings.instance, records=self.settings.batch_records)

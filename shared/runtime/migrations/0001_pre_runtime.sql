@@ -20,7 +20,7 @@ CREATE TABLE outbox (
     headers jsonb
 ) WITH (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
 COMMENT ON TABLE outbox IS 'Events of committed transactions that the broker has not yet acknowledged. The relay deletes them after the ack.';
-COMMENT ON COLUMN outbox.headers IS 'Only for dead letters: the complete list of headers, values in base64.';
+COMMENT ON COLUMN outbox.headers IS 'Only for dead letters: the complete list of headers, as in dead_letter.headers.';
 
 CREATE TABLE dead_letter (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -43,5 +43,5 @@ CREATE TABLE dead_letter (
     replayed_by text,
     UNIQUE (consumer, topic, partition, record_offset)
 );
-COMMENT ON TABLE dead_letter IS 'Records that could not be processed, with their bytes. headers: [[name, base64 value or null], ...].';
+COMMENT ON TABLE dead_letter IS 'Records that could not be processed, with their bytes. headers: {"headers": [[name, base64 value or null], ...]}.';
 CREATE INDEX dead_letter_open ON dead_letter (failed_at) WHERE replayed_at IS NULL;

@@ -106,11 +106,6 @@ PROBLEMS: Mapping[str, tuple[int, Texts, Texts]] = {
         Texts("请求内容太大", "The body is too large"),
         Texts("请求内容最多 {limit} 字节。", "A body may have at most {limit} bytes."),
     ),
-    "not-json": (
-        415,
-        Texts("请求内容须为 JSON", "The body must be JSON"),
-        Texts("请使用 Content-Type: application/json。", "Use Content-Type: application/json."),
-    ),
     "invalid": (
         422,
         Texts("请求内容有误", "The request is not valid"),
@@ -128,6 +123,14 @@ PROBLEMS: Mapping[str, tuple[int, Texts, Texts]] = {
         429,
         Texts("请求太频繁", "Too many requests"),
         Texts("请稍候再试。", "Wait a little and try again."),
+    ),
+    "unexpected": (
+        500,
+        Texts("出了问题", "Something went wrong on our side"),
+        Texts(
+            "这是我们的问题。请稍后用同一个 Idempotency-Key 重试。",
+            "This is our fault. Retry later with the same Idempotency-Key.",
+        ),
     ),
     "unavailable": (
         503,

@@ -78,9 +78,11 @@ CREATE TABLE idempotency (
     digest bytea NOT NULL,
     complaint_id uuid NOT NULL,
     answer text NOT NULL,
+    answered_at timestamptz NOT NULL,
     PRIMARY KEY (client_id, key)
 );
-COMMENT ON TABLE idempotency IS 'The answer given under a key. complaint_id is a UUIDv7, so old rows are pruned by its range.';
+COMMENT ON TABLE idempotency IS 'The answer given under a key. Kept for INTAKE_IDEMPOTENCY_DAYS: a till may be offline that long.';
+CREATE INDEX idempotency_age ON idempotency USING brin (answered_at);
 
 INSERT INTO client (name, channel, pack, built_in)
 VALUES ('web-form', 'web', 'retail', true), ('agent-desk', NULL, 'retail', true);

@@ -1,0 +1,55 @@
+"""The wiring of intake: the one place that knows writer, keys, HTTP and Kafka together."""
+
+from services.intake import handlers
+from services.intake.handlers import Intake
+from services.intake.handlers.pruning import forget_answers
+from services.intake.http.api import router
+from services.intake.http.complaints import ChannelApi
+from services.intake.http.limits import AddressLimits
+from services.intake.keys import KeyRing
+from services.intake.settings import Settings
+from services.intake.writer import Bulk, GroupWriter, Place, References
+from shared.events.topics import INTAKE
+from shared.runtime.service import Reached, Service, nothing_reached
+
+
+def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
+    """The service with everything in its place; nothing is connected yet."""
+    service = Service(
+        settings,
+        name="intake",
+        emits=INTAKE,
+        title="Redress intake",
+        description="Files complaints from phone, web and store channels. Errors are RFC 9457 problem details.",
+        reached=reached,
+    )
+    place = Place(
+        database=service.database,
+        vault=service.vault,
+        progress_base=settings.public_notifier_url.rstrip("/") + "/c/",
+        commit_seconds=settings.intake_commit_seconds,
+        references=References(),
+        wake=service.wake,
+        reached=reached,
+    )
+    writer = GroupWriter(place, group_max=settings.intake_group_max, queue_max=settings.intake_queue_max)
+    bulk = Bulk(place, group_max=settings.intake_group_max)
+    keys = KeyRing(service.database, settings.intake_keys_seconds)
+    intake = Intake(
+        writer=writer,
+        bulk=bulk,
+        database=service.database,
+        vault=service.vault,
+        transaction=service.transaction,
+        default_pack=settings.default_pack,
+    )
+    service.app.state.intake = intake
+    service.app.state.form_limits = AddressLimits(settings.intake_form_rate, settings.intake_form_burst)
+    service.handles(handlers.handle)
+    service.serves(router(ChannelApi(intake, keys, service.sessions)))
+    service.runs("writer", writer.run)
+    service.runs("keys", keys.run)
+    service.runs("old answers", forget_answers(service.database, settings.intake_idempotency_days))
+    service.finishes(writer.close)
+    service.finishes(bulk.close)
+    return service

@@ -1,0 +1,188 @@
+"""The use cases of intake, for the API and for the pages."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from services.intake import store
+from services.intake.domain.admission import Client, scope_faults
+from services.intake.domain.complaint import Amendment, Complaint, Withdrawal
+from services.intake.domain.contact import lookup_email
+from services.intake.domain.idempotency import digest_of
+from services.intake.handlers.changes import Author, Change, Done, make_once
+from services.intake.handlers.refusal import Refusal
+from services.intake.store import FiledComplaint
+from services.intake.writer import Broken, Bulk, Filed, Filing, GroupWriter, KeyReused, Outcome, Unavailable
+from shared.runtime.pg import Database
+from shared.runtime.telemetry import current_traceparent
+from shared.runtime.transaction import Tx
+from shared.runtime.vault import Vault
+
+FORM = "web-form"
+DESK = "agent-desk"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The answer to a filed complaint. `body` is its JSON, the same bytes for every retry."""
+
+    complaint_id: UUID
+    reference: str
+    progress_url: str
+    received_at: datetime
+    replayed: bool
+    body: str
+
+
+class Intake:
+    """The use cases of intake, for the API and for the pages."""
+
+    def __init__(
+        self,
+        *,
+        writer: GroupWriter,
+        bulk: Bulk,
+        database: Database,
+        vault: Vault,
+        transaction: Callable[[], AbstractAsyncContextManager[Tx]],
+        default_pack: str,
+    ) -> None:
+        self._writer = writer
+        self._bulk = bulk
+        self._database = database
+        self._vault = vault
+        self._transaction = transaction
+        self._default_pack = default_pack
+        self._built_in: Mapping[str, Client] = {}
+
+    async def built_in(self, name: str, pack: str | None = None) -> Client:
+        """The client that one of our own pages acts as: `FORM` or `DESK`; complaints go to `pack`."""
+        if not self._built_in:
+            self._built_in = await store.built_in_clients(self._database)
+        return replace(self._built_in[name], pack=pack or self._default_pack)
+
+    async def accept(self, complaint: Complaint, client: Client, key: UUID, actor: str | None = None) -> Accepted:
+        """File a complaint; the same key and complaint again get the same answer.
+
+        Args:
+            complaint: validated (`Complaint.model_validate`, faults by `domain.faults.faults_of`).
+            client: whoever files it; keys are scoped to it.
+            key: made by whoever shows the form, once per form, so that a double click files once.
+            actor: `staff:USER` or `customer`; by default `client:NAME`.
+
+        Raises:
+            Refusal: with the slug of the problem and the faults.
+        """
+        filed = await self.file(complaint, client, key, actor)
+        held = json.loads(filed.answer)
+        return Accepted(
+            complaint_id=UUID(held["complaint_id"]),
+            reference=held["reference"],
+            progress_url=held["progress_url"],
+            received_at=datetime.fromisoformat(held["received_at"]),
+            replayed=filed.replayed,
+            body=filed.answer,
+        )
+
+    async def file(self, complaint: Complaint, client: Client, key: UUID, actor: str | None = None) -> Filed:
+        """As `accept`, with the answer as it is stored."""
+        filing = self._filing(complaint, client, key, actor)
+        try:
+            outcome = await self._writer.submit(filing)
+        except Unavailable as error:
+            raise Refusal("unavailable", retry_after=error.retry_after) from None
+        return _filed(outcome)
+
+    async def file_all(self, items: Sequence[tuple[Complaint, UUID]], client: Client) -> list[Filed | Refusal]:
+        """File what a store took while it was offline; an answer for each, in order."""
+        answers: list[Filed | Refusal | None] = []
+        filings: list[Filing] = []
+        for complaint, key in items:
+            try:
+                filings.append(self._filing(complaint, client, key, None))
+                answers.append(None)
+            except Refusal as refusal:
+                answers.append(refusal)
+        outcomes = iter(await self._bulk.file(filings) if filings else ())
+        return [_answer(next(outcomes)) if answer is None else answer for answer in answers]
+
+    def _filing(self, complaint: Complaint, client: Client, key: UUID, actor: str | None) -> Filing:
+        faults = scope_faults(client, complaint)
+        if faults:
+            raise Refusal("not-allowed", faults)
+        return Filing(
+            complaint=complaint, client=client, key=key, traceparent=current_traceparent.get(), actor=actor or ""
+        )
+
+    async def amend(self, complaint_id: UUID, amendment: Amendment, author: Author, key: UUID) -> Done:
+        """Add to a complaint that is neither withdrawn nor closed.
+
+        Raises:
+            Refusal: not found, wrong state, or the key was used for something else.
+        """
+        digest = digest_of("amend", complaint_id, amendment)
+        return await self._change(Change("amendment", complaint_id, amendment.text, digest), author, key)
+
+    async def withdraw(self, complaint_id: UUID, withdrawal: Withdrawal, author: Author, key: UUID) -> Done:
+        """Take a complaint back before it is closed.
+
+        Raises:
+            Refusal: not found, wrong state, or the key was used for something else.
+        """
+        digest = digest_of("withdraw", complaint_id, withdrawal)
+        return await self._change(Change("withdrawal", complaint_id, withdrawal.reason, digest), author, key)
+
+    async def status(self, complaint_id: UUID, author: Author) -> FiledComplaint:
+        """Where a complaint stands, as intake knows it.
+
+        Raises:
+            Refusal: not found, or another client's.
+        """
+        found = await store.status(self._database, complaint_id, author.reach)
+        if found is None:
+            raise Refusal("not-found")
+        return found
+
+    async def open_cases(self, *, email: str | None = None, phone: str | None = None) -> list[FiledComplaint]:
+        """Open complaints of the person who is reached there; contacts normalised (`domain.contact`)."""
+        hashes = []
+        if email:
+            hashes.append(self._vault.contact_hash("email", lookup_email(email)))
+        if phone:
+            hashes.append(self._vault.contact_hash("phone", phone))
+        return await store.open_cases(self._database, hashes) if hashes else []
+
+    async def by_reference(self, reference: str) -> FiledComplaint | None:
+        """A complaint by its reference (canonical form), for staff."""
+        return await store.by_reference(self._database, reference)
+
+    async def _change(self, change: Change, author: Author, key: UUID) -> Done:
+        # The customer's key is read first: inside the transaction it would wait for a second connection.
+        person_id = await store.person_of(self._database, change.complaint_id, author.reach)
+        keys = await self._vault.keys_of([person_id] if person_id else [])
+        if person_id is None or person_id not in keys:  # not theirs, or the person was erased
+            raise Refusal("not-found")
+        async with self._transaction() as tx:
+            return await make_once(change, author, key, keys[person_id], tx)
+
+
+def _answer(outcome: Outcome | Unavailable) -> Filed | Refusal:
+    try:
+        if isinstance(outcome, Unavailable):
+            return Refusal("unavailable", retry_after=outcome.retry_after)
+        return _filed(outcome)
+    except Refusal as refusal:
+        return refusal
+
+
+def _filed(outcome: Outcome) -> Filed:
+    if isinstance(outcome, Filed):
+        return outcome
+    if isinstance(outcome, KeyReused):
+        raise Refusal("idempotency-key-reused")
+    if isinstance(outcome, Broken):
+        raise Refusal("unexpected")
+    raise Refusal("invalid", (outcome.fault,))

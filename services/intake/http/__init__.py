@@ -1,0 +1,1 @@
+"""The channel API, and the pages for people without one."""

@@ -1,0 +1,87 @@
+"""The batch of a store that was offline: one bad entry must not cost the others, and each gets its own answer."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from pydantic import TypeAdapter, ValidationError
+
+from services.intake.domain.complaint import Batch, BatchItem, Complaint
+from services.intake.domain.faults import Fault, faults_of
+from services.intake.handlers import Refusal
+from services.intake.http.lean import parse_key
+from services.intake.http.problems import document as problem
+from services.intake.writer import Filed
+from shared.events.envelope import Language
+
+_BATCH: Final = TypeAdapter(Batch)
+_ITEM: Final = TypeAdapter(BatchItem)
+_ENTRIES: Final = TypeAdapter(dict[str, list[Any]])
+
+
+@dataclass(frozen=True, slots=True)
+class Good:
+    """An entry that can be filed."""
+
+    key: UUID
+    complaint: Complaint
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """An entry that cannot be read; its key, if that much could be read."""
+
+    key: UUID | None
+    language: Language
+    faults: tuple[Fault, ...]
+
+
+def read(raw: bytes, fallback: Language) -> list[Good | Bad]:
+    """The entries of a batch, in order.
+
+    Args:
+        raw: the body.
+        fallback: the language of faults in an entry whose own language cannot be read.
+
+    Raises:
+        ValidationError: the batch itself is not one: no JSON, no list, too many entries, unknown fields beside it.
+    """
+    try:
+        return [Good(item.idempotency_key, item) for item in _BATCH.validate_json(raw).complaints]
+    except ValidationError as error:
+        for entry in error.errors(include_url=False, include_input=False, include_context=False):
+            if len(entry["loc"]) < 2:  # about the batch, not about an entry
+                raise
+    return [_read_one(entry, fallback) for entry in _ENTRIES.validate_json(raw)["complaints"]]
+
+
+def result(index: int, entry: Good | Bad, outcome: Filed | Refusal | None) -> str:
+    """What became of one entry, as JSON."""
+    head = f'{{"index":{index},"idempotency_key":{json.dumps(str(entry.key) if entry.key else None)}'
+    if isinstance(outcome, Filed):
+        return f'{head},"status":201,"complaint":{outcome.answer}}}'
+    if isinstance(entry, Bad):
+        missing = {fault.pointer for fault in entry.faults} == {"/idempotency_key"}
+        said = problem("idempotency-key-missing" if missing else "invalid", entry.language, entry.faults)
+    else:
+        assert isinstance(outcome, Refusal)
+        said = problem(outcome.slug, entry.complaint.language, outcome.faults)
+    return f'{head},"status":{said["status"]},"problem":{json.dumps(said, ensure_ascii=False)}}}'
+
+
+def document(results: Iterable[str]) -> str:
+    """The whole answer."""
+    return f'{{"results":[{",".join(results)}]}}'
+
+
+def _read_one(entry: Any, fallback: Language) -> Good | Bad:
+    try:
+        item = _ITEM.validate_json(json.dumps(entry))
+    except ValidationError as error:
+        told: Mapping[str, Any] = entry if isinstance(entry, dict) else {}
+        language: Language = told["language"] if told.get("language") in ("zh", "en") else fallback
+        key = told.get("idempotency_key")
+        return Bad(parse_key(key) if isinstance(key, str) else None, language, faults_of(error, language))
+    return Good(item.idempotency_key, item)

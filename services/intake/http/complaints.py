@@ -1,0 +1,154 @@
+"""`POST /v1/complaints`, the batch of a store that was offline, and what can be done with a complaint afterwards."""
+
+import json
+from typing import Final, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.intake.domain.admission import Client
+from services.intake.domain.complaint import MAX_BATCH_BYTES, MAX_BODY_BYTES, Amendment, Complaint, Withdrawal
+from services.intake.domain.faults import faults_of
+from services.intake.handlers import DESK, Author, Done, Intake, Refusal
+from services.intake.http import batch
+from services.intake.http.lean import bearer, idempotency_key, parse_key, read_body
+from services.intake.http.problems import answer, language_of
+from services.intake.keys import KeyRing
+from services.intake.store import FiledComplaint
+from shared.runtime.web.sessions import Sessions, Staff, current_staff
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+_COMPLAINT: Final = TypeAdapter(Complaint)
+_AMENDMENT: Final = TypeAdapter(Amendment)
+_WITHDRAWAL: Final = TypeAdapter(Withdrawal)
+_HEADERS: Final = {"Cache-Control": "no-store"}
+_REPLAYED: Final = {"Cache-Control": "no-store", "Idempotent-Replayed": "true"}
+_STAFF: Final = ("agent", "office")
+
+
+class Invalid(Refusal):
+    """A body that its model refused."""
+
+    def __init__(self, request: Request, raw: bytes, error: ValidationError) -> None:
+        spoken = language_of(raw, request)
+        super().__init__("invalid", faults_of(error, spoken), language=spoken)
+
+
+class ChannelApi:
+    """The requests of channel clients; staff of the call desk and the complaints office amend and withdraw too."""
+
+    def __init__(self, intake: Intake, keys: KeyRing, sessions: Sessions) -> None:
+        self._intake = intake
+        self._keys = keys
+        self._sessions = sessions
+
+    async def file(self, request: Request) -> Response:
+        """`POST /v1/complaints`: the hot route."""
+        client = await self._client(request)
+        key = idempotency_key(request)
+        raw = await read_body(request, MAX_BODY_BYTES)
+        try:
+            complaint = _COMPLAINT.validate_json(raw)
+        except ValidationError as error:
+            raise Invalid(request, raw, error) from None
+        try:
+            filed = await self._intake.file(complaint, client, key)
+        except Refusal as refusal:
+            return answer(request, refusal, complaint.language)
+        headers = _REPLAYED if filed.replayed else _HEADERS
+        return Response(filed.answer, 201, headers=headers, media_type="application/json")
+
+    async def file_batch(self, request: Request) -> Response:
+        """`POST /v1/complaints:batch`."""
+        client = await self._client(request)
+        raw = await read_body(request, MAX_BATCH_BYTES)
+        try:
+            entries = batch.read(raw, language_of(b"", request))
+        except ValidationError as error:
+            raise Invalid(request, raw, error) from None
+        good = [(entry.complaint, entry.key) for entry in entries if isinstance(entry, batch.Good)]
+        filed = iter(await self._intake.file_all(good, client))
+        results = [
+            batch.result(index, entry, next(filed) if isinstance(entry, batch.Good) else None)
+            for index, entry in enumerate(entries)
+        ]
+        return Response(batch.document(results), 200, headers=_HEADERS, media_type="application/json")
+
+    async def amend(self, request: Request) -> Response:
+        """`POST /v1/complaints/{complaint_id}/amend`."""
+        author, complaint_id = await self._author(request), _complaint_id(request)
+        key = idempotency_key(request)
+        return _done(await self._intake.amend(complaint_id, await _read(request, _AMENDMENT), author, key))
+
+    async def withdraw(self, request: Request) -> Response:
+        """`POST /v1/complaints/{complaint_id}/withdraw`."""
+        author, complaint_id = await self._author(request), _complaint_id(request)
+        key = idempotency_key(request)
+        return _done(await self._intake.withdraw(complaint_id, await _read(request, _WITHDRAWAL), author, key))
+
+    async def status(self, request: Request) -> Response:
+        """`GET /v1/complaints/{complaint_id}`."""
+        author = await self._author(request)
+        found = await self._intake.status(_complaint_id(request), author)
+        return Response(_status(found), headers=_HEADERS, media_type="application/json")
+
+    async def _client(self, request: Request) -> Client:
+        """The channel client of the request's key, if it may send now."""
+        credential = bearer(request)
+        client = await self._keys.client_of(credential) if credential else None
+        if client is None:
+            raise Refusal("not-authorised")
+        wait = self._keys.wait(client)
+        if wait > 0:
+            raise Refusal("too-many", retry_after=wait)
+        return client
+
+    async def _author(self, request: Request) -> Author:
+        """A channel client by its key, or staff by session; a session names no client, so it is looked at first."""
+        credential = bearer(request)
+        staff: Staff | None = self._sessions.read(credential) if credential else None
+        if staff is None and credential is None and self._sessions.of(request) is not None:
+            staff = await current_staff(request)  # by cookie: refuses what another site's page sends
+        if staff is None:
+            client = await self._client(request)
+            return Author(client=client, actor=f"client:{client.name}")
+        if staff.role not in _STAFF:
+            raise Refusal("not-allowed")
+        return Author(client=await self._intake.built_in(DESK), actor=f"staff:{staff.user}", anybodys=True)
+
+
+def _complaint_id(request: Request) -> UUID:
+    complaint_id = parse_key(request.path_params["complaint_id"])
+    if complaint_id is None:
+        raise Refusal("not-found")
+    return complaint_id
+
+
+async def _read(request: Request, model: TypeAdapter[ModelT]) -> ModelT:
+    raw = await read_body(request, MAX_BODY_BYTES)
+    try:
+        return model.validate_json(raw or b"{}")
+    except ValidationError as error:
+        raise Invalid(request, raw, error) from None
+
+
+def _done(done: Done) -> Response:
+    headers = _REPLAYED if done.replayed else _HEADERS
+    return Response(done.body, 200, headers=headers, media_type="application/json")
+
+
+def _status(found: FiledComplaint) -> str:
+    return json.dumps(
+        {
+            "complaint_id": str(found.complaint_id),
+            "reference": found.reference,
+            "channel": found.channel,
+            "language": found.language,
+            "received_at": found.received_at.isoformat().replace("+00:00", "Z"),
+            "state": found.state,
+            "department": found.department,
+        }
+    )

@@ -1,0 +1,129 @@
+"""Routes that keep their OpenAPI entry but read the request themselves.
+
+The declared signature is the document; the endpoint gets the bare request. FastAPI's own handling of parameters, body
+and answer costs more than everything intake does with a complaint. A test sends the same bad input to the declared
+model and to the route, and compares the verdicts.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+from uuid import UUID
+
+from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from services.intake.handlers import Refusal
+from services.intake.http.problems import answer
+from shared.runtime.errors import is_transient, safe_text
+
+log = logging.getLogger(__name__)
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+_READ_SECONDS = 20.0
+
+
+class TooLarge(Exception):
+    """The body is larger than the route takes."""
+
+
+def lean(endpoint: Endpoint, limit: int) -> type[APIRoute]:
+    """A route class whose requests go to `endpoint`; refusals become problem details.
+
+    Args:
+        endpoint: gets the bare request.
+        limit: bytes a body may have, for the words of a 413.
+    """
+
+    async def handle(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except Refusal as refusal:
+            return answer(request, refusal, refusal.language)
+        except TooLarge:
+            return answer(request, Refusal("too-large"), limit=limit)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody reads it
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            log.warning("database away", extra={"action": "unavailable", "error": safe_text(error)})
+            return answer(request, Refusal("unavailable", retry_after=getattr(error, "retry_after", 2.0)))
+
+    class Lean(APIRoute):
+        """Reads its requests itself."""
+
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            return handle
+
+    return Lean
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body, refused as soon as it is known to be larger than `limit` bytes.
+
+    Raises:
+        TooLarge: it is.
+        ClientDisconnect: the client went away, or took more than 20 s.
+    """
+    declared = request.headers.get("content-length")
+    if declared is not None and declared.isdigit() and int(declared) > limit:
+        raise TooLarge
+    message = await request.receive()  # nearly always the whole body
+    if message["type"] == "http.request" and not message.get("more_body", False):
+        body: bytes = message.get("body", b"")
+        if len(body) > limit:
+            raise TooLarge
+        return body
+    return await _read_on(request, message, limit)
+
+
+async def _read_on(request: Request, message: Any, limit: int) -> bytes:
+    chunks, size = [], 0
+    try:
+        async with asyncio.timeout(_READ_SECONDS):
+            while True:
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                chunk = message.get("body", b"")
+                size += len(chunk)
+                if size > limit:
+                    raise TooLarge
+                chunks.append(chunk)
+                if not message.get("more_body", False):
+                    return b"".join(chunks)
+                message = await request.receive()
+    except TimeoutError:
+        raise ClientDisconnect from None
+
+
+def idempotency_key(request: Request) -> UUID:
+    """The header `Idempotency-Key`: a UUID, with or without the quotes of a structured header (RFC 8941).
+
+    Raises:
+        Refusal: 400 when it is missing or no UUID.
+    """
+    value = request.headers.get("idempotency-key", "")
+    key = parse_key(value.strip().strip('"'))
+    if key is None:
+        raise Refusal("idempotency-key-missing")
+    return key
+
+
+def parse_key(text: str) -> UUID | None:
+    """A UUID in its usual form of 36 characters, or None."""
+    if len(text) != 36:
+        return None
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def bearer(request: Request) -> str | None:
+    """The credential of `Authorization: Bearer …`."""
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    value = value.strip()
+    return value if scheme.lower() == "bearer" and value else None

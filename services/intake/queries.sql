@@ -1,0 +1,146 @@
+-- name: clock
+-- The database's clock, the only one that counts.
+SELECT clock.now()
+
+-- name: reference_block
+-- The next block of 1,000 numbers for references.
+SELECT nextval('reference_block')
+
+-- name: file_complaints
+-- Files a group: idempotency, complaint and outbox rows in one statement, which is one transaction. Of rows with the
+-- same key the first wins (ORDINALITY); the others, and those filed before, are not in `won`.
+WITH r AS (
+    SELECT * FROM unnest(
+        $1::int[], $2::uuid[], $3::bytea[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[],
+        $10::timestamptz[], $11::uuid[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[],
+        $18::text[], $19::text[], $20::bytea[], $21::bytea[], $22::jsonb[], $23::smallint[], $24::uuid[], $25::text[],
+        $26::bytea[]
+    ) WITH ORDINALITY AS t (
+        client_id, key, digest, answer, complaint_id, reference, pack, channel, language,
+        received_at, person_id, title, body, category, store_id, order_id, customer_name,
+        email, phone, email_hash, phone_hash, details, shard, event_id, traceparent,
+        payload, n
+    )
+), i AS (
+    INSERT INTO idempotency (client_id, key, digest, complaint_id, answer, answered_at)
+    SELECT client_id, key, digest, complaint_id, answer, $27 FROM r ORDER BY client_id, key, n
+    ON CONFLICT DO NOTHING
+    RETURNING complaint_id
+), c AS (
+    INSERT INTO complaint (
+        complaint_id, reference, client_id, pack, channel, language, received_at, accepted_at, person_id, title, body,
+        category, store_id, order_id, customer_name, email, phone, email_hash, phone_hash, details
+    )
+    SELECT
+        complaint_id, reference, client_id, pack, channel, language, received_at, $27, person_id, title, body,
+        category, store_id, order_id, customer_name, email, phone, email_hash, phone_hash, details
+    FROM r JOIN i USING (complaint_id)
+), o AS (
+    INSERT INTO outbox (shard, topic, key, event_id, type, occurred_at, traceparent, payload)
+    SELECT shard, $28, convert_to(complaint_id::text, 'UTF8'), event_id, $29, $27, traceparent, payload
+    FROM r JOIN i USING (complaint_id) ORDER BY n
+)
+SELECT clock.now() AS now, ARRAY(SELECT complaint_id FROM i) AS won
+
+-- name: stored_answers
+-- What was answered under keys that were used before.
+SELECT r.n, d.digest, d.answer
+FROM unnest($1::int[], $2::uuid[]) WITH ORDINALITY AS r (client_id, key, n)
+JOIN idempotency d USING (client_id, key)
+
+-- name: store_answer
+-- Stores the answer of an operation under its key; no row when the key was used before.
+INSERT INTO idempotency (client_id, key, digest, complaint_id, answer, answered_at) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT DO NOTHING RETURNING key
+
+-- name: live_keys
+-- Every key that opens the door, with its client.
+SELECT k.key_hash, c.client_id, c.name, c.channel, c.pack, c.store_id, c.rate
+FROM client_key k JOIN client c USING (client_id) WHERE k.revoked_at IS NULL
+
+-- name: built_in_clients
+-- The clients our own pages act as.
+SELECT client_id, name, channel, pack, store_id, rate FROM client WHERE built_in
+
+-- name: hold_complaint
+-- One complaint, locked, if this client filed it; null: whoever filed it.
+SELECT complaint_id, reference, person_id, version, state, department, seen_version
+FROM complaint WHERE complaint_id = $1 AND ($2::int IS NULL OR client_id = $2)
+FOR UPDATE
+
+-- name: complaint_status
+-- One complaint as its own client may see it; null: as staff may see it.
+SELECT complaint_id, reference, channel, language, received_at, state, department
+FROM complaint WHERE complaint_id = $1 AND ($2::int IS NULL OR client_id = $2)
+
+-- name: person_of
+-- Whose complaint it is, if this client filed it; null: whoever filed it.
+SELECT person_id FROM complaint WHERE complaint_id = $1 AND ($2::int IS NULL OR client_id = $2)
+
+-- name: add
+-- Keeps what was added, raises the version, and sets the state after it.
+WITH a AS (
+    INSERT INTO addition (complaint_id, version, kind, body, actor, added_at) VALUES ($1, $2, $3, $4, $5, $6)
+)
+UPDATE complaint SET version = $2, state = $7 WHERE complaint_id = $1
+
+-- name: standings
+-- What is known of the cases a batch speaks about, locked in key order.
+SELECT complaint_id, state, department, seen_version FROM complaint
+WHERE complaint_id = ANY ($1::uuid[]) ORDER BY complaint_id FOR UPDATE
+
+-- name: save_standings
+-- Writes what was heard of cases.
+UPDATE complaint c SET state = t.state, department = t.department, seen_version = t.seen_version
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[]) AS t (complaint_id, state, department, seen_version)
+WHERE c.complaint_id = t.complaint_id
+
+-- name: open_cases
+-- Open complaints of whoever is reached by one of these contacts, newest first.
+SELECT complaint_id, reference, channel, language, received_at, title, body, category, state, department, customer_name
+FROM complaint
+WHERE (email_hash = ANY ($1::bytea[]) OR phone_hash = ANY ($1::bytea[])) AND state IN ('submitted', 'assigned')
+ORDER BY received_at DESC LIMIT $2
+
+-- name: complaint_by_reference
+-- One complaint by the reference a person reads out, for the call desk.
+SELECT complaint_id, reference, channel, language, received_at, title, body, category, state, department, customer_name
+FROM complaint WHERE reference = $1
+
+-- name: client_by_name
+-- One client.
+SELECT client_id, name, channel, pack, store_id, rate, built_in FROM client WHERE name = $1
+
+-- name: add_client
+-- A new client; no row when the name is taken.
+INSERT INTO client (name, channel, pack, store_id, rate) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (name) DO NOTHING RETURNING client_id
+
+-- name: add_key
+-- One more key of a client; the same key again changes nothing.
+INSERT INTO client_key (key_hash, client_id) VALUES ($1, $2) ON CONFLICT (key_hash) DO NOTHING
+
+-- name: owner_of_key
+-- Which client a key opens for.
+SELECT client_id, revoked_at FROM client_key WHERE key_hash = $1
+
+-- name: revoke_keys
+-- Revokes all live keys of a client; answers how many there were.
+WITH gone AS (
+    UPDATE client_key k SET revoked_at = clock.now() FROM client c
+    WHERE c.client_id = k.client_id AND c.name = $1 AND k.revoked_at IS NULL AND ($2::bytea IS NULL OR k.key_hash = $2)
+    RETURNING 1
+)
+SELECT count(*) FROM gone
+
+-- name: list_clients
+-- All clients with their live keys, by the first eight hex digits of their hash.
+SELECT c.name, c.channel, c.pack, c.store_id, c.rate, c.built_in, c.created_at,
+       array_remove(array_agg(encode(substr(k.key_hash, 1, 4), 'hex') ORDER BY k.created_at), NULL) AS live_keys
+FROM client c LEFT JOIN client_key k ON k.client_id = c.client_id AND k.revoked_at IS NULL
+GROUP BY c.client_id ORDER BY c.name
+
+-- name: prune_idempotency
+-- Forgets answers given before a moment, a few thousand at a time.
+WITH old AS (SELECT client_id, key FROM idempotency WHERE answered_at < $1 LIMIT 5000)
+DELETE FROM idempotency d USING old WHERE d.client_id = old.client_id AND d.key = old.key

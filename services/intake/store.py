@@ -1,0 +1,222 @@
+"""Intake's tables, through the named blocks of `queries.sql`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+from uuid import UUID
+
+from services.intake.domain.admission import Client
+from services.intake.domain.lifecycle import Standing
+from shared.events.envelope import type_of
+from shared.events.intake import ComplaintSubmitted
+from shared.events.topics import INTAKE
+from shared.runtime.pg import load_queries
+
+Q = load_queries("services.intake")
+_SUBMITTED = type_of(ComplaintSubmitted)
+
+
+class Reads(Protocol):
+    """Whatever runs queries: a pool, a connection, a transaction."""
+
+    async def fetch(self, sql: str, *args: Any) -> Sequence[Any]:
+        """All rows of a query."""
+
+    async def fetchrow(self, sql: str, *args: Any) -> Any:
+        """The first row of a query."""
+
+    async def fetchval(self, sql: str, *args: Any) -> Any:
+        """The first column of the first row."""
+
+    async def execute(self, sql: str, *args: Any) -> str:
+        """Run a statement."""
+
+
+class Row(NamedTuple):
+    """A complaint ready to be filed: the columns of `file_complaints`, in its order."""
+
+    client_id: int
+    key: UUID
+    digest: bytes
+    answer: str
+    complaint_id: UUID
+    reference: str
+    pack: str
+    channel: str
+    language: str
+    received_at: datetime
+    person_id: UUID
+    title: str | None
+    body: str
+    category: str | None
+    store_id: str | None
+    order_id: str | None
+    customer_name: str | None
+    email: str | None
+    phone: str | None
+    email_hash: bytes | None
+    phone_hash: bytes | None
+    details: Mapping[str, Any] | None
+    shard: int
+    event_id: UUID
+    traceparent: str | None
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FiledComplaint:
+    """A complaint as intake knows it, in clear: for the call desk and for its own channel."""
+
+    complaint_id: UUID
+    reference: str
+    channel: str
+    language: str
+    received_at: datetime
+    state: str
+    department: str | None
+    title: str | None = None
+    body: str | None = None
+    category: str | None = None
+    customer_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A complaint locked for an amendment or a withdrawal."""
+
+    complaint_id: UUID
+    reference: str
+    person_id: UUID
+    version: int
+    standing: Standing
+
+
+async def file(db: Reads, rows: Sequence[Row], now: datetime) -> tuple[datetime, set[UUID]]:
+    """File a group in one statement.
+
+    Returns:
+        The database's clock, and the ids of the complaints that are new; the other rows' keys were used before.
+    """
+    answer = await db.fetchrow(Q.file_complaints, *zip(*rows, strict=True), now, INTAKE.name, _SUBMITTED)
+    return answer["now"], set(answer["won"])
+
+
+async def stored_answers(db: Reads, keys: Sequence[tuple[int, UUID]]) -> list[tuple[bytes, str] | None]:
+    """Digest and answer stored under each (client, key), in order; None where there is none."""
+    found = await db.fetch(Q.stored_answers, [client for client, _ in keys], [key for _, key in keys])
+    by_place = {row["n"]: (row["digest"], row["answer"]) for row in found}
+    return [by_place.get(place) for place in range(1, len(keys) + 1)]
+
+
+async def clock(db: Reads) -> datetime:
+    """The database's clock."""
+    now: datetime = await db.fetchval(Q.clock)
+    return now
+
+
+async def next_references(db: Reads) -> range:
+    """A block of 1,000 numbers nobody else gets."""
+    block: int = await db.fetchval(Q.reference_block)
+    return range(block * 1_000, block * 1_000 + 1_000)
+
+
+async def live_keys(db: Reads) -> dict[bytes, Client]:
+    """Hash of each key that opens the door → its client."""
+    return {row["key_hash"]: _client(row) for row in await db.fetch(Q.live_keys)}
+
+
+async def built_in_clients(db: Reads) -> dict[str, Client]:
+    """The clients our own pages act as, by name."""
+    return {row["name"]: _client(row) for row in await db.fetch(Q.built_in_clients)}
+
+
+def _client(row: Any) -> Client:
+    return Client(
+        client_id=row["client_id"],
+        name=row["name"],
+        channel=row["channel"],
+        pack=row["pack"],
+        store_id=row["store_id"],
+        rate=row["rate"],
+    )
+
+
+async def hold(db: Reads, complaint_id: UUID, client: Client | None) -> Held | None:
+    """Lock a complaint of this client (None: of anybody, for staff); None when there is none with that id."""
+    row = await db.fetchrow(Q.hold_complaint, complaint_id, client and client.client_id)
+    if row is None:
+        return None
+    return Held(
+        complaint_id=row["complaint_id"],
+        reference=row["reference"],
+        person_id=row["person_id"],
+        version=row["version"],
+        standing=Standing(state=row["state"], department=row["department"], seen_version=row["seen_version"]),
+    )
+
+
+async def person_of(db: Reads, complaint_id: UUID, client: Client | None) -> UUID | None:
+    """Whose complaint it is; None when this client (None: anybody) filed none with that id."""
+    person_id: UUID | None = await db.fetchval(Q.person_of, complaint_id, client and client.client_id)
+    return person_id
+
+
+async def keep_answer(
+    db: Reads, client: Client, key: UUID, digest: bytes, *, complaint_id: UUID, answer: str, now: datetime
+) -> bool:
+    """Store the answer of an operation under its key; False when the key was used before."""
+    kept = await db.fetchval(Q.store_answer, client.client_id, key, digest, complaint_id, answer, now)
+    return kept is not None
+
+
+async def add(
+    db: Reads, held: Held, *, version: int, kind: str, body: str | None, actor: str, at: datetime, state: str
+) -> None:
+    """Keep an amendment or a withdrawal and the complaint's new version and state."""
+    await db.execute(Q.add, held.complaint_id, version, kind, body, actor, at, state)
+
+
+async def status(db: Reads, complaint_id: UUID, client: Client | None) -> FiledComplaint | None:
+    """A complaint as its own client may see it (None: of anybody, for staff)."""
+    row = await db.fetchrow(Q.complaint_status, complaint_id, client and client.client_id)
+    return FiledComplaint(**row) if row is not None else None
+
+
+async def open_cases(db: Reads, contact_hashes: Sequence[bytes], limit: int = 20) -> list[FiledComplaint]:
+    """Open complaints of whoever is reached by one of these contacts (`Vault.contact_hash`), newest first."""
+    return [FiledComplaint(**row) for row in await db.fetch(Q.open_cases, list(contact_hashes), limit)]
+
+
+async def by_reference(db: Reads, reference: str) -> FiledComplaint | None:
+    """A complaint by the reference a person reads out (canonical form, `shared.events.reference`)."""
+    row = await db.fetchrow(Q.complaint_by_reference, reference)
+    return FiledComplaint(**row) if row is not None else None
+
+
+async def standings(db: Reads, complaint_ids: Sequence[UUID]) -> dict[UUID, Standing]:
+    """What is known of these cases, locked; a complaint that is not ours is missing."""
+    rows = await db.fetch(Q.standings, list(complaint_ids))
+    return {
+        row["complaint_id"]: Standing(
+            state=row["state"], department=row["department"], seen_version=row["seen_version"]
+        )
+        for row in rows
+    }
+
+
+async def save_standings(db: Reads, changed: Mapping[UUID, Standing]) -> None:
+    """Write what was heard, all cases with one statement."""
+    values = changed.values()
+    await db.execute(
+        Q.save_standings,
+        list(changed),
+        [s.state for s in values],
+        [s.department for s in values],
+        [s.seen_version for s in values],
+    )
+
+
+async def prune_answers(db: Reads, before: datetime) -> int:
+    """Forget at most 5,000 answers given before a moment; answers how many there were."""
+    return int((await db.execute(Q.prune_idempotency, before)).rpartition(" ")[2])

@@ -1,0 +1,191 @@
+"""From a complaint as told to the row that is filed: answer, clear columns, sealed event."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from services.intake.domain import receipt
+from services.intake.domain.admission import Client, filed_store
+from services.intake.domain.complaint import CallBack, Complaint
+from services.intake.domain.contact import lookup_email
+from services.intake.domain.idempotency import digest
+from services.intake.store import Row
+from shared.events import intake as events
+from shared.events.envelope import Cause
+from shared.events.ids import new_id
+from shared.events.reference import reference_of
+from shared.runtime.outbox import shard_of
+from shared.runtime.vault import PersonKey, Vault
+
+_DETAILS: Final = frozenset(
+    ("wanted", "on_behalf_of", "call_back", "consent", "about_staff", "about_department", "repeat_of")
+)
+_SERIALIZER = Complaint.__pydantic_serializer__
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filing:
+    """One request to file a complaint, validated and within the scope of its client."""
+
+    complaint: Complaint
+    client: Client
+    key: UUID
+    traceparent: str | None = None
+    actor: str = ""
+    """Who files; by default `client:NAME`."""
+    digest: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", digest(self.complaint))
+        if not self.actor:
+            object.__setattr__(self, "actor", f"client:{self.client.name}")
+
+
+@dataclass(frozen=True, slots=True)
+class Contacts:
+    """The keyed hashes of how the customer is reached."""
+
+    email: bytes | None
+    phone: bytes | None
+
+    @classmethod
+    def of(cls, complaint: Complaint, vault: Vault) -> "Contacts":
+        """The hashes of a complaint's contacts."""
+        customer = complaint.customer
+        return cls(
+            vault.contact_hash("email", lookup_email(customer.email)) if customer.email else None,
+            vault.contact_hash("phone", customer.phone) if customer.phone else None,
+        )
+
+    @property
+    def person(self) -> bytes | None:
+        """The one that finds the person again: a phone number names one person more often than a mailbox does."""
+        return self.phone or self.email
+
+
+def build_row(
+    filing: Filing, contacts: Contacts, person: PersonKey, number: int, now: datetime, progress_base: str
+) -> Row:
+    """Everything that is stored and said about one new complaint.
+
+    Args:
+        filing: what was asked.
+        contacts: its keyed contact hashes.
+        person: the open key of the customer.
+        number: the number its reference is made of; nobody else has it.
+        now: the database's clock.
+        progress_base: address of the progress page without the token.
+    """
+    complaint, client = filing.complaint, filing.client
+    complaint_id, event_id, reference = new_id(), new_id(), reference_of(number)
+    token = secrets.token_urlsafe(16)  # 128 bits, I15
+    received_at = receipt.settle(complaint.received_at, now)
+    event = events.ComplaintSubmitted(
+        event_id=event_id,
+        complaint_id=complaint_id,
+        reference=reference,
+        occurred_at=now,
+        version=1,
+        cause=Cause(kind="request", id=str(filing.key), actor=filing.actor),
+        pack=client.pack,
+        channel=complaint.channel,
+        client=client.name,
+        language=complaint.language,
+        received_at=received_at,
+        category=complaint.category,
+        store_id=filed_store(client, complaint),
+        has_order=complaint.order_id is not None,
+        wanted=complaint.wanted,
+        about_staff=complaint.about_staff,
+        about_department=complaint.about_department,
+        repeat_of=complaint.repeat_of,
+        consent=complaint.consent,
+        on_behalf=complaint.on_behalf_of is not None,
+        person_id=person.person_id,
+        progress_token_hash=hashlib.sha256(token.encode()).hexdigest(),
+        call_back=_call_back(complaint.call_back, complaint_id, person),
+        **dict(_sealed(complaint, token, complaint_id, person)),
+    )
+    return Row(
+        client_id=client.client_id,
+        key=filing.key,
+        digest=filing.digest,
+        answer=answer_of(complaint_id, reference, f"{progress_base}{token}", received_at),
+        complaint_id=complaint_id,
+        reference=reference,
+        pack=client.pack,
+        channel=complaint.channel,
+        language=complaint.language,
+        received_at=received_at,
+        person_id=person.person_id,
+        title=complaint.title,
+        body=complaint.text,
+        category=complaint.category,
+        store_id=event.store_id,
+        order_id=complaint.order_id,
+        customer_name=complaint.customer.name,
+        email=complaint.customer.email,
+        phone=complaint.customer.phone,
+        email_hash=contacts.email,
+        phone_hash=contacts.phone,
+        details=_details(complaint),
+        shard=shard_of(complaint_id),
+        event_id=event_id,
+        traceparent=filing.traceparent,
+        payload=event.__pydantic_serializer__.to_json(event),
+    )
+
+
+def answer_of(complaint_id: UUID, reference: str, progress_url: str, received_at: datetime) -> str:
+    """The body of a 201. It is stored, so that a retry gets the same bytes."""
+    moment = received_at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return json.dumps(
+        {
+            "complaint_id": str(complaint_id),
+            "reference": reference,
+            "progress_url": progress_url,
+            "received_at": moment,
+        },
+        separators=(",", ":"),
+    )
+
+
+def _sealed(complaint: Complaint, token: str, complaint_id: UUID, person: PersonKey) -> Iterator[tuple[str, str]]:
+    yield "text", person.seal(complaint_id, "text", complaint.text)
+    yield "progress_token", person.seal(complaint_id, "progress_token", token)
+    customer, on_behalf = complaint.customer, complaint.on_behalf_of
+    for name, clear in (
+        ("title", complaint.title),
+        ("order_id", complaint.order_id),
+        ("name", customer.name),
+        ("email", customer.email),
+        ("phone", customer.phone),
+    ):
+        if clear is not None:
+            yield name, person.seal(complaint_id, name, clear)
+    if on_behalf is not None:
+        whose = f"{on_behalf.name} ({on_behalf.relation})" if on_behalf.relation else on_behalf.name
+        yield "on_behalf_of", person.seal(complaint_id, "on_behalf_of", whose)
+
+
+def _call_back(wish: CallBack | None, complaint_id: UUID, person: PersonKey) -> events.CallBack | None:
+    if wish is None:
+        return None
+    return events.CallBack(
+        number=person.seal(complaint_id, "call_back.number", wish.number) if wish.number else None,
+        hours=person.seal(complaint_id, "call_back.hours", wish.hours) if wish.hours else None,
+        language=wish.language,
+    )
+
+
+def _details(complaint: Complaint) -> Mapping[str, Any] | None:
+    """What few complaints have, for the `details` column; None for the others."""
+    if _DETAILS.isdisjoint(complaint.model_fields_set):
+        return None
+    found: dict[str, Any] = _SERIALIZER.to_python(complaint, mode="json", include=set(_DETAILS), exclude_defaults=True)
+    return found or None

@@ -22,7 +22,9 @@ class Letter:
         answer_due: until when the customer is asked to answer or to confirm.
         promise_due: the date of a promise.
         text: words of the department (progress, question, reason, promise, resolution), as clean plain text.
-        variant: how a closure came about (`confirmed`, `no_answer`, `merged`), or `no_answer` of a question.
+        variant: how a closure came about (`confirmed`, `no_answer`, `merged`), `no_answer` of a question, or that a
+            delay is one of a `promise`.
+        signature: who signs; the organisation when empty.
         remedy: the remedy in words.
         link: the private progress page.
         subject: the company's own subject line in place of the built-in one.
@@ -43,6 +45,7 @@ class Letter:
     text: str = ""
     variant: str = ""
     remedy: str = ""
+    signature: str = ""
     subject: str = ""
 
 

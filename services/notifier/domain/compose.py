@@ -1,0 +1,94 @@
+"""Makes the letter of a notice: names, dates in words, the department's words, the company's own subject."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Protocol
+
+from services.notifier.domain.journey import Journey
+from services.notifier.domain.kinds import NoticeKind, policy_name
+from services.notifier.domain.letter import Letter, clean
+from services.notifier.domain.timewords import Language, Spoken, before
+from shared.policies import Pack, Packs
+
+_ANSWERS: frozenset[NoticeKind] = frozenset(
+    {"acknowledgement", "assignment", "transfer", "progress", "answer_received", "reopened", "promise"}
+)
+_QUESTIONS: frozenset[NoticeKind] = frozenset({"question", "reminder_answer"})
+_RESOLUTIONS: frozenset[NoticeKind] = frozenset({"resolution", "reminder_confirmation"})
+_MAX_NAME = 60
+
+
+class _Date(Protocol):
+    def __call__(self, at: datetime | None, *, wanted: bool) -> Spoken | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a notice carries of its own, and what was opened for it."""
+
+    kind: NoticeKind
+    previous_department: str | None = None
+    due_at: datetime | None = None
+    former_due_at: datetime | None = None
+    variant: str = ""
+    name: str = ""
+    text: str = ""
+    link: str = ""
+
+
+def compose(
+    facts: Facts, journey: Journey, packs: Packs, remedies: Mapping[str, str], *, language: Language, now: datetime
+) -> Letter:
+    """The letter, from the newest state of the journey."""
+    pack = packs[journey.pack]
+    zone = zone_of(pack, journey.department)
+    kind = facts.kind
+
+    def date(at: datetime | None, *, wanted: bool) -> Spoken | None:
+        return before(at, now=now, zone=zone, language=language) if wanted and at is not None else None
+
+    promise = kind == "promise" or facts.variant == "promise"
+    subject = pack.notices.subject(policy_name(kind))  # type: ignore[arg-type]
+    answer_due_at = journey.answer_due_at if kind in _QUESTIONS else journey.confirmation_due_at
+    return Letter(
+        kind=kind,
+        language=language,
+        organisation=pack.title.in_(language),
+        signature=pack.notices.signature.in_(language),
+        reference=journey.reference,
+        link=facts.link,
+        name=clean(facts.name).replace("\n", " ")[:_MAX_NAME],
+        department=department_name(packs, journey.department, language),
+        previous_department=department_name(packs, facts.previous_department, language),
+        due=_due(facts, journey, date),
+        former_due=date(facts.former_due_at, wanted=kind == "delay"),
+        answer_due=date(answer_due_at, wanted=kind in _QUESTIONS or kind in _RESOLUTIONS),
+        promise_due=date(facts.due_at, wanted=promise),
+        text=clean(facts.text),
+        variant=facts.variant,
+        remedy=remedies.get(journey.remedy or "", "") if kind == "resolution" else "",
+        subject=f"{subject.in_(language)} ({journey.reference})" if subject else "",
+    )
+
+
+def _due(facts: Facts, journey: Journey, date: _Date) -> Spoken | None:
+    if facts.kind == "delay":
+        return date(facts.due_at, wanted=facts.variant != "promise")
+    return date(journey.due_at, wanted=facts.kind in _ANSWERS)
+
+
+def department_name(packs: Packs, department: str | None, language: Language) -> str:
+    """The name customers know a department by; empty for none, the id for one the policy no longer has."""
+    if department is None:
+        return ""
+    try:
+        return packs.department(department).name.in_(language)
+    except KeyError:
+        return department
+
+
+def zone_of(pack: Pack, department: str | None) -> tzinfo:
+    """The zone dates are told in: that of the owning department, else of the complaints office."""
+    owner = department if department is not None and department in pack.departments else pack.office.id
+    return pack.calendar_of(owner).zone

@@ -1,0 +1,88 @@
+"""What follows from an event for the customer: notices to send, lines of the story to keep."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from services.notifier.domain.journey import Journey
+from services.notifier.domain.kinds import NoticeKind
+
+Waits = Literal["no", "owner", "answer_date", "confirmation_date"]
+"""What a notice waits for, at most the policy's `wait_for_owner_seconds`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A notice that has become necessary.
+
+    Attributes:
+        cause_id: the event that made it necessary; with recipient and channel it makes the notice unique.
+        subject_id: the entry whose words it carries.
+        epoch: the assignment it speaks of.
+        due_at: a date of its own (promise, new date of a delay).
+    """
+
+    complaint_id: UUID
+    kind: NoticeKind
+    cause_id: UUID
+    subject_id: UUID | None = None
+    epoch: int = 0
+    waits: Waits = "no"
+    previous_department: str | None = None
+    due_at: datetime | None = None
+    former_due_at: datetime | None = None
+    variant: str = ""
+
+
+What = Literal[
+    "received",
+    "amended",
+    "assigned",
+    "transferred",
+    "accepted",
+    "progress",
+    "asked",
+    "replied",
+    "answered",
+    "went_on",
+    "promised",
+    "postponed",
+    "proposed",
+    "confirmed",
+    "disputed",
+    "added",
+    "rated",
+    "closed",
+    "withdrawn",
+    "reopened",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A line of the story that the customer may read.
+
+    Attributes:
+        text: sealed words; `field` is the name they were sealed under.
+        due_at: a date given with it.
+    """
+
+    complaint_id: UUID
+    event_id: UUID
+    at: datetime
+    what: What
+    department: str | None = None
+    text: str | None = None
+    field: str | None = None
+    due_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The journey after an event, and what follows from it. `release`: notices that waited for a date need not wait."""
+
+    journey: Journey
+    plans: tuple[Plan, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    release: bool = False

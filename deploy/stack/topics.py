@@ -13,6 +13,10 @@ from shared.events.topics import DEAD_LETTERS, TOPICS
 
 _GONE_PATIENCE = 10.0
 
+#: Larger than anything we read, so that an oversized record reaches our judgement and the dead letters with its bytes.
+_LARGEST = {"max.message.bytes": "4194304"}
+_LARGEST_DEAD = {"max.message.bytes": "8388608"}
+
 
 def wanted_topics() -> dict[str, int]:
     """Topic name → number of partitions, the dead letters included."""
@@ -32,7 +36,12 @@ async def create_topics(bootstrap_servers: str, *, replication: int = 1) -> list
         missing = {name: count for name, count in wanted_topics().items() if name not in existing}
         if not missing:
             return []
-        answer = await admin.create_topics([NewTopic(name, count, replication) for name, count in missing.items()])
+        answer = await admin.create_topics(
+            [
+                NewTopic(name, count, replication, topic_configs=_LARGEST_DEAD if name == DEAD_LETTERS else _LARGEST)
+                for name, count in missing.items()
+            ]
+        )
         for name, code, message in answer.topic_errors:
             if code not in {0, TopicAlreadyExistsError.errno}:
                 raise StackError(

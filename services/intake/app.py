@@ -6,6 +6,8 @@ from services.intake.handlers.pruning import forget_answers
 from services.intake.http.api import router
 from services.intake.http.complaints import ChannelApi
 from services.intake.http.limits import AddressLimits
+from services.intake.http.pages import TEMPLATES, pages
+from services.intake.http.pages_parts import Parts
 from services.intake.keys import KeyRing
 from services.intake.settings import Settings
 from services.intake.writer import Bulk, GroupWriter, Place, References
@@ -21,6 +23,7 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
         emits=INTAKE,
         title="Redress intake",
         description="Files complaints from phone, web and store channels. Errors are RFC 9457 problem details.",
+        templates=(TEMPLATES,),
         reached=reached,
     )
     place = Place(
@@ -44,9 +47,15 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
         default_pack=settings.default_pack,
     )
     service.app.state.intake = intake
-    service.app.state.form_limits = AddressLimits(settings.intake_form_rate, settings.intake_form_burst)
+    parts = Parts(
+        intake=intake,
+        limits=AddressLimits(settings.intake_form_rate, settings.intake_form_burst),
+        policies=service.policies,
+        pack_name=settings.default_pack,
+        session_key=settings.session_key,
+    )
     service.handles(handlers.handle)
-    service.serves(router(ChannelApi(intake, keys, service.sessions)))
+    service.serves(router(ChannelApi(intake, keys, service.sessions)), pages(parts))
     service.runs("writer", writer.run)
     service.runs("keys", keys.run)
     service.runs("old answers", forget_answers(service.database, settings.intake_idempotency_days))

@@ -35,6 +35,14 @@ class Form(Mapping[str, str]):
         return [value for sent, value in self._pairs if sent == name]
 
 
+class Errors(dict[str, str]):
+    """What is wrong, by field; a field without an error has "". Templates write `errors.email`."""
+
+    def __missing__(self, field: str) -> str:
+        """Nothing is wrong with this field."""
+        return ""
+
+
 async def read_form(request: Request) -> Form:
     """The form in a request's body.
 

@@ -1,0 +1,164 @@
+"""The call form: taken down by keyboard while somebody talks, read back, filed, and the reference read out."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from pydantic_core import PydanticCustomError
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from services.intake.domain.complaint import Complaint
+from services.intake.domain.contact import normalise_email, normalise_phone
+from services.intake.handlers import DESK, Refusal
+from services.intake.http.pages_parts import Parts, categories, department_name, look_of
+from services.intake.http.pages_receipt import Cookies, Receipt
+from services.intake.http.pages_told import FACTS, WANTED, errors_of, from_agent
+from services.intake.store import FiledComplaint
+from shared.runtime.web import language as languages
+from shared.runtime.web.forms import Errors, Form, read_form
+from shared.runtime.web.sessions import Staff, require
+
+_ROLES = require("agent", "lead", "office")
+OnCall = Annotated[Staff, Depends(_ROLES)]
+_OWNER_TRIES = 10
+
+
+class CallForm:
+    """`/agent` and what follows it, for signed-in agents, leads and the complaints office."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._cookies = Cookies(parts.session_key, "/agent")
+
+    def routes(self) -> APIRouter:
+        """The routes of the call form."""
+        router = APIRouter(include_in_schema=False)
+        router.add_api_route("/agent", self.show, methods=["GET"], response_model=None)
+        router.add_api_route("/agent", self.take, methods=["POST"], response_model=None)
+        router.add_api_route("/agent/known", self.known, methods=["POST"], response_model=None)
+        router.add_api_route("/agent/done", self.done, methods=["GET"], response_model=None)
+        router.add_api_route("/agent/done/owner", self.owner, methods=["GET"], response_model=None)
+        return router
+
+    async def show(self, request: Request, staff: OnCall) -> Response:
+        """An empty form; channel and shop are kept from the last customer by the address."""
+        kept = [(name, request.query_params.get(name, "")[:64]) for name in ("channel", "store")]
+        fresh = [("consent", "yes"), ("key", str(uuid.uuid4())), *kept]
+        return await self._form(request, staff, Form(fresh))
+
+    async def take(self, request: Request, staff: OnCall) -> Response:
+        """What was typed: looked up, read back, changed again, or filed."""
+        form = await read_form(request)
+        if form["action"] in {"edit", "lookup"}:
+            return await self._form(request, staff, form)
+        spoken = languages.of(request)
+        understood = from_agent(form, look_of(request).texts, spoken)
+        if understood.complaint is None:
+            return await self._form(request, staff, form, errors=understood.errors)
+        if form["action"] == "send":
+            return await self._file(request, staff, form, understood.complaint)
+        return self._review(request, staff, form)
+
+    async def known(self, request: Request, staff: OnCall) -> Response:
+        """The open cases of whoever is reached at the number or address typed so far."""
+        form = await read_form(request)
+        return look_of(request).render(request, "agent_known.html", form=form, **await self._known(request, form))
+
+    async def done(self, request: Request, staff: OnCall) -> Response:
+        """What to read out before the call ends."""
+        receipt = self._cookies.receipt(request)
+        if receipt is None:
+            return RedirectResponse("/agent", status_code=303)
+        owner = await self._owner(request, receipt)
+        look = look_of(request)
+        return look.render(request, "agent_done.html", staff=staff, receipt=receipt, owner=owner, tries=_OWNER_TRIES)
+
+    async def owner(self, request: Request, staff: OnCall) -> Response:
+        """The owner's line of the last page, asked for again until it is known."""
+        receipt = self._cookies.receipt(request)
+        left = request.query_params.get("tries", "0")
+        tries = min(int(left), _OWNER_TRIES) - 1 if left.isdigit() else 0
+        owner = await self._owner(request, receipt) if receipt else None
+        return look_of(request).render(request, "agent_owner.html", owner=owner, tries=max(tries, 0))
+
+    async def _owner(self, request: Request, receipt: Receipt) -> str | None:
+        found = await self._parts.intake.by_reference(receipt.reference)
+        return department_name(self._parts, found.department if found else None, languages.of(request))
+
+    async def _known(self, request: Request, form: Form) -> dict[str, Any]:
+        phone, email = _normal(normalise_phone, form["phone"]), _normal(normalise_email, form["email"])
+        found: list[FiledComplaint] = []
+        if phone or email:
+            found = await self._parts.intake.open_cases(email=email, phone=phone)
+        spoken = languages.of(request)
+        owners = {case.reference: department_name(self._parts, case.department, spoken) for case in found}
+        return {"cases": found, "owners": owners, "asked": bool(phone or email)}
+
+    async def _file(self, request: Request, staff: Staff, form: Form, complaint: Complaint) -> Response:
+        key = self._cookies.idempotency_key(request, f"{staff.user}|{form['key']}")
+        client = await self._parts.intake.built_in(DESK, self._parts.pack_name)
+        try:
+            accepted = await self._parts.intake.accept(complaint, client, key, actor=f"staff:{staff.user}")
+        except Refusal as refusal:
+            return await self._refused(request, staff, form, refusal)
+        response = RedirectResponse("/agent/done", status_code=303, headers={"Cache-Control": "no-store"})
+        told = bool(complaint.customer.email) and complaint.consent
+        receipt = Receipt.of(
+            accepted, complaint=complaint, told_by_mail=told, next_step=form["next_step"], store=form["store"]
+        )
+        self._cookies.keep_receipt(request, response, receipt)
+        return response
+
+    async def _refused(self, request: Request, staff: Staff, form: Form, refusal: Refusal) -> Response:
+        if refusal.slug == "idempotency-key-reused":
+            # The agent went back after filing and changed something: a new matter, under a new key.
+            changed = Form([*((name, form[name]) for name in form if name != "key"), ("key", str(uuid.uuid4()))])
+            return self._review(request, staff, changed, status=409, already=True)
+        if refusal.slug in {"invalid", "not-allowed"}:
+            return await self._form(request, staff, form, errors=errors_of(refusal.faults))
+        response = self._review(request, staff, form, status=503)
+        response.headers["Retry-After"] = str(max(1, round(refusal.retry_after or 1)))
+        return response
+
+    async def _form(
+        self, request: Request, staff: Staff, form: Form, errors: Mapping[str, str] | None = None
+    ) -> Response:
+        look, spoken = look_of(request), languages.of(request)
+        return look.render(
+            request,
+            "agent.html",
+            status=422 if errors else 200,
+            staff=staff,
+            form=form,
+            errors=Errors(errors or {}),
+            categories=[known[:2] for known in categories(self._parts.pack, spoken)],
+            wanted=WANTED,
+            facts=FACTS,
+            **await self._known(request, form),
+        )
+
+    def _review(
+        self, request: Request, staff: Staff, form: Form, status: int = 200, *, already: bool = False
+    ) -> Response:
+        look, spoken = look_of(request), languages.of(request)
+        category = {known[0]: known[1] for known in categories(self._parts.pack, spoken)}.get(form["category"])
+        return look.render(
+            request,
+            "agent_readback.html",
+            status=status,
+            staff=staff,
+            form=form,
+            category=category,
+            facts=FACTS,
+            failed=status == 503,
+            already=self._cookies.receipt(request) if already else None,
+        )
+
+
+def _normal(normalise: Callable[[str], str], typed: str) -> str | None:
+    try:
+        return normalise(typed) if typed else None
+    except PydanticCustomError:
+        return None

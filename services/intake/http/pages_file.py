@@ -1,0 +1,135 @@
+"""The public form: what happened, read back, filed once, and a receipt at the end."""
+
+import uuid
+from collections.abc import Mapping
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from services.intake.domain.complaint import Complaint
+from services.intake.handlers import FORM, Refusal
+from services.intake.http.pages_parts import Parts, admit, categories, department_name, look_of, usual_spans
+from services.intake.http.pages_receipt import Cookies, Receipt
+from services.intake.http.pages_told import WANTED, errors_of, from_public
+from shared.runtime.web import language as languages
+from shared.runtime.web.forms import Errors, Form, read_form
+from shared.runtime.web.sessions import guard_origin
+
+_EMPTY = Form([])
+
+
+class PublicForm:
+    """`/file` and what follows it. Nothing is kept on the server before the complaint is filed."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._cookies = Cookies(parts.session_key, "/file")
+
+    def routes(self) -> APIRouter:
+        """The routes of the form."""
+        router = APIRouter(include_in_schema=False)
+        router.add_api_route("/file", self.show, methods=["GET"], response_model=None)
+        router.add_api_route(
+            "/file", self.take, methods=["POST"], dependencies=[Depends(guard_origin)], response_model=None
+        )
+        router.add_api_route("/file/done", self.done, methods=["GET"], response_model=None)
+        router.add_api_route("/file/done/owner", self.owner, methods=["GET"], response_model=None)
+        return router
+
+    async def show(self, request: Request) -> Response:
+        """An empty form with a key of its own."""
+        response = self._form(request, _EMPTY, key=str(uuid.uuid4()))
+        self._cookies.keep_visitor(request, response)
+        return response
+
+    async def take(self, request: Request) -> Response:
+        """What was typed: read back, taken up again to be changed, or filed."""
+        admit(request, self._parts.limits)
+        form = await read_form(request)
+        if form["action"] == "edit":
+            return self._form(request, form, key=form["key"])
+        spoken = languages.of(request)
+        understood = from_public(form, look_of(request).texts, spoken)
+        if understood.complaint is None:
+            return self._form(request, form, key=form["key"], errors=understood.errors)
+        if form["action"] == "send":
+            return await self._file(request, form, understood.complaint)
+        return self._review(request, form)
+
+    async def done(self, request: Request) -> Response:
+        """The receipt of the complaint this browser filed last."""
+        receipt = self._cookies.receipt(request)
+        if receipt is None:
+            return look_of(request).render(request, "file_no_receipt.html")
+        look, spoken = look_of(request), languages.of(request)
+        response = look.render(
+            request,
+            "file_done.html",
+            receipt=receipt,
+            owner=await self._owner(receipt, request),
+            spans=usual_spans(self._parts.pack, "web", look.texts, spoken),
+        )
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["Referrer-Policy"] = "no-referrer"
+        return response
+
+    async def owner(self, request: Request) -> Response:
+        """For the script of the receipt: the department's name once it is known."""
+        receipt = self._cookies.receipt(request)
+        name = await self._owner(receipt, request) if receipt else None
+        return JSONResponse({"owner": name}, headers={"Cache-Control": "no-store"})
+
+    async def _owner(self, receipt: Receipt, request: Request) -> str | None:
+        found = await self._parts.intake.by_reference(receipt.reference)
+        return department_name(self._parts, found.department if found else None, languages.of(request))
+
+    async def _file(self, request: Request, form: Form, complaint: Complaint) -> Response:
+        key = self._cookies.idempotency_key(request, form["key"])
+        client = await self._parts.intake.built_in(FORM, self._parts.pack_name)
+        try:
+            accepted = await self._parts.intake.accept(complaint, client, key, actor="customer")
+        except Refusal as refusal:
+            return self._refused(request, form, refusal)
+        response = RedirectResponse("/file/done", status_code=303, headers={"Cache-Control": "no-store"})
+        receipt = Receipt.of(
+            accepted, complaint=complaint, told_by_mail=bool(complaint.customer.email) and complaint.consent
+        )
+        self._cookies.keep_receipt(request, response, receipt)
+        return response
+
+    def _refused(self, request: Request, form: Form, refusal: Refusal) -> Response:
+        """Whatever the reason, what was typed stays on the page."""
+        if refusal.slug == "idempotency-key-reused":
+            receipt = self._cookies.receipt(request)
+            return look_of(request).render(request, "file_same.html", status=409, receipt=receipt)
+        if refusal.slug == "invalid":
+            return self._form(request, form, key=form["key"], errors=errors_of(refusal.faults))
+        response = self._review(request, form, status=503)
+        response.headers["Retry-After"] = str(max(1, round(refusal.retry_after or 1)))
+        return response
+
+    def _form(self, request: Request, form: Form, *, key: str, errors: Mapping[str, str] | None = None) -> Response:
+        spoken, look = languages.of(request), look_of(request)
+        return look.render(
+            request,
+            "file.html",
+            status=422 if errors else 200,
+            form=form,
+            key=key,
+            errors=Errors(errors or {}),
+            categories=categories(self._parts.pack, spoken),
+            wanted=WANTED,
+        )
+
+    def _review(self, request: Request, form: Form, status: int = 200) -> Response:
+        spoken, look = languages.of(request), look_of(request)
+        return look.render(
+            request,
+            "file_review.html",
+            status=status,
+            form=form,
+            failed=status == 503,
+            category={known[0]: known[1] for known in categories(self._parts.pack, spoken)}.get(form["category"]),
+            spans=usual_spans(self._parts.pack, "web", look.texts, spoken),
+        )

@@ -1,0 +1,77 @@
+"""What intake's pages need from the service, and what both forms have in common."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from services.intake.handlers import Intake
+from services.intake.http.limits import AddressLimits
+from shared.policies.packs import Pack
+from shared.policies.spans import Span
+from shared.policies.watching import PolicySource
+from shared.runtime.web.look import Look
+from shared.runtime.web.problems import Problem
+from shared.runtime.web.texts import Catalogue, Language
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The service as its pages see it. `session_key` signs the receipts that browsers keep."""
+
+    intake: Intake
+    limits: AddressLimits
+    policies: PolicySource
+    pack_name: str
+    session_key: bytes
+
+    @property
+    def pack(self) -> Pack:
+        """The pack our own forms file for, as it is in force now."""
+        return self.policies.packs[self.pack_name]
+
+
+def look_of(request: Request) -> Look:
+    """The look of this process."""
+    look: Look = request.app.state.look
+    return look
+
+
+def admit(request: Request, limits: AddressLimits) -> None:
+    """Refuse who posts too often (promises.md T1).
+
+    Raises:
+        Problem: 429 with the seconds to wait.
+    """
+    seconds = limits.wait(request.client.host if request.client else None)
+    if seconds > 0:
+        raise Problem(429, "too-many", headers={"Retry-After": str(int(seconds) + 1)})
+
+
+def categories(pack: Pack, spoken: Language) -> list[tuple[str, str, str]]:
+    """Id, words and hint of every category of a pack."""
+    return [(known.id, known.name.in_(spoken), known.hint.in_(spoken)) for known in pack.routing.categories]
+
+
+def department_name(parts: Parts, department: str | None, spoken: Language) -> str | None:
+    """What a department is called; its id when no pack has it any more."""
+    if department is None:
+        return None
+    try:
+        return parts.policies.packs.department(department).name.in_(spoken)
+    except KeyError:
+        return department
+
+
+def usual_spans(pack: Pack, channel: str, texts: Catalogue, spoken: Language) -> Mapping[str, str]:
+    """How long an ordinary complaint takes by policy, in words: to the first response and to the answer."""
+    clocks = pack.sla.choose(priority="normal", category=None, channel=channel).clocks
+    return {
+        "first": _in_words(clocks.first_response, texts, spoken),
+        "whole": _in_words(clocks.journey, texts, spoken),
+    }
+
+
+def _in_words(span: Span, texts: Catalogue, spoken: Language) -> str:
+    amount = int(span.amount) if span.amount == int(span.amount) else span.amount
+    return texts.say(f"span.{span.kind}", spoken, n=amount)

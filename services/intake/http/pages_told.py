@@ -1,0 +1,143 @@
+"""From what was typed into a page to a complaint, and from what is refused back to the field it was typed into. Pure."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from services.intake.domain.complaint import Complaint
+from services.intake.domain.faults import Fault, faults_of
+from shared.runtime.web.texts import Catalogue, Language
+
+WANTED = (
+    "refund",
+    "exchange",
+    "repair",
+    "store_credit",
+    "compensation",
+    "correction",
+    "explanation",
+    "apology",
+    "other",
+)
+"""The remedies a page offers (S28), the most asked for first."""
+
+FACTS = ("when", "where", "condition", "witness", "before")
+"""The facts that decide a case (S15), as the call form asks for them."""
+
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:#/-]{0,63}")
+_FIELD_OF: Mapping[str, str] = {
+    "/text": "text",
+    "/category": "category",
+    "/store_id": "store",
+    "/order_id": "order",
+    "/wanted": "wanted",
+    "/repeat_of": "repeat_of",
+    "/customer/name": "name",
+    "/customer/email": "email",
+    "/customer/phone": "phone",
+    "/on_behalf_of/name": "on_behalf",
+    "/on_behalf_of/relation": "relation",
+    "/call_back/number": "call_back",
+    "/call_back/hours": "hours",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """What a form came to: a complaint, or else what is wrong, by field and in the order of the form."""
+
+    complaint: Complaint | None = None
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+
+def from_public(form: Mapping[str, str], texts: Catalogue, spoken: Language) -> Understood:
+    """The complaint a customer typed into `/file`. Errors are in the language of the page."""
+    errors: dict[str, str] = {}
+    if not form["text"]:
+        errors["text"] = texts.say("file.text.missing", spoken)
+    anonymous = form["anonymous"] == "yes"
+    if not (form["email"] or form["phone"] or anonymous):
+        errors["email"] = texts.say("file.contact.missing", spoken)
+    language = _language(form["answer_in"], spoken)
+    extra = [("file.composed.store", form["store"]), ("file.composed.order", form["order"])]
+    told = _told(form, language) | {
+        "channel": "web",
+        "text": _composed(form["text"], [(k, v) for k, v in extra if not _IDENTIFIER.fullmatch(v)], texts, language),
+        "customer": {} if anonymous else _present(form, "name", "email", "phone"),
+        "consent": form["consent"] == "yes" and not anonymous,
+    }
+    if not anonymous and form["phone"] and form["hours"]:
+        told["call_back"] = {"number": form["phone"], "hours": form["hours"]}
+    return _understand(told, errors, spoken)
+
+
+def from_agent(form: Mapping[str, str], texts: Catalogue, spoken: Language) -> Understood:
+    """The complaint an agent took down in `/agent`: the deciding facts and the next step become lines of the text."""
+    errors: dict[str, str] = {}
+    if not form["text"]:
+        errors["text"] = texts.say("agent.text.missing", spoken)
+    if form["channel"] == "store" and not form["store"]:
+        errors["store"] = texts.say("agent.store.missing", spoken)
+    if not form["next_step"]:
+        errors["next_step"] = texts.say("agent.next_step.missing", spoken)
+    language = _language(form["customer_language"], spoken)
+    lines = [(f"agent.composed.{fact}", form[f"fact_{fact}"]) for fact in FACTS]
+    if not _IDENTIFIER.fullmatch(form["order"]):
+        lines.append(("agent.composed.order", form["order"]))
+    lines.append(("agent.composed.next_step", form["next_step"]))
+    told = _told(form, language) | {
+        "channel": "store" if form["channel"] == "store" else "phone",
+        "text": _composed(form["text"], lines, texts, language),
+        "customer": _present(form, "name", "email", "phone"),
+        "consent": form["consent"] == "yes",
+    }
+    if form["on_behalf"]:
+        told["on_behalf_of"] = {"name": form["on_behalf"], **_present(form, "relation")}
+    if form["call_back"] or form["hours"] or form["call_back_language"]:
+        number = form["call_back"] or form["phone"]
+        wishes = {"number": number, "hours": form["hours"], "language": form["call_back_language"]}
+        told["call_back"] = {name: wish for name, wish in wishes.items() if wish}
+    return _understand(told, errors, spoken)
+
+
+def errors_of(faults: tuple[Fault, ...]) -> dict[str, str]:
+    """Faults of the request model by the field of the page they belong to; the first of each field."""
+    found: dict[str, str] = {}
+    for fault in faults:
+        found.setdefault(_FIELD_OF.get(fault.pointer, "text"), fault.detail)
+    return found
+
+
+def _told(form: Mapping[str, str], language: Language) -> dict[str, Any]:
+    """What both forms have in common."""
+    told: dict[str, Any] = {"language": language, "about_staff": form["about_staff"] == "yes"}
+    told |= _present(form, "category", "wanted", "repeat_of")
+    for name, typed in (("store_id", form["store"]), ("order_id", form["order"])):
+        if _IDENTIFIER.fullmatch(typed):
+            told[name] = typed
+    return told
+
+
+def _present(form: Mapping[str, str], *names: str) -> dict[str, str]:
+    return {name: form[name] for name in names if form[name]}
+
+
+def _language(wish: str, otherwise: Language) -> Language:
+    return "zh" if wish == "zh" else "en" if wish == "en" else otherwise
+
+
+def _composed(text: str, lines: list[tuple[str, str]], texts: Catalogue, language: Language) -> str:
+    """The story, and below it what was asked beside it, each on a line with its name."""
+    said = [texts.say(key, language, value=value) for key, value in lines if value]
+    return "\n\n".join(part for part in (text, "\n".join(said)) if part)
+
+
+def _understand(told: dict[str, Any], errors: dict[str, str], spoken: Language) -> Understood:
+    try:
+        complaint = Complaint.model_validate(told)
+    except ValidationError as error:
+        return Understood(errors={**errors_of(faults_of(error, spoken)), **errors})
+    return Understood(errors=errors) if errors else Understood(complaint=complaint)

@@ -1,0 +1,10 @@
+// Keys of the call form: Alt+1…4 to a section, Ctrl+Enter onward, Esc back. Everything works without them.
+addEventListener("keydown", (event) => {
+  const press = (id) => { const button = document.getElementById(id); if (button) { event.preventDefault(); button.click(); } };
+  if (event.altKey && /^[1-4]$/.test(event.key)) {
+    const first = document.querySelector(`[data-part="${event.key}"]`);
+    if (first) { event.preventDefault(); first.focus(); }
+  } else if (event.ctrlKey && event.key === "Enter") press("go");
+  else if (event.key === "Escape") press("back");
+});
+document.querySelector("[data-focus]")?.focus();

@@ -107,6 +107,14 @@ async def running(settings: Settings, database: Database) -> AsyncIterator[Runni
         await service.database.close()
 
 
+async def waiting(intake: Running, count: int) -> None:
+    """Until so many complaints wait for a commit."""
+    writer = intake.service.app.state.intake._writer
+    async with asyncio.timeout(10):
+        while writer.waiting < count:  # noqa: ASYNC110  # the queue has no event to wait on; each turn lets it fill
+            await asyncio.sleep(0)
+
+
 @pytest.fixture
 def key_folder(tmp_path: Path) -> Path:
     return tmp_path

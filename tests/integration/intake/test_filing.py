@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from shared.events.intake import ComplaintSubmitted
 from shared.events.reference import parse_reference
-from tests.integration.intake.conftest import BODY, Running
+from tests.integration.intake.conftest import BODY, Running, waiting
 
 
 async def test_a_complaint_is_answered_with_reference_link_and_time(intake: Running):
@@ -146,9 +146,7 @@ async def test_times_come_from_the_databases_clock(intake: Running):
 
 async def test_a_client_that_hangs_up_loses_nothing(intake: Running):
     posts = [asyncio.create_task(intake.post(key=str(UUID(int=n)))) for n in range(1, 101)]
-    await asyncio.sleep(0)  # let them all begin
-    while intake.service.app.state.intake._writer.waiting < 50:
-        await asyncio.sleep(0)
+    await waiting(intake, 50)
     for post in posts[:50]:
         post.cancel()
     await asyncio.gather(*posts, return_exceptions=True)

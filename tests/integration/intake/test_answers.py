@@ -1,0 +1,142 @@
+"""What a caller who did something wrong hears: status, which field, why, in the caller's language."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from services.intake.domain.complaint import MAX_BODY_BYTES
+from tests.integration.intake.conftest import BODY, Running
+
+
+def problem_of(answer: Any, status: int, slug: str) -> dict[str, Any]:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    told = answer.json()
+    assert (told["status"], told["type"]) == (status, f"urn:redress:problem:{slug}")
+    return told
+
+
+async def test_a_bad_field_is_named_in_the_language_of_the_body(intake: Running):
+    body = BODY | {"customer": {"phone": "12"}, "foo": 1}
+    told = problem_of(await intake.post(body), 422, "invalid")
+    assert [(e["field"], e["pointer"], e["code"]) for e in told["errors"]] == [
+        ("customer.phone", "/customer/phone", "phone"),
+        ("foo", "/foo", "unknown_field"),
+    ]
+    assert "电话" in told["errors"][0]["detail"]
+    told = problem_of(await intake.post(body | {"language": "en"}), 422, "invalid")
+    assert "phone number" in told["errors"][0]["detail"]
+    assert intake.count("complaint") == 0
+
+
+async def test_a_body_that_tells_no_language_is_answered_in_the_accepted_one(intake: Running):
+    for accepted, words in (("en-GB,en;q=0.9", "The body is not valid JSON"), ("zh-CN", "不是有效的 JSON")):
+        raw = await intake.http.post(
+            "/v1/complaints",
+            content=b"{",
+            headers={
+                "Authorization": f"Bearer {intake.keys['web']}",
+                "Idempotency-Key": str(uuid4()),
+                "Accept-Language": accepted,
+            },
+        )
+        told = problem_of(raw, 422, "invalid")
+        assert words in told["errors"][0]["detail"]
+
+
+@pytest.mark.parametrize("key", ["", "abc", "12345", "0" * 36, '"' + "z" * 36 + '"'], ids=repr)
+async def test_a_missing_or_malformed_idempotency_key_is_400(intake: Running, key: str):
+    headers = {"Authorization": f"Bearer {intake.keys['web']}"} | ({"Idempotency-Key": key} if key else {})
+    problem_of(await intake.http.post("/v1/complaints", json=BODY, headers=headers), 400, "idempotency-key-missing")
+
+
+async def test_a_quoted_key_is_the_same_key(intake: Running):
+    key = str(uuid4())
+    first = await intake.post(key=key)
+    assert (await intake.post(key=f'"{key}"')).content == first.content
+    assert (await intake.post(key=key.upper())).content == first.content
+
+
+@pytest.mark.parametrize("credential", [None, "", "Bearer", "Bearer x", "Basic abc", "Bearer rk_" + "A" * 43], ids=repr)
+async def test_a_wrong_credential_is_401_with_a_challenge(intake: Running, credential: str | None):
+    headers = {"Idempotency-Key": str(uuid4())} | ({"Authorization": credential} if credential is not None else {})
+    answer = await intake.http.post("/v1/complaints", json=BODY, headers=headers)
+    problem_of(answer, 401, "not-authorised")
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+async def test_a_body_beyond_64_kib_is_413_whether_it_says_its_length_or_not(intake: Running):
+    huge = json.dumps(BODY | {"text": "x" * MAX_BODY_BYTES}).encode()
+    headers = {"Authorization": f"Bearer {intake.keys['web']}", "Idempotency-Key": str(uuid4())}
+    problem_of(await intake.http.post("/v1/complaints", content=huge, headers=headers), 413, "too-large")
+
+    async def in_pieces():
+        for start in range(0, len(huge), 8_192):
+            yield huge[start : start + 8_192]
+
+    problem_of(await intake.http.post("/v1/complaints", content=in_pieces(), headers=headers), 413, "too-large")
+    assert intake.count("complaint") == 0
+
+
+async def test_the_largest_text_fits_even_when_every_character_is_escaped(intake: Running):
+    raw = json.dumps(BODY | {"text": "诉" * 10_000}, ensure_ascii=True).encode()
+    headers = {"Authorization": f"Bearer {intake.keys['web']}", "Idempotency-Key": str(uuid4())}
+    assert len(raw) > 60_000
+    assert (await intake.http.post("/v1/complaints", content=raw, headers=headers)).status_code == 201
+
+
+async def test_a_body_in_pieces_is_put_together(intake: Running):
+    raw = json.dumps(BODY).encode()
+    headers = {"Authorization": f"Bearer {intake.keys['web']}", "Idempotency-Key": str(uuid4())}
+
+    async def in_pieces():
+        for start in range(0, len(raw), 10):
+            yield raw[start : start + 10]
+
+    assert (await intake.http.post("/v1/complaints", content=in_pieces(), headers=headers)).status_code == 201
+
+
+async def test_a_key_files_for_its_own_channel_only(intake: Running):
+    told = problem_of(await intake.post(channel="phone"), 403, "not-allowed")
+    assert told["errors"][0]["pointer"] == "/channel"
+
+
+async def test_a_device_of_one_store_cannot_file_for_another(start: Any):
+    async with start(clients={"till-7": {"channel": "store", "store_id": "S7"}}) as intake:
+        body = BODY | {"channel": "store"}
+        told = problem_of(await intake.post(body | {"store_id": "S8"}, channel="till-7"), 403, "not-allowed")
+        assert told["errors"][0]["pointer"] == "/store_id"
+        assert (await intake.post(body, channel="till-7")).status_code == 201
+        assert intake.rows("SELECT store_id FROM intake.complaint")[0]["store_id"] == "S7"
+
+
+async def test_the_key_of_another_client_never_gives_the_link(start: Any):
+    async with start(clients={"other": {}}) as intake:
+        key = str(uuid4())
+        mine = (await intake.post(key=key)).json()
+        theirs = await intake.post(key=key, channel="other")
+        assert theirs.status_code == 201
+        assert theirs.json()["progress_url"] != mine["progress_url"]
+        assert theirs.json()["complaint_id"] != mine["complaint_id"]
+        assert intake.count("complaint") == 2
+
+
+async def test_a_client_with_a_rate_hears_429_and_when_to_come_back(start: Any):
+    async with start(clients={"slow": {"rate": 1.0}}) as intake:
+        answers = [await intake.post(channel="slow") for _ in range(4)]
+        assert [a.status_code for a in answers] == [201, 201, 429, 429]
+        problem_of(answers[-1], 429, "too-many")
+        assert int(answers[-1].headers["retry-after"]) >= 1
+        assert (await intake.post()).status_code == 201
+
+
+async def test_no_answer_repeats_what_was_sent(intake: Running):
+    marker = "MARKERxyz"
+    body = BODY | {"channel": marker, "category": marker + "!", "customer": {"email": marker, "name": marker + "\x00"}}
+    answer = await intake.post(body)
+    assert answer.status_code == 422 and marker not in answer.text
+    assert marker not in (await intake.post(headers={"Authorization": f"Bearer {marker}"})).text

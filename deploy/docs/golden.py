@@ -10,8 +10,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from uuid import UUID
 
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
+from pydantic import AwareDatetime, BaseModel
 
 from shared.events.envelope import Event
 from shared.events.reference import reference_of
@@ -30,6 +29,13 @@ _BY_NAME: dict[str, Any] = {
     "policy_version": "2026-11-22+0a1b2c3d",
     "id": "01930000-0000-7000-8000-000000000001",
     "actor": "policy",
+}
+_SIMPLE: dict[Any, Any] = {
+    UUID: UUID("01930000-0000-7000-8000-000000000002"),
+    datetime: _MOMENT,
+    AwareDatetime: _MOMENT,
+    int: 1,
+    bool: True,
 }
 
 
@@ -59,29 +65,28 @@ def _fill(model: type[BaseModel], full: bool) -> dict[str, Any]:
     found = {}
     for name, field in model.model_fields.items():
         if full or field.is_required() or name == "type":
-            found[name] = field.default if name == "type" else _value(name, field.annotation, field, full)
+            found[name] = (
+                field.default if name == "type" else _value(name, field.annotation, list(field.metadata), full)
+            )
     return found
 
 
-def _value(name: str, annotation: Any, field: FieldInfo | None, full: bool) -> Any:
+def _value(name: str, annotation: Any, metadata: list[Any], full: bool) -> Any:
     if name in _BY_NAME:
         return _BY_NAME[name]
-    origin = get_origin(annotation)
+    origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return _value(name, get_args(annotation)[0], field, full)
+        return _value(name, arguments[0], [*metadata, *arguments[1:]], full)
     if origin in (Union, UnionType):
-        return _value(name, next(a for a in get_args(annotation) if a is not NoneType), field, full)
+        return _value(name, next(a for a in arguments if a is not NoneType), metadata, full)
     if origin is Literal:
-        return get_args(annotation)[0]
+        return arguments[0]
     if origin is tuple:
-        return [_value("", get_args(annotation)[0], None, full)]
+        return [_value("", arguments[0], [], full)]
+    if annotation in _SIMPLE:
+        return _SIMPLE[annotation]
+    if annotation is str:
+        return "s1.c2VhbGVkIHRleHQ" if "s1" in repr(metadata) else "delivery"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return _fill(annotation, full)
-    if annotation is str:
-        patterns = [getattr(m, "pattern", None) for m in (field.metadata if field else ())]
-        metadata = repr(field.metadata if field else ()) + repr(patterns)
-        return "s1.c2VhbGVkIHRleHQ" if "s1" in metadata else "delivery"
-    simple: dict[Any, Any] = {UUID: UUID("01930000-0000-7000-8000-000000000002"), datetime: _MOMENT, int: 1, bool: True}
-    if annotation in simple:
-        return simple[annotation]
     raise TypeError(f"no sample for {name}: {annotation}")

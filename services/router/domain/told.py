@@ -18,8 +18,10 @@ NEXT_STAGE = Bilingual(
 _FINAL = frozenset({"withdrawn", "merged"})
 
 
-def submitted(event: ComplaintSubmitted, placement: Placement, desks: Desks, moment: Moment, said: str) -> Outcome:
-    """A complaint arrives and has its owner in the same step. `said` is its text in clear, for the history."""
+def submitted(
+    event: ComplaintSubmitted, placement: Placement, desks: Desks, moment: Moment, about: str | None = None
+) -> Outcome:
+    """A complaint arrives and has its owner in the same step. The department it is `about` never gets it."""
     at_triage = placement.department == desks.triage
     story = Story(
         Case(
@@ -35,11 +37,11 @@ def submitted(event: ComplaintSubmitted, placement: Placement, desks: Desks, mom
             since=moment.now,
             placement=placement,
             owners=(placement.department,),
-            about=event.about_department if event.about_staff else None,
+            about=about,
         ),
         moment,
     )
-    story.remember(event.event_id, "submitted", said=said, who="customer", at=event.received_at)
+    story.remember(event.event_id, "submitted", who="customer", at=event.received_at)
     story.assigned("policy", None)
     return story.end()
 
@@ -166,7 +168,7 @@ def escalated(case: Case, event_id: UUID, to: str, clock: str, at: datetime, mom
 def _hear(case: Case, event_id: UUID, what: str, at: datetime, said: str | None, moment: Moment) -> Story:
     story = Story(case, moment)
     story.remember(event_id, what, said=said, who="customer", at=at)
-    story.change(attention=True)
+    story.change(attention=case.closed_how not in _FINAL)
     return story
 
 

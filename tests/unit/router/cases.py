@@ -70,5 +70,5 @@ def a_complaint(about: str | None = None) -> ComplaintSubmitted:
 
 
 def a_case(department: str = "delivery", about: str | None = None, **changes: object) -> Case:
-    case = submitted(a_complaint(about), placed(department), DESKS, moment(actor="policy"), "快递延误").case
+    case = submitted(a_complaint(about), placed(department), DESKS, moment(actor="policy"), about).case
     return replace(case, **changes)  # type: ignore[arg-type]

@@ -73,7 +73,7 @@ class Life(RuleBasedStateMachine):
         self.transfers_in_stage = 0
         self.closed_versions: list[int] = []
         about = None if about == department else about
-        outcome = submitted(a_complaint(about), placed(department), DESKS, moment(actor="policy"), "x")
+        outcome = submitted(a_complaint(about), placed(department), DESKS, moment(actor="policy"), about)
         self.version, self.epoch = 0, 0
         self.case = outcome.case
         self.follow(outcome)

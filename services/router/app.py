@@ -1,0 +1,44 @@
+"""The router put together: what it reads, what it serves, what it does in the background."""
+
+from pathlib import Path
+
+from services.router.duties import Duties
+from services.router.handlers import Router
+from services.router.http.acting import Acting
+from services.router.http.api import make_api
+from services.router.http.desk import make_desk
+from services.router.http.office import Office
+from services.router.http.signing import Signing, make_signing
+from services.router.settings import Settings
+from services.router.store.reading import Reading
+from services.router.store.staff import Staff
+from shared.events.ids import new_id
+from shared.events.topics import ROUTING
+from shared.runtime.service import Reached, Service, nothing_reached
+
+_TEMPLATES = Path(__file__).parent / "http" / "templates"
+
+
+def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
+    """Make the service; nothing runs yet."""
+    service = Service(
+        settings,
+        name="router",
+        emits=ROUTING,
+        title="Redress router",
+        description="The life of every case: who owns it, what is done, what the customer was told. Staff API and desk.",
+        templates=(_TEMPLATES,),
+        reached=reached,
+    )
+    router = Router(service.policies, service.vault, settings.default_pack, new_id)
+    acting = Acting(service.transaction, service.policies, service.vault, settings.default_pack, new_id)
+    staff = Staff(service.database)
+    office = Office(Reading(service.database), acting, staff, service.policies)
+    signing = Signing(staff, service.sessions, service.look)
+    duties = Duties(service.database, service.transaction, router)
+
+    service.handles(router.handle)
+    service.serves(make_api(office, signing), make_signing(signing), make_desk(office, service.look, settings))
+    service.runs("duties", duties.run)
+    service.wakes(duties.wake)
+    return service

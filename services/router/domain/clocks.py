@@ -1,0 +1,111 @@
+"""The clocks of a case as the desk shows them: a projection of what sla said last, never reckoned here."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from shared.events.sla import Clock
+
+Shown = Literal["late", "soon", "running", "paused", "settled"]
+SOON_SHARE = 0.75
+"""From this share of a clock's length on it counts as due soon, warned or not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dial:
+    """One clock of a case.
+
+    Attributes:
+        state: running, paused or stopped, as sla said.
+        warned: sla has warned of it.
+        outcome: met or late, once stopped.
+    """
+
+    kind: str
+    epoch: int
+    state: str
+    started_at: datetime
+    due_at: datetime | None = None
+    outcome: str | None = None
+    warned: bool = False
+
+    def shown(self, now: datetime) -> Shown:
+        """The word and shape for it."""
+        if self.state == "stopped":
+            return "late" if self.outcome == "late" else "settled"
+        if self.state == "paused" or self.due_at is None:
+            return "paused"
+        if self.due_at <= now:
+            return "late"
+        passed = (now - self.started_at) / (self.due_at - self.started_at) if self.due_at > self.started_at else 1.0
+        return "soon" if self.warned or passed >= SOON_SHARE else "running"
+
+
+Dials = Mapping[str, Dial]
+"""The newest clock of each kind."""
+
+
+def told(dials: Dials, clocks: Iterable[Clock]) -> Dials:
+    """The dials after sla told of some clocks; an older epoch never replaces a newer one."""
+    after = dict(dials)
+    for clock in clocks:
+        before = after.get(clock.kind)
+        if before is not None and before.epoch > clock.epoch:
+            continue
+        same = before is not None and before.epoch == clock.epoch and before.due_at == clock.due_at
+        after[clock.kind] = Dial(
+            kind=clock.kind,
+            epoch=clock.epoch,
+            state=clock.state,
+            started_at=clock.started_at,
+            due_at=clock.due_at,
+            outcome=clock.outcome,
+            warned=same and before is not None and before.warned,
+        )
+    return after
+
+
+def warned(dials: Dials, kind: str, epoch: int) -> Dials:
+    """The dials after a warning."""
+    dial = dials.get(kind)
+    if dial is None or dial.epoch != epoch:
+        return dials
+    return {**dials, kind: Dial(**{**{name: getattr(dial, name) for name in Dial.__slots__}, "warned": True})}
+
+
+def next_due(dials: Dials) -> tuple[datetime | None, str | None]:
+    """The date that comes first among the running clocks, and whose it is."""
+    running = [(dial.due_at, dial.kind) for dial in dials.values() if dial.state == "running" and dial.due_at]
+    return min(running) if running else (None, None)
+
+
+def packed(dials: Dials) -> dict[str, dict[str, Any]]:
+    """The dials as stored, by kind."""
+    return {
+        kind: {
+            "epoch": dial.epoch,
+            "state": dial.state,
+            "started_at": dial.started_at.isoformat(),
+            "due_at": dial.due_at.isoformat() if dial.due_at else None,
+            "outcome": dial.outcome,
+            "warned": dial.warned,
+        }
+        for kind, dial in dials.items()
+    }
+
+
+def unpacked(stored: Mapping[str, Mapping[str, Any]]) -> Dials:
+    """The dials as they were packed."""
+    return {
+        kind: Dial(
+            kind=kind,
+            epoch=one["epoch"],
+            state=one["state"],
+            started_at=datetime.fromisoformat(one["started_at"]),
+            due_at=datetime.fromisoformat(one["due_at"]) if one["due_at"] else None,
+            outcome=one["outcome"],
+            warned=one["warned"],
+        )
+        for kind, one in stored.items()
+    }

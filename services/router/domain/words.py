@@ -1,0 +1,62 @@
+"""Search words of the desk: Chinese in pairs of characters, everything else in words, as a `tsvector` with positions.
+
+A phrase of pairs is the same as a substring of the text, so a hit needs no second look (measured in the design's notes).
+"""
+
+import re
+import unicodedata
+
+_RUN = re.compile(
+    r"[\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+|[0-9a-z\u00df-\u024f]+"
+)
+_FIRST_LATIN = "\u0250"
+MAX_POSITION = 4_000
+"""Words beyond this are not indexed; Postgres itself ends at 16,383."""
+MAX_QUERY_WORDS = 12
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text in order; a Chinese run of n characters gives n-1 pairs, or its only character."""
+    found: list[str] = []
+    for run in _RUN.findall(unicodedata.normalize("NFKC", text).lower()):
+        if run[0] < _FIRST_LATIN or len(run) == 1:
+            found.append(run[:64])
+        else:
+            found.extend(run[at : at + 2] for at in range(len(run) - 1))
+    return found
+
+
+def vector_of(title: str, body: str) -> str:
+    """The text form of a `tsvector`: words of the title weigh more (A) than those of the body.
+
+    Words hold letters and digits only, so none needs quoting beyond the apostrophes.
+    """
+    places: dict[str, list[str]] = {}
+    position = 0
+    for part, weight in ((title, "A"), (body, "")):
+        for word in words_of(part):
+            position += 1
+            if position > MAX_POSITION:
+                break
+            places.setdefault(word, []).append(f"{position}{weight}")
+        position += 2  # a phrase never spans title and body
+    return " ".join(f"'{word}':{','.join(at[:255])}" for word, at in places.items())
+
+
+def query_of(wish: str) -> str | None:
+    """The text form of a `tsquery` for what somebody typed; `None` when there is nothing to look for.
+
+    Each blank-separated part must occur; a Chinese part occurs as a phrase, the last Latin word may be a beginning.
+    """
+    parts: list[str] = []
+    for typed in wish.split()[:MAX_QUERY_WORDS]:
+        words = words_of(typed)[:MAX_QUERY_WORDS]
+        if words:
+            parts.append("(" + " <-> ".join(_term(word) for word in words) + ")")
+    return " & ".join(parts) or None
+
+
+def _term(word: str) -> str:
+    """A single Chinese character is the beginning of a pair; a Latin word of three letters may be one of a longer word."""
+    beginning = len(word) == 1 if word[0] >= _FIRST_LATIN else len(word) >= 3
+    return f"'{word}':*" if beginning else f"'{word}'"

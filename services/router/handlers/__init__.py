@@ -1,0 +1,54 @@
+"""What the router does with events: one batch, one transaction, one statement per table."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+from services.router.handlers.fold import Fold
+from services.router.store import cases as store
+from shared.events.envelope import Event
+from shared.events.intake import ComplaintSubmitted, PersonErased
+from shared.policies.watching import PolicySource
+from shared.runtime.consumer import Batch
+from shared.runtime.transaction import Tx
+from shared.runtime.vault import Vault
+
+log = logging.getLogger(__name__)
+
+
+class Router:
+    """The handler of all events the router reads."""
+
+    def __init__(self, policies: PolicySource, vault: Vault, default_pack: str, new_id: Callable[[], UUID]) -> None:
+        self._policies = policies
+        self._vault = vault
+        self._default_pack = default_pack
+        self._new_id = new_id
+
+    async def handle(self, batch: Batch, tx: Tx) -> None:
+        """Apply a batch: load all cases it touches, fold its events one by one, save everything at once."""
+        await self._apply(batch.events, tx)
+
+    async def catch_up(self, tx: Tx) -> int:
+        """Apply events that were held although their complaint is there by now; answers how many.
+
+        That happens when another copy of the router stored the complaint in the same instant.
+        """
+        held = await store.take_overtaken(tx)
+        if held:
+            log.info("held events applied", extra={"action": "catch_up", "count": len(held)})
+            await self._apply(held, tx)
+        return len(held)
+
+    async def _apply(self, events: Sequence[Event], tx: Tx) -> None:
+        touched = {e.complaint_id for e in events if not isinstance(e, PersonErased)}
+        persons = {person for e in events if (person := getattr(e, "person_id", None)) is not None}
+        stored, keys = await asyncio.gather(store.load(tx, touched), self._vault.keys_of(persons))
+        new = {e.complaint_id for e in events if isinstance(e, ComplaintSubmitted)} - stored.keys()
+        early = await store.take_early(tx, new)
+        fold = Fold(self._policies.packs, self._default_pack, self._new_id, tx, stored, keys)
+        fold.waiting.extend(early)
+        for event in events:
+            fold.take(event)
+        await fold.save()

@@ -1,0 +1,274 @@
+"""The fold of a batch: events one by one through the rules, then everything saved with one statement per table."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+from services.router.domain import clocks, told
+from services.router.domain.case import Case, Desks
+from services.router.domain.clocks import Dials
+from services.router.domain.placing import desks_of, place, place_again
+from services.router.domain.story import Line, Moment, Outcome
+from services.router.store import cases as store
+from services.router.store.cases import Stored, Words
+from shared.events import intake, notices, sla
+from shared.events.envelope import Event, caused_by
+from shared.policies.packs import Pack, Packs
+from shared.runtime.transaction import Tx
+from shared.runtime.vault import PersonKey, open_sealed
+
+UNREADABLE = "s1.erased"
+"""Stands for a sealed text of a person whose key is gone; it opens as `Erased` like the rest."""
+_ACTORS: Mapping[type[Event], str] = {
+    intake.ComplaintSubmitted: "policy",
+    sla.DeadlineBreached: "clock",
+    sla.DeadlineWarned: "clock",
+    sla.ComplaintEscalated: "clock",
+}
+
+
+class Fold:
+    """The state of one batch."""
+
+    def __init__(
+        self,
+        packs: Packs,
+        default_pack: str,
+        new_id: Callable[[], UUID],
+        tx: Tx,
+        stored: Mapping[UUID, Stored],
+        keys: Mapping[UUID, PersonKey],
+    ) -> None:
+        self._packs = packs
+        self._default_pack = default_pack
+        self._new_id = new_id
+        self._tx = tx
+        self._keys = keys
+        self._cases: dict[UUID, Case] = {i: one.case for i, one in stored.items()}
+        self._dials: dict[UUID, tuple[int, Dials]] = {i: (one.clock_version, one.dials) for i, one in stored.items()}
+        self._desks: dict[str, Desks] = {}
+        self._new: set[UUID] = set()
+        self._changed: set[UUID] = set()
+        self._clocked: set[UUID] = set()
+        self._words: list[Words] = []
+        self._lines: list[tuple[UUID, int, Line]] = []
+        self._amendments: list[tuple[UUID, str]] = []
+        self._failed_notices: dict[UUID, str | None] = {}
+        self._erased: set[UUID] = set()
+        self.waiting: list[Event] = []
+
+    def take(self, event: Event) -> None:
+        """Apply one event. One that overtook its complaint's submission waits for it."""
+        if isinstance(event, intake.PersonErased):
+            self._erased.add(event.person_id)
+        elif isinstance(event, intake.ComplaintSubmitted):
+            if event.complaint_id not in self._cases:
+                self._submit(event)
+        elif event.complaint_id not in self._cases:
+            self.waiting.append(event)
+        else:
+            _STEPS[type(event)](self, event, self._cases[event.complaint_id])
+
+    async def save(self) -> None:
+        """Write everything, with one statement per table."""
+        tx, cases = self._tx, self._cases
+        await store.insert(tx, [cases[i] for i in self._new], self._words)
+        await store.update(tx, [cases[i] for i in sorted(self._changed - self._new)])
+        await store.update_clocks(tx, {i: self._dials[i] for i in sorted(self._clocked)})
+        await store.append(tx, self._lines)
+        await store.amend(tx, self._amendments)
+        await store.mark_undelivered(tx, self._failed_notices)
+        await store.hold_early(tx, self.waiting)
+        if self._erased:
+            await store.erase(tx, self._erased)
+
+    def _submit(self, event: intake.ComplaintSubmitted) -> None:
+        pack = self._pack(event.pack)
+        title, text = self._open(event, "title", event.title), self._open(event, "text", event.text)
+        placed = place(event, title, text, pack)
+        case_id = event.complaint_id
+        self._new.add(case_id)
+        self._words.append(self._words_of(event, title, text, placed.reasons))
+        self._dials[case_id] = (0, {})
+        self._follow(told.submitted(event, placed.placement, self._desks_of(pack), self._moment(event), placed.about))
+        if self.waiting:
+            early = sorted((e for e in self.waiting if e.complaint_id == case_id), key=lambda e: e.event_id)
+            self.waiting = [e for e in self.waiting if e.complaint_id != case_id]
+            for one in early:
+                self.take(one)
+
+    def _words_of(
+        self,
+        event: intake.ComplaintSubmitted,
+        title: str | None,
+        text: str | None,
+        reasons: dict[str, list[dict[str, Any]]],
+    ) -> Words:
+        wish = event.call_back
+        trace = self._tx.trace_of(str(event.event_id))
+        return Words(
+            complaint_id=event.complaint_id,
+            title=title,
+            body=text,
+            name=self._open(event, "name", event.name),
+            email=self._open(event, "email", event.email),
+            phone=self._open(event, "phone", event.phone),
+            call_back={
+                "number": self._open(event, "call_back.number", wish.number),
+                "hours": self._open(event, "call_back.hours", wish.hours),
+                "language": wish.language,
+            }
+            if wish
+            else None,
+            order_id=self._open(event, "order_id", event.order_id),
+            store_id=event.store_id,
+            wanted=event.wanted,
+            repeat_of=event.repeat_of,
+            client=event.client,
+            about_staff=event.about_staff,
+            on_behalf_of=self._open(event, "on_behalf_of", event.on_behalf_of),
+            reasons=reasons,
+            trace_id=trace.split("-")[1] if trace else None,
+            erased=event.person_id not in self._keys,
+        )
+
+    def _open(self, event: Any, name: str, sealed: str | None) -> str | None:
+        if sealed is None:
+            return None
+        opened = open_sealed(self._keys.get(event.person_id), event.complaint_id, name, sealed)
+        return opened if isinstance(opened, str) else None
+
+    def _moment(self, event: Event, actor: str | None = None) -> Moment:
+        key = self._keys.get(getattr(event, "person_id", None))  # type: ignore[arg-type]
+
+        def seal(name: str, text: str) -> str:
+            return key.seal(event.complaint_id, name, text) if key else UNREADABLE
+
+        actor = actor or _ACTORS.get(type(event), "customer")
+        return Moment(now=self._tx.now, cause=caused_by(event, actor), new_id=self._new_id, seal=seal)
+
+    def _pack(self, name: str) -> Pack:
+        """The pack of a complaint; one that is not loaded here is led by the default pack rather than by nobody."""
+        packs = self._packs.by_name
+        return packs.get(name) or packs[self._default_pack]
+
+    def _desks_of(self, pack: Pack) -> Desks:
+        desks = self._desks.get(pack.name)
+        if desks is None:
+            desks = self._desks[pack.name] = desks_of(pack)
+        return desks
+
+    def _follow(self, outcome: Outcome) -> None:
+        case = outcome.case
+        if self._cases.get(case.complaint_id) != case:
+            self._cases[case.complaint_id] = case
+            self._changed.add(case.complaint_id)
+        for event in outcome.events:
+            self._tx.emit(event)
+        self._lines.extend((case.complaint_id, case.epoch, line) for line in outcome.lines)
+
+    # -- one step per event type ---------------------------------------------------------------------------------------
+
+    def _amended(self, event: intake.ComplaintAmended, case: Case) -> None:
+        text = self._open(event, "text", event.text)
+        if text:
+            self._amendments.append((case.complaint_id, text))
+        self._follow(told.amended(case, event.event_id, event.occurred_at, text, self._moment(event)))
+
+    def _withdrawn(self, event: intake.ComplaintWithdrawn, case: Case) -> None:
+        reason = self._open(event, "reason", event.reason)
+        self._follow(told.withdrawn(case, event.event_id, event.occurred_at, reason, self._moment(event)))
+
+    def _confirmed(self, event: notices.ComplaintConfirmed, case: Case) -> None:
+        self._follow(told.confirmed(case, event.event_id, event.occurred_at, self._moment(event)))
+
+    def _disputed(self, event: notices.ComplaintDisputed, case: Case) -> None:
+        pack, text = self._pack(case.pack), self._open(event, "text", event.text)
+        outcome = told.disputed(
+            case,
+            event.event_id,
+            event.occurred_at,
+            text,
+            self._moment(event),
+            self._desks_of(pack),
+            lambda reopened: place_again(reopened, pack),
+        )
+        self._follow(outcome)
+
+    def _replied(self, event: notices.CustomerReplied, case: Case) -> None:
+        text, desks = self._open(event, "text", event.text), self._desks_of(self._pack(case.pack))
+        moment = self._moment(event)
+        self._follow(
+            told.replied(case, event.event_id, event.occurred_at, event.question_event_id, text, moment, desks)
+        )
+
+    def _added(self, event: notices.CustomerAdded, case: Case) -> None:
+        text = self._open(event, "text", event.text)
+        self._follow(told.added(case, event.event_id, event.occurred_at, text, self._moment(event)))
+
+    def _rated(self, event: notices.FeedbackGiven, case: Case) -> None:
+        line = self._line(event, case, "feedback", "customer", {"rating": event.rating})
+        self._remember(case, line, self._open(event, "comment", event.comment))
+
+    def _undelivered(self, event: notices.NoticeFailed, case: Case) -> None:
+        self._failed_notices[case.complaint_id] = event.notice
+        detail = {"notice": event.notice, "reason": event.reason}
+        self._remember(case, self._line(event, case, "notice_failed", "notifier", detail))
+
+    def _ticked(self, event: Any, case: Case) -> None:
+        version, dials = self._dials[case.complaint_id]
+        if event.version > version:
+            self._set_dials(case, event.version, clocks.told(dials, event.clocks))
+
+    def _warned(self, event: sla.DeadlineWarned, case: Case) -> None:
+        version, dials = self._dials[case.complaint_id]
+        self._set_dials(case, version, clocks.warned(dials, event.clock, event.clock_epoch))
+        new = event.new_due_at.isoformat() if event.new_due_at else None
+        detail = {"clock": event.clock, "due_at": (event.deadline_at or event.due_at).isoformat(), "new_due_at": new}
+        self._remember(case, self._line(event, case, "warned", "clock", detail))
+
+    def _breached(self, event: sla.DeadlineBreached, case: Case) -> None:
+        desks, moment = self._desks_of(self._pack(case.pack)), self._moment(event)
+        self._follow(told.breached(case, event.event_id, event.clock, event.epoch, event.fired_at, moment, desks))
+
+    def _escalated(self, event: sla.ComplaintEscalated, case: Case) -> None:
+        moment = self._moment(event)
+        self._follow(told.escalated(case, event.event_id, event.to, event.clock, event.fired_at, moment))
+
+    def _set_dials(self, case: Case, version: int, dials: Dials) -> None:
+        self._dials[case.complaint_id] = (version, dials)
+        self._clocked.add(case.complaint_id)
+
+    def _line(self, event: Event, case: Case, what: str, who: str, detail: Mapping[str, Any]) -> Line:
+        return Line(
+            event_id=event.event_id,
+            what=what,
+            who=who,
+            at=event.occurred_at,
+            department=case.department,
+            detail=detail,
+        )
+
+    def _remember(self, case: Case, line: Line, text: str | None = None) -> None:
+        if text is not None:
+            line = Line(**{name: getattr(line, name) for name in Line.__slots__} | {"text": text})
+        self._lines.append((case.complaint_id, case.epoch, line))
+
+
+_STEPS: Mapping[type[Event], Callable[[Fold, Any, Case], None]] = {
+    intake.ComplaintAmended: Fold._amended,
+    intake.ComplaintWithdrawn: Fold._withdrawn,
+    notices.ComplaintConfirmed: Fold._confirmed,
+    notices.ComplaintDisputed: Fold._disputed,
+    notices.CustomerReplied: Fold._replied,
+    notices.CustomerAdded: Fold._added,
+    notices.FeedbackGiven: Fold._rated,
+    notices.NoticeFailed: Fold._undelivered,
+    sla.ClockStarted: Fold._ticked,
+    sla.ClockPaused: Fold._ticked,
+    sla.ClockResumed: Fold._ticked,
+    sla.ClockStopped: Fold._ticked,
+    sla.DeadlineWarned: Fold._warned,
+    sla.DeadlineBreached: Fold._breached,
+    sla.ComplaintEscalated: Fold._escalated,
+}

@@ -1,0 +1,141 @@
+"""The staff API: JSON, cookie or bearer token, problem details."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from services.router.domain.case import State
+from services.router.domain.rights import Action, Actor
+from services.router.http import bodies, views
+from services.router.http.office import Office, canonical
+from services.router.http.signing import Signing
+from services.router.store.reading import View, Wish
+
+_NO_STORE = {"Cache-Control": "no-store"}
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"description": said, "content": {"application/problem+json": {}}}
+    for status, said in {
+        401: "not signed in",
+        403: "not your case",
+        404: "no such case",
+        409: "not in this state",
+        422: "wrong words",
+    }.items()
+}
+
+
+def make_api(office: Office, signing: Signing) -> APIRouter:
+    """The routes below `/v1`."""
+    api = APIRouter(prefix="/v1", tags=["staff"], responses=_PROBLEMS)
+    Signed = Annotated[Actor, Depends(office.actor)]  # noqa: N806  a type of this function
+
+    @api.post(
+        "/sign-in", summary="Sign in: a token for eight hours", responses={429: {"description": "too many tries"}}
+    )
+    async def sign_in(request: Request, body: bodies.SignIn) -> JSONResponse:
+        """The token goes into `Authorization: Bearer`."""
+        return JSONResponse(await signing.token(request, body.user, body.password), headers=_NO_STORE)
+
+    @api.get("/departments", summary="The departments of my pack")
+    async def departments(actor: Signed) -> JSONResponse:
+        """With their names, duties and kinds."""
+        found = [
+            {
+                "id": department.id,
+                "pack": pack,
+                "kind": department.kind,
+                "name": department.name.model_dump(),
+                "duty": department.duty.model_dump(),
+            }
+            for pack in office.packs_of(actor)
+            for department in office.packs[pack].departments.values()
+        ]
+        return JSONResponse({"departments": found}, headers=_NO_STORE)
+
+    @api.get("/cases", summary="Cases I may read, nearest date first")
+    async def cases(
+        actor: Signed,
+        department: Annotated[str | None, Query(max_length=48)] = None,
+        state: Annotated[State | None, Query()] = None,
+        view: View | None = None,
+        q: Annotated[str | None, Query(max_length=200)] = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        after: Annotated[str | None, Query(max_length=120)] = None,
+    ) -> JSONResponse:
+        """Open ones unless `state=closed` or `view=closed`; `q` finds words, a name, an order or a reference."""
+        wish = wish_of(office, actor, department=department, state=state, view=view, words=q, limit=limit, after=after)
+        page = await office.page(wish, actor)
+        shown = [views.summary(row, office.packs) for row in page.rows]
+        return JSONResponse({"cases": shown, "total": page.total, "after": page.after}, headers=_NO_STORE)
+
+    @api.get("/cases/{reference}", summary="One case with its story")
+    async def case(reference: str, actor: Signed) -> JSONResponse:
+        """Also what I may do to it now (`actions`)."""
+        return JSONResponse(await office.whole(reference, actor), headers=_NO_STORE)
+
+    @api.get("/cases/{reference}/events", summary="The stored history as it is, for operators")
+    async def events(reference: str, actor: Signed) -> JSONResponse:
+        """Ids, causes and times of everything that happened."""
+        row = await office.row(reference, actor, Action.RAW_EVENTS)
+        history = await office.reading.history(row["complaint_id"])
+        return JSONResponse({"events": [views.line(one) | {"text": None} for one in history]}, headers=_NO_STORE)
+
+    for body in bodies.BODIES:
+        _add_command(api, office, body)
+    return api
+
+
+def _add_command(api: APIRouter, office: Office, body_type: type[bodies.Body]) -> None:
+    async def command(
+        reference: str, body: bodies.Body, actor: Annotated[Actor, Depends(office.actor)]
+    ) -> JSONResponse:
+        await office.acting.act(canonical(reference), actor, body)
+        return JSONResponse(await office.after(reference, actor), headers=_NO_STORE)
+
+    command.__annotations__["body"] = body_type  # FastAPI reads the model of each command from here
+    said = (body_type.__doc__ or "").strip()
+    name = body_type.action.value
+    api.add_api_route(
+        f"/cases/{{reference}}/{name}",
+        command,
+        methods=["POST"],
+        name=name,
+        operation_id=name.replace("/", "_"),
+        summary=said.splitlines()[0],
+    )
+
+
+def wish_of(
+    office: Office,
+    actor: Actor,
+    *,
+    department: str | None = None,
+    state: State | None = None,
+    view: View | None = None,
+    words: str | None = None,
+    limit: int = 50,
+    after: str | None = None,
+) -> Wish:
+    """Which cases are asked for, widened or narrowed to what the actor may read.
+
+    Without a department and a view it is everything for those who read everything, else the own queue.
+    """
+    words = words.strip() if words and words.strip() else None
+    wide = office.reads_all(actor)
+    if state is State.CLOSED and words is None:
+        view = "closed"
+    if view is None:
+        view = "all" if wide and department is None else "queue"
+    if department is None and (view in {"queue", "offered"} or not wide) and not (wide and words):
+        department = actor.department
+    return Wish(
+        packs=office.packs_of(actor),
+        view=view,
+        department=department,
+        state=state.value if state else None,
+        words=words,
+        after=after,
+        limit=limit,
+    )

@@ -1,0 +1,7 @@
+"""stub"""
+
+from fastapi import APIRouter
+
+
+def make_desk(*a) -> APIRouter:
+    return APIRouter()

@@ -1,0 +1,124 @@
+"""Who asks, and what they may see: the parts that the API and the pages share."""
+
+from typing import Any
+
+from starlette.requests import Request
+
+from services.router.domain.case import Refusal
+from services.router.domain.placing import desks_of
+from services.router.domain.rights import Action, Actor, Role, may, reads_everything
+from services.router.http import views
+from services.router.http.acting import Acting, problem_of
+from services.router.store.cases import case_of
+from services.router.store.reading import Page, Reading, Wish
+from services.router.store.staff import Staff
+from shared.events.reference import BadReference, parse_reference
+from shared.policies.packs import Packs
+from shared.policies.watching import PolicySource
+from shared.runtime.web.problems import Problem
+from shared.runtime.web.sessions import SignInNeeded, current_staff
+
+
+class Office:
+    """Reads and acts for whoever is signed in, as far as the table of rights lets them."""
+
+    def __init__(self, reading: Reading, acting: Acting, staff: Staff, policies: PolicySource) -> None:
+        self.reading = reading
+        self.acting = acting
+        self.staff = staff
+        self._policies = policies
+
+    @property
+    def packs(self) -> Packs:
+        """The policies in force."""
+        return self._policies.packs
+
+    async def actor(self, request: Request) -> Actor:
+        """FastAPI dependency: the signed-in member of staff as the directory has them now.
+
+        The session says who; the directory says what they are. A taken role is in force with the next request.
+
+        Raises:
+            SignInNeeded: a browser without a session, or whose user left.
+            Problem: 401 for programs.
+        """
+        session = await current_staff(request)
+        member = await self.staff.find(session.user)
+        if member is None:
+            if "authorization" not in request.headers and "text/html" in request.headers.get("accept", ""):
+                raise SignInNeeded
+            raise Problem(401, "sign-in-needed", headers={"WWW-Authenticate": "Bearer"})
+        return Actor(
+            user=member.user,
+            role=Role(member.role),
+            department=member.department,
+            pack=self._pack_name(member.department),
+        )
+
+    def packs_of(self, actor: Actor) -> tuple[str, ...]:
+        """The packs whose cases the actor may look for."""
+        if actor.role is Role.OPERATOR:
+            return tuple(self.packs.by_name)
+        return (actor.pack,) if actor.pack else ()
+
+    def reads_all(self, actor: Actor) -> bool:
+        """Whether lists may go beyond the actor's department."""
+        if actor.role is Role.OPERATOR:
+            return True
+        return actor.pack is not None and reads_everything(actor, desks_of(self.packs[actor.pack]))
+
+    async def page(self, wish: Wish, actor: Actor) -> Page:
+        """A page of cases the actor may read.
+
+        Raises:
+            Problem: 403 for another department's queue.
+        """
+        if not self.reads_all(actor):
+            if wish.department != actor.department:
+                raise problem_of(Refusal.NOT_YOURS)
+        elif wish.department is not None and self._pack_name(wish.department) not in wish.packs:
+            raise problem_of(Refusal.UNKNOWN_DEPARTMENT)
+        return await self.reading.page(wish)
+
+    async def row(self, reference: str, actor: Actor, action: Action = Action.READ) -> Any:
+        """One case the actor may read.
+
+        Raises:
+            Problem: 404 for no such case, 403 for one that is not theirs.
+        """
+        row = await self.reading.case(canonical(reference))
+        if row is None:
+            raise Problem(404, "not-found")
+        case = case_of(row)
+        if not may(actor, action, case, desks_of(self.acting.pack(case.pack))):
+            raise problem_of(Refusal.NOT_YOURS)
+        return row
+
+    async def whole(self, reference: str, actor: Actor) -> dict[str, Any]:
+        """One case with its story, for somebody who may read it."""
+        row = await self.row(reference, actor)
+        history = await self.reading.history(row["complaint_id"])
+        return views.whole(row, history, actor, self.packs, self.acting.pack(row["pack"]))
+
+    async def after(self, reference: str, actor: Actor) -> dict[str, Any]:
+        """The case after a command. Whoever gave it away may no longer read it; what they did is done all the same."""
+        try:
+            return await self.whole(reference, actor)
+        except Problem as problem:
+            if problem.status != 403:
+                raise
+            return {"reference": canonical(reference), "actions": []}
+
+    def _pack_name(self, department: str) -> str | None:
+        try:
+            return self.packs.pack_of(department).name
+        except KeyError:
+            return None
+
+
+def canonical(reference: str) -> str:
+    """A reference as it is stored; what is none is 404 like one that does not exist."""
+    try:
+        return parse_reference(reference)
+    except BadReference:
+        raise Problem(404, "not-found") from None

@@ -1,0 +1,110 @@
+"""Sign-in and sign-out, as pages and for programs."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from services.router.http.bodies import SignIn
+from services.router.store.staff import Member, Staff, Throttled
+from shared.runtime.web.forms import read_form
+from shared.runtime.web.look import Look
+from shared.runtime.web.problems import Problem
+from shared.runtime.web.sessions import EXPIRY_SECONDS, Role, Sessions, guard_origin, safe_next
+from shared.runtime.web.sessions import Staff as Session
+
+
+class Signing:
+    """Checks passwords and hands out sessions."""
+
+    def __init__(self, staff: Staff, sessions: Sessions, look: Look) -> None:
+        self._staff = staff
+        self._sessions = sessions
+        self._look = look
+
+    async def token(self, request: Request, user: str, password: str) -> dict[str, Any]:
+        """What a program gets for a right password.
+
+        Raises:
+            Problem: 401 wrong user or password, 429 after too many tries.
+        """
+        session = await self._check(request, user, password)
+        return {
+            "token": self._sessions.issue(session),
+            "user": session.user,
+            "name": session.name,
+            "role": session.role,
+            "department": session.department,
+            "expires_at": (datetime.now(UTC) + timedelta(seconds=EXPIRY_SECONDS)).isoformat(timespec="seconds"),
+        }
+
+    async def sign_in(self, request: Request) -> Response:
+        """Answer the posted form: on to where the person wanted to go, or the form again with what is wrong."""
+        form = await read_form(request)
+        wish = self._next(form["next"])
+        try:
+            sent = SignIn(user=form["user"].lower() or "?", password=form["password"] or "?")
+            session = await self._check(request, sent.user, sent.password)
+        except (Problem, ValueError) as error:
+            status = error.status if isinstance(error, Problem) else 401
+            wait = error.values.get("seconds", 0) if isinstance(error, Problem) else 0
+            page = self.form(request, wish, user=form["user"][:48], wrong=True, wait=wait, status=status)
+            page.headers.update(error.headers if isinstance(error, Problem) else {})
+            return page
+        response = RedirectResponse(wish, status_code=303, headers={"Cache-Control": "no-store"})
+        self._sessions.keep(response, session, secure=request.url.scheme == "https")
+        return response
+
+    def form(
+        self, request: Request, wish: str, *, user: str = "", wrong: bool = False, wait: Any = 0, status: int = 200
+    ) -> Response:
+        """The sign-in page."""
+        return self._look.render(
+            request, "sign_in.html", status=status, user=user, wrong=wrong, wait=wait, next=self._next(wish)
+        )
+
+    async def _check(self, request: Request, user: str, password: str) -> Session:
+        address = request.client.host if request.client else "unknown"
+        try:
+            member = await self._staff.sign_in(user.strip().lower(), password, address)
+        except Throttled as throttled:
+            values = {"seconds": throttled.wait}
+            raise Problem(429, "too-many", headers={"Retry-After": str(throttled.wait)}, values=values) from None
+        if member is None:
+            raise Problem(401, "wrong-password", headers={"WWW-Authenticate": "Bearer"})
+        return session_of(member)
+
+    def _next(self, wish: str) -> str:
+        return safe_next(wish, self._look.urls.own, "/desk")
+
+
+def session_of(member: Member) -> Session:
+    """The session of a member of staff."""
+    role: Role = member.role  # type: ignore[assignment]  # checked when the member was added
+    return Session(
+        user=member.user, name=member.name, role=role, department=member.department, departments=(member.department,)
+    )
+
+
+def make_signing(signing: Signing) -> APIRouter:
+    """The pages `/sign-in` and `/sign-out`."""
+    pages = APIRouter(include_in_schema=False)
+
+    @pages.get("/sign-in")
+    async def show(request: Request, next: str = "") -> Response:  # noqa: A002  the name in the address
+        return signing.form(request, next)
+
+    @pages.post("/sign-in", dependencies=[Depends(guard_origin)])
+    async def sign_in(request: Request) -> Response:
+        return await signing.sign_in(request)
+
+    @pages.get("/sign-out")
+    async def sign_out(request: Request) -> Response:
+        # By link on purpose: the header is shared, and being signed out by a foreign page does no harm.
+        response = RedirectResponse("/sign-in", status_code=303, headers={"Cache-Control": "no-store"})
+        Sessions.drop(response)
+        return response
+
+    return pages

@@ -1,0 +1,138 @@
+"""Cases as the staff API shows them; the pages are made from the same values."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from services.router.domain.case import Case
+from services.router.domain.clocks import Dials, unpacked
+from services.router.domain.life import refusal_of
+from services.router.domain.placing import desks_of
+from services.router.domain.rights import Action, Actor
+from services.router.store.cases import case_of
+from shared.policies.packs import Pack, Packs
+
+_ORDER = ("promise", "first_response", "owner", "silence", "answer", "confirmation", "journey")
+COMMANDS = tuple(action for action in Action if action not in {Action.READ, Action.RAW_EVENTS})
+
+
+def summary(row: Any, packs: Packs) -> dict[str, Any]:
+    """A case in a list."""
+    dials = unpacked(row["clocks"])
+    return {
+        "complaint_id": str(row["complaint_id"]),
+        "reference": row["reference"],
+        "pack": row["pack"],
+        "department": row["department"],
+        "department_name": name_of(row["department"], packs),
+        "state": row["state"],
+        "since": _time(row["since"]),
+        "epoch": row["epoch"],
+        "stage": row["stage"],
+        "priority": row["priority"],
+        "category": row["category"],
+        "channel": row["channel"],
+        "language": row["language"],
+        "received_at": _time(row["received_at"]),
+        "due_at": _time(row["due_at"]),
+        "due_kind": row["due_kind"],
+        "clocks": clocks_of(dials, row["now"]),
+        "offered_to": row["offered_to"],
+        "closed_how": row["closed_how"],
+        "attention": row["attention"],
+        "escalated_to": row["escalated_to"],
+        "undelivered": row["undelivered"],
+        "title": row["title"],
+        "text": row["body"],
+        "customer_name": row["name"],
+        "erased": row["erased"],
+    }
+
+
+def whole(row: Any, history: Iterable[Any], actor: Actor, packs: Packs, pack: Pack) -> dict[str, Any]:
+    """One case with its story and what the actor may do now."""
+    case = case_of(row)
+    shown = summary(row, packs)
+    del shown["customer_name"]
+    return shown | {
+        "version": case.version,
+        "why": row["why"],
+        "rule": case.placement.rule,
+        "policy_version": case.placement.policy_version,
+        "reasons": row["reasons"],
+        "transfers": case.transfers,
+        "final": case.final,
+        "owners": list(case.owners),
+        "about_department": case.about,
+        "offer": row["offer"],
+        "question_id": str(case.question_id) if case.question_id else None,
+        "promise": {"promise_id": str(case.pledge.promise_id), "due_at": _time(case.pledge.due_at)}
+        if case.pledge
+        else None,
+        "confirmed": case.confirmed,
+        "customer": {
+            "name": row["name"],
+            "email": row["email"],
+            "phone": row["phone"],
+            "call_back": row["call_back"],
+            "on_behalf_of": row["on_behalf_of"],
+        },
+        "order_id": row["order_id"],
+        "store_id": row["store_id"],
+        "wanted": row["wanted"],
+        "repeat_of": row["repeat_of"],
+        "client": row["client"],
+        "about_staff": row["about_staff"],
+        "trace_id": row["trace_id"],
+        "actions": [action.value for action in possible(case, actor, pack)],
+        "history": [line(one) for one in history],
+    }
+
+
+def possible(case: Case, actor: Actor, pack: Pack) -> list[Action]:
+    """What the actor may do to the case now."""
+    desks = desks_of(pack)
+    return [action for action in COMMANDS if refusal_of(case, action, actor, desks) is None]
+
+
+def line(row: Any) -> dict[str, Any]:
+    """A line of the history."""
+    return {
+        "event_id": str(row["event_id"]),
+        "at": _time(row["at"]),
+        "what": row["what"],
+        "who": row["who"],
+        "department": row["department"],
+        "epoch": row["epoch"],
+        "text": row["body"],
+        "detail": row["detail"] or {},
+    }
+
+
+def clocks_of(dials: Dials, now: datetime) -> list[dict[str, Any]]:
+    """The clocks in the order of their urgency for whoever works the case."""
+    return [
+        {
+            "kind": dial.kind,
+            "epoch": dial.epoch,
+            "state": dial.state,
+            "shown": dial.shown(now),
+            "started_at": _time(dial.started_at),
+            "due_at": _time(dial.due_at),
+            "outcome": dial.outcome,
+        }
+        for dial in sorted(dials.values(), key=lambda one: _ORDER.index(one.kind) if one.kind in _ORDER else 99)
+    ]
+
+
+def name_of(department: str, packs: Packs) -> Mapping[str, str]:
+    """The department's name in both languages; its id where the policies no longer know it."""
+    try:
+        name = packs.department(department).name
+    except KeyError:
+        return {"zh": department, "en": department}
+    return {"zh": name.zh, "en": name.en}
+
+
+def _time(at: datetime | None) -> str | None:
+    return at.isoformat().replace("+00:00", "Z") if at else None

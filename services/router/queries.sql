@@ -1,0 +1,263 @@
+-- name: load_cases
+-- The cases of a batch with their rules' state and clocks, locked in key order so that two transactions never cross.
+SELECT complaint_id, reference, person_id, pack, channel, language, received_at, department, state, since, version, epoch,
+       stage, transfers, offers, owners, declined, contested, about, final, offered_to, offer, question_id, promise_id,
+       promise_due_at, closed_how, confirmed, attention, escalated_to, priority, category, rule, policy_version, why,
+       clock_version, clocks
+FROM cases WHERE complaint_id = ANY ($1::uuid[]) ORDER BY complaint_id FOR UPDATE;
+
+-- name: find_complaint
+-- The complaint id of a reference.
+SELECT complaint_id FROM cases WHERE reference = $1;
+
+-- name: insert_cases
+-- New cases of a batch.
+INSERT INTO cases (complaint_id, reference, person_id, pack, channel, language, received_at, department, state, since,
+                   version, epoch, stage, transfers, offers, owners, declined, contested, about, final, offered_to, offer,
+                   question_id, promise_id, promise_due_at, closed_how, confirmed, attention, escalated_to, priority,
+                   category, rule, policy_version, why)
+SELECT complaint_id, reference, person_id, pack, channel, language, received_at, department, state, since, version, epoch,
+       stage, transfers, offers, string_to_array(owners, ','), string_to_array(declined, ','),
+       string_to_array(contested, ','), about, final, offered_to, offer, question_id, promise_id, promise_due_at,
+       closed_how, confirmed, attention, escalated_to, priority, category, rule, policy_version, why
+FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::text[],
+            $9::text[], $10::timestamptz[], $11::int[], $12::int[], $13::int[], $14::int[], $15::int[], $16::text[],
+            $17::text[], $18::text[], $19::text[], $20::bool[], $21::text[], $22::jsonb[], $23::uuid[], $24::uuid[],
+            $25::timestamptz[], $26::text[], $27::bool[], $28::bool[], $29::text[], $30::text[], $31::text[], $32::text[],
+            $33::text[], $34::jsonb[])
+     AS t (complaint_id, reference, person_id, pack, channel, language, received_at, department, state, since, version,
+           epoch, stage, transfers, offers, owners, declined, contested, about, final, offered_to, offer, question_id,
+           promise_id, promise_due_at, closed_how, confirmed, attention, escalated_to, priority, category, rule,
+           policy_version, why);
+
+-- name: update_cases
+-- What changes in the life of cases; the rest of a row never does.
+UPDATE cases AS c
+SET department = t.department, state = t.state, since = t.since, version = t.version, epoch = t.epoch, stage = t.stage,
+    transfers = t.transfers, offers = t.offers, owners = string_to_array(t.owners, ','),
+    declined = string_to_array(t.declined, ','), contested = string_to_array(t.contested, ','), final = t.final,
+    offered_to = t.offered_to, offer = t.offer, question_id = t.question_id, promise_id = t.promise_id,
+    promise_due_at = t.promise_due_at, closed_how = t.closed_how, confirmed = t.confirmed, attention = t.attention,
+    escalated_to = t.escalated_to, priority = t.priority, category = t.category, rule = t.rule,
+    policy_version = t.policy_version, why = t.why
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::int[], $6::int[], $7::int[], $8::int[], $9::int[],
+            $10::text[], $11::text[], $12::text[], $13::bool[], $14::text[], $15::jsonb[], $16::uuid[], $17::uuid[],
+            $18::timestamptz[], $19::text[], $20::bool[], $21::bool[], $22::text[], $23::text[], $24::text[], $25::text[],
+            $26::text[], $27::jsonb[])
+     AS t (complaint_id, department, state, since, version, epoch, stage, transfers, offers, owners, declined, contested,
+           final, offered_to, offer, question_id, promise_id, promise_due_at, closed_how, confirmed, attention,
+           escalated_to, priority, category, rule, policy_version, why)
+WHERE c.complaint_id = t.complaint_id;
+
+-- name: update_clocks
+-- What sla said of the clocks of cases.
+UPDATE cases AS c SET clock_version = t.clock_version, clocks = t.clocks, due_at = t.due_at, due_kind = t.due_kind
+FROM unnest($1::uuid[], $2::int[], $3::jsonb[], $4::timestamptz[], $5::text[])
+     AS t (complaint_id, clock_version, clocks, due_at, due_kind)
+WHERE c.complaint_id = t.complaint_id;
+
+-- name: mark_undelivered
+-- A notice did not reach the customer; null takes the mark away.
+UPDATE cases AS c SET undelivered = t.notice
+FROM unnest($1::uuid[], $2::text[]) AS t (complaint_id, notice) WHERE c.complaint_id = t.complaint_id;
+
+-- name: insert_texts
+-- The words and contacts of new cases.
+INSERT INTO case_text (complaint_id, title, body, name, email, phone, call_back, order_id, store_id, wanted, repeat_of,
+                       client, about_staff, on_behalf_of, reasons, trace_id, erased)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::text[],
+                     $9::text[], $10::text[], $11::text[], $12::text[], $13::bool[], $14::text[], $15::jsonb[],
+                     $16::text[], $17::bool[]);
+
+-- name: amend_texts
+-- What customers added to what they told; the row is indexed again.
+UPDATE case_text AS c SET body = coalesce(c.body || E'\n\n', '') || t.more, search = NULL
+FROM (SELECT complaint_id, string_agg(more, E'\n\n' ORDER BY n) AS more
+      FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS u (complaint_id, more, n) GROUP BY complaint_id) AS t
+WHERE c.complaint_id = t.complaint_id AND NOT c.erased;
+
+-- name: append_lines
+-- Lines of the history; a line that is there already stays as it is.
+INSERT INTO case_event (complaint_id, event_id, at, what, who, department, epoch, body, detail)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::int[], $8::text[],
+                     $9::jsonb[])
+ON CONFLICT DO NOTHING;
+
+-- name: hold_early
+-- Keep events that overtook the submission of their complaint.
+INSERT INTO early_event (event_id, complaint_id, type, payload)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) ON CONFLICT DO NOTHING;
+
+-- name: take_early
+-- The events that waited for these complaints; UUIDv7 ids bring them in the order they were made.
+WITH taken AS (DELETE FROM early_event WHERE complaint_id = ANY ($1::uuid[]) RETURNING event_id, type, payload)
+SELECT type, payload FROM taken ORDER BY event_id;
+
+-- name: take_overtaken
+-- Held events whose complaint is there by now: another copy of the router was storing it when they came.
+WITH taken AS (DELETE FROM early_event e USING cases c WHERE c.complaint_id = e.complaint_id
+               RETURNING e.event_id, e.type, e.payload)
+SELECT type, payload FROM taken ORDER BY event_id;
+
+-- name: complaints_of_persons
+-- All cases of persons, for erasure.
+SELECT complaint_id FROM cases WHERE person_id = ANY ($1::uuid[]) ORDER BY complaint_id FOR UPDATE;
+
+-- name: erase_texts
+-- Blank what these complaints hold in clear.
+UPDATE case_text SET title = NULL, body = NULL, name = NULL, email = NULL, phone = NULL, call_back = NULL, order_id = NULL,
+                     on_behalf_of = NULL, reasons = '{}', search = '', erased = true
+WHERE complaint_id = ANY ($1::uuid[]);
+
+-- name: erase_lines
+-- Blank the words in their history.
+UPDATE case_event SET body = NULL WHERE complaint_id = ANY ($1::uuid[]) AND body IS NOT NULL;
+
+-- name: erase_offers
+-- Blank the reason of an open transfer; a giver may have quoted the customer.
+UPDATE cases SET offer = offer || '{"reason": ""}' WHERE complaint_id = ANY ($1::uuid[]) AND offer IS NOT NULL;
+
+-- name: unindexed
+-- Rows whose words are not searchable yet, oldest first.
+SELECT complaint_id, coalesce(title, '') AS title,
+       concat_ws(E'\n', body, name, order_id, email, phone, store_id) AS body
+FROM case_text WHERE search IS NULL ORDER BY complaint_id LIMIT $1 FOR UPDATE SKIP LOCKED;
+
+-- name: index_words
+-- Make rows searchable.
+UPDATE case_text AS c SET search = t.search::tsvector
+FROM unnest($1::uuid[], $2::text[]) AS t (complaint_id, search) WHERE c.complaint_id = t.complaint_id;
+
+-- name: open_of_department
+-- The queue of a department by nearest date. $2 state or null; $3, $4 the place after which to go on.
+SELECT complaint_id, due_at,
+       (SELECT count(*) FROM (SELECT 1 FROM cases WHERE state <> 'closed' AND department = $1
+                              AND ($2::text IS NULL OR state = $2) LIMIT 10000) AS some) AS total
+FROM cases
+WHERE state <> 'closed' AND department = $1 AND ($2::text IS NULL OR state = $2)
+  AND (coalesce(due_at, timestamptz '9999-01-01Z'), complaint_id) > ($3::timestamptz, $4::uuid)
+ORDER BY coalesce(due_at, timestamptz '9999-01-01Z'), complaint_id LIMIT $5;
+
+-- name: open_of_pack
+-- Every open case of a pack, or of all packs, by nearest date.
+SELECT complaint_id, due_at,
+       (SELECT count(*) FROM (SELECT 1 FROM cases WHERE state <> 'closed' AND pack = ANY ($1::text[])
+                              AND ($2::text IS NULL OR state = $2) LIMIT 10000) AS some) AS total
+FROM cases
+WHERE state <> 'closed' AND pack = ANY ($1::text[]) AND ($2::text IS NULL OR state = $2)
+  AND (coalesce(due_at, timestamptz '9999-01-01Z'), complaint_id) > ($3::timestamptz, $4::uuid)
+ORDER BY coalesce(due_at, timestamptz '9999-01-01Z'), complaint_id LIMIT $5;
+
+-- name: offered_to_department
+-- Transfers that wait for a department's answer; $2 and the place to go on are not used.
+SELECT complaint_id, due_at, count(*) OVER () AS total
+FROM cases
+WHERE offered_to = $1 AND ($2::text IS NULL OR state = $2)
+  AND (coalesce(due_at, timestamptz '9999-01-01Z'), complaint_id) > ($3::timestamptz, $4::uuid)
+ORDER BY coalesce(due_at, timestamptz '9999-01-01Z'), complaint_id LIMIT $5;
+
+-- name: escalated_of_pack
+-- Open cases on the escalation ladder.
+SELECT complaint_id, due_at, count(*) OVER () AS total
+FROM cases
+WHERE escalated_to IS NOT NULL AND state <> 'closed' AND pack = ANY ($1::text[]) AND ($2::text IS NULL OR state = $2)
+  AND (coalesce(due_at, timestamptz '9999-01-01Z'), complaint_id) > ($3::timestamptz, $4::uuid)
+ORDER BY coalesce(due_at, timestamptz '9999-01-01Z'), complaint_id LIMIT $5;
+
+-- name: closed_of_department
+-- Closed cases of a department, newest first; ids are UUIDv7, so they stand in order of arrival.
+SELECT complaint_id, NULL::timestamptz AS due_at,
+       (SELECT count(*) FROM (SELECT 1 FROM cases WHERE state = 'closed' AND department = $1 LIMIT 10000) AS some) AS total
+FROM cases
+WHERE state = 'closed' AND department = $1 AND ($2::uuid IS NULL OR complaint_id < $2)
+ORDER BY complaint_id DESC LIMIT $3;
+
+-- name: closed_of_pack
+-- Closed cases of a pack, newest first.
+SELECT complaint_id, NULL::timestamptz AS due_at,
+       (SELECT count(*) FROM (SELECT 1 FROM cases WHERE state = 'closed' AND pack = ANY ($1::text[]) LIMIT 10000) AS some)
+       AS total
+FROM cases
+WHERE state = 'closed' AND pack = ANY ($1::text[]) AND ($2::uuid IS NULL OR complaint_id < $2)
+ORDER BY complaint_id DESC LIMIT $3;
+
+-- name: search_cases
+-- The best of the newest 500 hits. $2 packs, $3 a department or null: what the one who asks may read.
+WITH hits AS MATERIALIZED (
+    SELECT x.complaint_id, x.search, c.due_at
+    FROM case_text x JOIN cases c USING (complaint_id)
+    WHERE x.search @@ $1::text::tsquery AND c.pack = ANY ($2::text[])
+      AND ($3::text IS NULL OR c.department = $3 OR c.offered_to = $3)
+      AND ($4::text IS NULL OR c.state = $4)
+    ORDER BY x.complaint_id DESC LIMIT 500)
+SELECT complaint_id, due_at, count(*) OVER () AS total
+FROM hits ORDER BY ts_rank(search, $1::text::tsquery) DESC, complaint_id DESC LIMIT $5;
+
+-- name: case_rows
+-- What lists and pages show of cases, without locking them.
+SELECT c.complaint_id, c.reference, c.person_id, c.pack, c.channel, c.language, c.received_at, c.department, c.state,
+       c.since, c.version, c.epoch, c.stage, c.transfers, c.offers, c.owners, c.declined, c.contested, c.about, c.final,
+       c.offered_to, c.offer, c.question_id, c.promise_id, c.promise_due_at, c.closed_how, c.confirmed, c.attention,
+       c.escalated_to, c.priority, c.category, c.rule, c.policy_version, c.why, c.clock_version, c.clocks, c.undelivered,
+       c.due_at, c.due_kind, x.title, left(x.body, $2) AS body, x.name, x.email, x.phone, x.call_back, x.order_id,
+       x.store_id, x.wanted, x.repeat_of, x.client, x.about_staff, x.on_behalf_of, x.reasons, x.trace_id, x.erased, clock.now() AS now
+FROM cases c JOIN case_text x USING (complaint_id) WHERE c.complaint_id = ANY ($1::uuid[]);
+
+-- name: history
+-- The story of a case, oldest first.
+SELECT event_id, at, what, who, department, epoch, body, detail FROM case_event
+WHERE complaint_id = $1 ORDER BY at, event_id;
+
+-- name: counts
+-- What stands beside the filters of a desk: my queue, offered to me, escalated in these packs.
+SELECT (SELECT count(*) FROM cases WHERE state <> 'closed' AND department = $1) AS mine,
+       (SELECT count(*) FROM cases WHERE offered_to = $1) AS offered,
+       (SELECT count(*) FROM cases WHERE escalated_to IS NOT NULL AND state <> 'closed' AND pack = ANY ($2::text[]))
+       AS escalated,
+       clock.now() AS now;
+
+-- name: fetch_staff
+-- Who a user is.
+SELECT user_name, name, role, department, password_hash, active FROM staff WHERE user_name = $1;
+
+-- name: save_staff
+-- Add a member of staff, or give an existing one a new role, department and password.
+INSERT INTO staff (user_name, name, role, department, password_hash, active)
+SELECT *, true FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
+ON CONFLICT (user_name) DO UPDATE SET name = excluded.name, role = excluded.role, department = excluded.department,
+    password_hash = excluded.password_hash, active = true, changed_at = clock.now();
+
+-- name: end_staff
+-- Nobody signs in as this user any more; open sessions end with the next request.
+UPDATE staff SET active = false, changed_at = clock.now() WHERE user_name = $1 RETURNING user_name;
+
+-- name: list_staff
+-- Everybody, without their hashes.
+SELECT user_name, name, role, department, active FROM staff ORDER BY department, user_name;
+
+-- name: throttled
+-- Seconds until the next try counts: after 5 failures of a user, or 30 from an address, 2, 4, 8 ... at most 300.
+SELECT coalesce(max(ceil(extract(epoch FROM last_at + make_interval(secs => least(300, power(2, failures - free)))
+                                 - clock.now()))), 0)::int AS wait
+FROM (SELECT failures, last_at, CASE WHEN subject LIKE 'from:%' THEN 30 ELSE 5 END AS free
+      FROM sign_in_failure WHERE subject = ANY ($1::text[])) AS failed
+WHERE failures > free;
+
+-- name: count_failure
+-- Another failed sign-in; an hour of quiet forgets the earlier ones.
+INSERT INTO sign_in_failure AS f (subject, failures, last_at) SELECT subject, 1, clock.now() FROM unnest($1::text[]) AS subject
+ON CONFLICT (subject) DO UPDATE SET last_at = clock.now(),
+    failures = CASE WHEN f.last_at < clock.now() - interval '1 hour' THEN 1 ELSE least(f.failures + 1, 60) END;
+
+-- name: forget_failures
+-- A right password makes up for the wrong ones of that user.
+DELETE FROM sign_in_failure WHERE subject = $1;
+
+-- name: by_reference
+-- The case of a reference, if the one who asks may read it.
+SELECT complaint_id, due_at, 1::bigint AS total FROM cases
+WHERE reference = $1 AND pack = ANY ($2::text[]) AND ($3::text IS NULL OR department = $3 OR offered_to = $3);
+
+-- name: any_overtaken
+-- Whether an event is held whose complaint is there.
+SELECT EXISTS (SELECT 1 FROM early_event e JOIN cases c USING (complaint_id));

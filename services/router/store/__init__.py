@@ -1,0 +1,1 @@
+"""What the router keeps: cases and their history, what desks read, staff."""

@@ -1,0 +1,262 @@
+"""Loads and saves cases for the rules, a whole batch with one statement per table."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from services.router.domain.case import Case, Offer, Placement, Pledge, State
+from services.router.domain.clocks import Dials, next_due, packed, unpacked
+from services.router.domain.story import Line
+from shared.events.envelope import Bilingual, Event
+from shared.events.topics import ADAPTERS
+from shared.runtime.pg import load_queries
+from shared.runtime.transaction import Connection, Tx
+
+QUERIES = load_queries("services.router")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A case with what the rules do not look at: its clocks as sla told them."""
+
+    case: Case
+    dials: Dials
+    clock_version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What the customer told, in clear, and who the customer is."""
+
+    complaint_id: UUID
+    title: str | None
+    body: str | None
+    name: str | None
+    email: str | None
+    phone: str | None
+    call_back: dict[str, Any] | None
+    order_id: str | None
+    store_id: str | None
+    wanted: str | None
+    repeat_of: str | None
+    client: str
+    about_staff: bool
+    on_behalf_of: str | None
+    reasons: dict[str, list[dict[str, Any]]]
+    trace_id: str | None
+    erased: bool = False
+
+
+def case_of(row: Any) -> Case:
+    """The case a row holds."""
+    offer, why = row["offer"], row["why"]
+    return Case(
+        complaint_id=row["complaint_id"],
+        reference=row["reference"],
+        person_id=row["person_id"],
+        pack=row["pack"],
+        channel=row["channel"],
+        language=row["language"],
+        received_at=row["received_at"],
+        department=row["department"],
+        state=State(row["state"]),
+        since=row["since"],
+        placement=Placement(
+            department=row["department"],
+            rule=row["rule"],
+            policy_version=row["policy_version"],
+            why=Bilingual(zh=why["zh"], en=why["en"]),
+            priority=row["priority"],
+            category=row["category"],
+        ),
+        version=row["version"],
+        epoch=row["epoch"],
+        stage=row["stage"],
+        transfers=row["transfers"],
+        offers=row["offers"],
+        owners=tuple(row["owners"]),
+        declined=tuple(row["declined"]),
+        contested=tuple(row["contested"]),
+        about=row["about"],
+        final=row["final"],
+        offer=Offer(**offer) if offer else None,
+        question_id=row["question_id"],
+        pledge=Pledge(promise_id=row["promise_id"], due_at=row["promise_due_at"]) if row["promise_id"] else None,
+        closed_how=row["closed_how"],
+        confirmed=row["confirmed"],
+        attention=row["attention"],
+        escalated_to=row["escalated_to"],
+    )
+
+
+async def load(tx: Tx, complaint_ids: Collection[UUID]) -> dict[UUID, Stored]:
+    """The cases of these complaints, locked; those not yet submitted are missing from the answer."""
+    rows = await tx.fetch(QUERIES.load_cases, list(complaint_ids))
+    return {
+        row["complaint_id"]: Stored(
+            case=case_of(row), dials=unpacked(row["clocks"]), clock_version=row["clock_version"]
+        )
+        for row in rows
+    }
+
+
+async def find(tx: Tx, reference: str) -> UUID | None:
+    """The complaint a reference names."""
+    found: UUID | None = await tx.fetchval(QUERIES.find_complaint, reference)
+    return found
+
+
+async def insert(tx: Tx, cases: Sequence[Case], words: Sequence[Words]) -> None:
+    """Keep new cases and what their customers told."""
+    if cases:
+        await tx.execute(
+            QUERIES.insert_cases, *_columns([(*_fixed(case), *_living(case)) for case in cases], _INSERTED)
+        )
+    if words:
+        await tx.execute(
+            QUERIES.insert_texts,
+            *_columns([tuple(getattr(one, name) for name in Words.__slots__) for one in words], range(17)),
+        )
+
+
+async def update(tx: Tx, cases: Iterable[Case]) -> None:
+    """Save what happened to cases."""
+    rows = [(case.complaint_id, *_living(case)) for case in cases]
+    if rows:
+        await tx.execute(QUERIES.update_cases, *_columns(rows, range(27)))
+
+
+async def update_clocks(tx: Tx, clocks: Mapping[UUID, tuple[int, Dials]]) -> None:
+    """Save what sla told of clocks; `(version of sla's event, dials)` per complaint."""
+    rows = [
+        (complaint_id, version, packed(dials), *next_due(dials)) for complaint_id, (version, dials) in clocks.items()
+    ]
+    if rows:
+        await tx.execute(QUERIES.update_clocks, *_columns(rows, range(5)))
+
+
+async def mark_undelivered(tx: Tx, notices: Mapping[UUID, str | None]) -> None:
+    """Remember which notice did not reach the customer; `None` takes the mark away."""
+    if notices:
+        await tx.execute(QUERIES.mark_undelivered, list(notices), list(notices.values()))
+
+
+async def append(tx: Tx, lines: Sequence[tuple[UUID, int, Line]]) -> None:
+    """Add `(complaint, epoch, line)` to the histories."""
+    if lines:
+        rows = [
+            (complaint_id, line.event_id, line.at, line.what, line.who, line.department, epoch, line.text, line.detail)
+            for complaint_id, epoch, line in lines
+        ]
+        await tx.execute(QUERIES.append_lines, *_columns([(*row[:8], dict(row[8]) or None) for row in rows], range(9)))
+
+
+async def amend(tx: Tx, texts: Sequence[tuple[UUID, str]]) -> None:
+    """Add to what customers told."""
+    if texts:
+        await tx.execute(QUERIES.amend_texts, [one[0] for one in texts], [one[1] for one in texts])
+
+
+async def hold_early(tx: Tx, events: Sequence[Event]) -> None:
+    """Keep events whose complaint was not submitted yet."""
+    if events:
+        await tx.execute(
+            QUERIES.hold_early,
+            [event.event_id for event in events],
+            [event.complaint_id for event in events],
+            [event.kind for event in events],
+            [event.model_dump_json() for event in events],
+        )
+
+
+async def take_early(tx: Tx, complaint_ids: Collection[UUID]) -> list[Event]:
+    """Take out the events that waited for these complaints, in the order they were made."""
+    if not complaint_ids:
+        return []
+    return _events(await tx.fetch(QUERIES.take_early, list(complaint_ids)))
+
+
+async def take_overtaken(tx: Tx) -> list[Event]:
+    """Take out held events whose complaint is there."""
+    return _events(await tx.fetch(QUERIES.take_overtaken))
+
+
+def _events(rows: Sequence[Any]) -> list[Event]:
+    return [ADAPTERS[row["type"]].validate_json(row["payload"]) for row in rows]
+
+
+async def erase(tx: Tx, person_ids: Collection[UUID]) -> None:
+    """Blank everything that is held in clear of these persons."""
+    rows = await tx.fetch(QUERIES.complaints_of_persons, list(person_ids))
+    ids = [row["complaint_id"] for row in rows]
+    if ids:
+        await tx.execute(QUERIES.erase_texts, ids)
+        await tx.execute(QUERIES.erase_lines, ids)
+        await tx.execute(QUERIES.erase_offers, ids)
+
+
+async def index_words(tx: Connection, vector_of: Callable[[str, str], str], limit: int) -> int:
+    """Make up to `limit` rows searchable; answers how many there were."""
+    rows = await tx.fetch(QUERIES.unindexed, limit)
+    if rows:
+        vectors = [vector_of(row["title"], row["body"]) for row in rows]
+        await tx.execute(QUERIES.index_words, [row["complaint_id"] for row in rows], vectors)
+    return len(rows)
+
+
+def _fixed(case: Case) -> tuple[Any, ...]:
+    """What never changes: the first columns of `insert_cases`, and `about`."""
+    return (
+        case.complaint_id,
+        case.reference,
+        case.person_id,
+        case.pack,
+        case.channel,
+        case.language,
+        case.received_at,
+        case.about,
+    )
+
+
+def _living(case: Case) -> tuple[Any, ...]:
+    """What changes: the columns of `update_cases` behind the id."""
+    placement, offer, pledge = case.placement, case.offer, case.pledge
+    return (
+        case.department,
+        case.state.value,
+        case.since,
+        case.version,
+        case.epoch,
+        case.stage,
+        case.transfers,
+        case.offers,
+        ",".join(case.owners),
+        ",".join(case.declined),
+        ",".join(case.contested),
+        case.final,
+        case.offered_to,
+        {"to": offer.to, "reason": offer.reason, "wanted": offer.wanted, "arbitration": offer.arbitration}
+        if offer
+        else None,
+        case.question_id,
+        pledge.promise_id if pledge else None,
+        pledge.due_at if pledge else None,
+        case.closed_how,
+        case.confirmed,
+        case.attention,
+        case.escalated_to,
+        placement.priority,
+        placement.category,
+        placement.rule,
+        placement.policy_version,
+        {"zh": placement.why.zh, "en": placement.why.en},
+    )
+
+
+# `insert_cases` lists its columns in table order: `about` (place 7 of the row) stands behind `contested`.
+_INSERTED = (*range(7), *range(8, 19), 7, *range(19, 34))
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], order: Iterable[int]) -> list[list[Any]]:
+    return [[row[place] for row in rows] for place in order]

@@ -1,0 +1,139 @@
+"""What desks read: pages of a queue, search, one case with its story. Never locks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from services.router.domain.words import query_of
+from services.router.store.cases import QUERIES
+from shared.events.reference import BadReference, parse_reference
+from shared.runtime.pg import Database
+
+NO_DATE = datetime(9999, 1, 1, tzinfo=UTC)
+"""Where cases without a running clock stand: behind all others."""
+EXCERPT = 160
+WHOLE = 100_000
+View = Literal["queue", "offered", "all", "escalated", "closed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """Which cases somebody wants to see. The caller has checked that they may.
+
+    Attributes:
+        packs: packs to look in, for views over departments.
+        department: the one department to look at, or every department of the packs.
+        state: one state, or every open one; not for closed cases.
+        words: what to search for, over open and closed cases.
+        after: the place behind which the page begins.
+    """
+
+    packs: tuple[str, ...]
+    view: View = "queue"
+    department: str | None = None
+    state: str | None = None
+    words: str | None = None
+    after: str | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Cases in order, how many there are in all (up to 10,000), and where the next page begins."""
+
+    rows: list[Any]
+    total: int
+    after: str | None
+
+
+class Reading:
+    """Answers the desk's questions."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def page(self, wish: Wish) -> Page:
+        """A page of cases."""
+        found = await self._places(wish)
+        more = len(found) > wish.limit
+        found = found[: wish.limit]
+        rows = await self._rows([place["complaint_id"] for place in found], EXCERPT)
+        after = _place_after(found[-1]) if more and not wish.words else None
+        return Page(rows=rows, total=found[0]["total"] if found else 0, after=after)
+
+    async def case(self, reference: str) -> Any | None:
+        """One case with everything the desk shows, or `None`."""
+        found = await self._database.fetchval(QUERIES.find_complaint, reference)
+        rows = await self._rows([found], WHOLE) if found else []
+        return rows[0] if rows else None
+
+    async def history(self, complaint_id: UUID) -> list[Any]:
+        """The story of a case, oldest first."""
+        return await self._database.fetch(QUERIES.history, complaint_id)
+
+    async def counts(self, department: str, packs: Sequence[str]) -> Any:
+        """How many cases are mine, offered to me, escalated; and the database's clock."""
+        return await self._database.fetchrow(QUERIES.counts, department, list(packs))
+
+    async def now(self) -> datetime:
+        """The database's clock."""
+        now: datetime = await self._database.fetchval("SELECT clock.now()")
+        return now
+
+    async def _rows(self, ids: Sequence[UUID], length: int) -> list[Any]:
+        rows = {row["complaint_id"]: row for row in await self._database.fetch(QUERIES.case_rows, list(ids), length)}
+        return [rows[i] for i in ids if i in rows]
+
+    async def _places(self, wish: Wish) -> list[Any]:
+        if wish.words is not None:
+            return await self._search(wish)
+        if wish.view == "closed":
+            sql = QUERIES.closed_of_department if wish.department else QUERIES.closed_of_pack
+            scope: Any = wish.department or list(wish.packs)
+            return await self._database.fetch(sql, scope, _id_of(wish.after), wish.limit + 1)
+        due, at = _place_of(wish.after)
+        if wish.view == "escalated":
+            sql, scope = QUERIES.escalated_of_pack, list(wish.packs)
+        elif wish.view == "offered":
+            sql, scope = QUERIES.offered_to_department, wish.department
+        elif wish.department is not None:
+            sql, scope = QUERIES.open_of_department, wish.department
+        else:
+            sql, scope = QUERIES.open_of_pack, list(wish.packs)
+        return await self._database.fetch(sql, scope, wish.state, due, at, wish.limit + 1)
+
+    async def _search(self, wish: Wish) -> list[Any]:
+        words = wish.words or ""
+        try:
+            reference = parse_reference(words)
+        except BadReference:
+            pass
+        else:
+            return await self._database.fetch(QUERIES.by_reference, reference, list(wish.packs), wish.department)
+        query = query_of(words)
+        if query is None:
+            return []
+        return await self._database.fetch(
+            QUERIES.search_cases, query, list(wish.packs), wish.department, wish.state, wish.limit
+        )
+
+
+def _place_after(row: Any) -> str:
+    due = row["due_at"] or NO_DATE
+    return f"{due.isoformat()}~{row['complaint_id']}"
+
+
+def _place_of(after: str | None) -> tuple[datetime, UUID]:
+    """The place a page begins behind; anything that is no place is the beginning."""
+    try:
+        due, _, at = (after or "").partition("~")
+        return datetime.fromisoformat(due).astimezone(UTC), UUID(at)
+    except (ValueError, OverflowError):
+        return datetime(1, 1, 2, tzinfo=UTC), UUID(int=0)
+
+
+def _id_of(after: str | None) -> UUID | None:
+    at = _place_of(after)[1]
+    return at if at.int else None

@@ -201,14 +201,16 @@ class Calendar:
         return self._lay_out(low, high)
 
     def _later(self, table: _Table, start: datetime) -> _Table:
-        if table.years.stop > start.year + _HORIZON_YEARS:
+        horizon = start.year + _HORIZON_YEARS
+        if table.years.stop > horizon:
             raise CalendarError("beyond_horizon", "the calendar has too few open hours in a hundred years")
-        return self._lay_out(table.years.start, table.years.stop + len(table.years))
+        return self._lay_out(table.years.start, min(table.years.stop + len(table.years), horizon + 1))
 
     def _earlier(self, table: _Table, end: datetime) -> _Table:
-        if table.years.start < end.year - _HORIZON_YEARS:
+        horizon = end.year - _HORIZON_YEARS
+        if table.years.start <= horizon:
             raise CalendarError("beyond_horizon", "the calendar has too few open hours in a hundred years")
-        return self._lay_out(table.years.start - len(table.years), table.years.stop)
+        return self._lay_out(max(table.years.start - len(table.years), horizon), table.years.stop)
 
     def _lay_out(self, low: int, high: int) -> _Table:
         if low < _FIRST_YEAR or high > _LAST_YEAR:

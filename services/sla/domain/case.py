@@ -12,8 +12,8 @@ from services.sla.domain.rules import Rules
 from shared.events import routing, sla
 from shared.events.envelope import Cause, Event, caused_by
 
-_SAME_DATE = timedelta(minutes=1)
-"""A silence date that moved by less is no news: the acknowledgement alone would double the events of a complaint."""
+_AT_ONCE = timedelta(minutes=1)
+"""A silence that starts anew so soon is no news: the acknowledgement alone would double the events of a complaint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +181,7 @@ def _change(before: Shown | None, after: Shown) -> type[sla.ClockEvent] | None:
     if after.state != "running" or after.due_at is None or before.due_at is None:
         return None
     if after.kind == "silence":
-        return sla.ClockStarted if abs(after.due_at - before.due_at) >= _SAME_DATE else None
+        return sla.ClockStarted if abs(after.started_at - before.started_at) >= _AT_ONCE else None
     return sla.ClockResumed if after.due_at != before.due_at else None
 
 

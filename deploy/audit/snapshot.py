@@ -163,7 +163,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poison:
-    """A record of a topic that is no event, and why (`shared.runtime.errors.Reason`)."""
+    """A record of a topic that is no event to `consumers`, and why (`shared.runtime.errors.Reason`)."""
 
     topic: str
     partition: int
@@ -171,6 +171,7 @@ class Poison:
     at: datetime
     reason: str
     digest: bytes
+    consumers: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

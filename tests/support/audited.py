@@ -159,7 +159,7 @@ def world() -> Snapshot:
         ),
         inbox=inbox_of(records),
         told=records,
-        poison=(Poison(**place, at=poison_at, reason="bad_json", digest=b"bad"),),
+        poison=(Poison(**place, at=poison_at, reason="bad_json", digest=b"bad", consumers=frozenset({"router", "notifier"})),),
         dead_letters=tuple(
             DeadLetterRow(**place, id=number, service=service, consumer=service, event_id=None, reason="bad_json",
                           digest=b"bad", failed_at=poison_at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from deploy.audit.snapshot import SUBSCRIBERS, DeadLetterRow, Snapshot, Violation
+from deploy.audit.snapshot import DeadLetterRow, Snapshot, Violation
 
 
 def check(seen: Snapshot) -> Iterator[Violation]:
@@ -19,7 +19,7 @@ def check(seen: Snapshot) -> Iterator[Violation]:
             yield Violation("I11", None, f"{_name(row.place)} is stored twice")
         rows[row.place] = row
     for poison in seen.poison:
-        for consumer in sorted(SUBSCRIBERS.get(poison.topic, frozenset())):
+        for consumer in sorted(poison.consumers):
             place = (consumer, poison.topic, poison.partition, poison.offset)
             found = rows.get(place)
             if found is None:

@@ -1,0 +1,226 @@
+"""Reads every topic from its first record to its present end."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from aiokafka.structs import ConsumerRecord
+from pydantic_core import from_json
+
+from deploy.audit.clear_text import ClearText
+from deploy.audit.snapshot import SUBSCRIBERS, DeadRecord, Poison, Told
+from deploy.stack.errors import StackError
+from shared.events.topics import DEAD_LETTERS, EVENT_TYPES, TOPICS, types_read_by
+from shared.runtime.decode import decode
+from shared.runtime.errors import Permanent
+
+KEPT = frozenset(
+    [
+        "about",
+        "channel",
+        "clock",
+        "clock_epoch",
+        "clocks",
+        "department",
+        "due_at",
+        "epoch",
+        "fired_at",
+        "how",
+        "late",
+        "level",
+        "message_id",
+        "notice",
+        "notice_id",
+        "previous_department",
+        "progress_token_hash",
+        "sent_at",
+        "stage",
+    ]
+)
+"""The fields the checks look at; the rest of an event is let go, so that a million of them fit into memory."""
+_IDLE_POLLS = 10
+
+
+@dataclass(slots=True)
+class Topics:
+    """What was on the topics."""
+
+    told: list[Told] = field(default_factory=list)
+    poison: list[Poison] = field(default_factory=list)
+    dead_records: list[DeadRecord] = field(default_factory=list)
+    whole: set[str] = field(default_factory=set)
+
+
+async def read_topics(bootstrap: str, clear_text: ClearText) -> Topics:
+    """Read all topics up to the ends they have now.
+
+    Raises:
+        StackError: the broker does not answer, or stops answering.
+    """
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        max_partition_fetch_bytes=8_000_000,
+    )
+    try:
+        async with asyncio.timeout(15):
+            await consumer.start()
+    except (KafkaError, OSError, TimeoutError) as error:
+        await _quietly_stop(consumer)
+        raise StackError(
+            f"Kafka at {bootstrap} does not answer ({type(error).__name__})", "Look at `make status`"
+        ) from error
+    try:
+        return await _read(consumer, clear_text)
+    except (KafkaError, OSError) as error:
+        raise StackError(f"Kafka stopped answering ({type(error).__name__})", "Look at `make status`") from error
+    finally:
+        await _quietly_stop(consumer)
+
+
+async def _quietly_stop(consumer: AIOKafkaConsumer) -> None:
+    try:
+        async with asyncio.timeout(5):
+            await consumer.stop()
+    except (KafkaError, OSError, TimeoutError):
+        return
+
+
+async def _read(consumer: AIOKafkaConsumer, clear_text: ClearText) -> Topics:
+    found = Topics()
+    existing = await consumer.topics()
+    names = [name for name in (*(topic.name for topic in TOPICS), DEAD_LETTERS) if name in existing]
+    partitions = [TopicPartition(name, p) for name in names for p in sorted(consumer.partitions_for_topic(name) or ())]
+    if not partitions:
+        return found
+    consumer.assign(partitions)
+    begins = await consumer.beginning_offsets(partitions)
+    ends = await consumer.end_offsets(partitions)
+    found.whole = {name for name in names if all(begins[p] == 0 for p in partitions if p.topic == name)}
+    await consumer.seek_to_beginning(*partitions)
+    left = {partition for partition in partitions if begins[partition] < ends[partition]}
+    idle = 0
+    while left:
+        batches = await consumer.getmany(*left, timeout_ms=500, max_records=5_000)
+        idle = 0 if batches else idle + 1
+        if idle > _IDLE_POLLS:
+            raise StackError("Kafka no longer sends records", "Look at `make status`")
+        for records in batches.values():
+            for record in records:
+                _sort_in(record, found, clear_text)
+        left = {partition for partition in left if await consumer.position(partition) < ends[partition]}
+    found.told.sort(key=lambda record: (record.topic, record.partition, record.offset))
+    return found
+
+
+def _sort_in(record: ConsumerRecord, found: Topics, clear_text: ClearText) -> None:
+    complaint_id = _complaint_of(record)
+    where = f"a record of {record.topic}"
+    for blob in (record.value, record.key, *(value for _, value in record.headers or ())):
+        clear_text.search(blob, where, complaint_id)
+    if record.topic == DEAD_LETTERS:
+        found.dead_records.append(dead_record_of(record))
+        return
+    poisoned = _poison_of(record)
+    if poisoned is not None:
+        found.poison.append(poisoned)
+    told = told_of(record)
+    if told is not None:
+        found.told.append(told)
+
+
+def told_of(record: ConsumerRecord) -> Told | None:
+    """The event of a record; None when it is none that our services could have written."""
+    headers = _text_headers(record)
+    kind = headers.get("ce_type", "")
+    if kind not in EVENT_TYPES:
+        return None
+    try:
+        decode(record, frozenset({kind}))
+    except Permanent:
+        return None
+    data: dict[str, Any] = from_json(record.value)
+    return Told(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        at=_moment(record),
+        type=kind,
+        event_id=UUID(data["event_id"]),
+        complaint_id=UUID(data["complaint_id"]),
+        version=data["version"],
+        cause_kind=data["cause"]["kind"],
+        cause_id=data["cause"]["id"],
+        occurred_at=datetime.fromisoformat(data["occurred_at"]),
+        digest=digest_of(record.value),
+        traceparent=headers.get("traceparent"),
+        data={name: value for name, value in data.items() if name in KEPT},
+    )
+
+
+def dead_record_of(record: ConsumerRecord) -> DeadRecord:
+    """A record of the dead-letter topic."""
+    headers = _text_headers(record)
+    return DeadRecord(
+        consumer=headers.get("x-dead-letter-consumer", ""),
+        topic=headers.get("x-dead-letter-topic", ""),
+        partition=int(headers.get("x-dead-letter-partition", "-1")),
+        offset=int(headers.get("x-dead-letter-offset", "-1")),
+        digest=digest_of(record.value),
+    )
+
+
+def digest_of(value: bytes | None) -> bytes:
+    """Eight bytes that stand for a record's value; no value and an empty one are the same."""
+    return hashlib.blake2b(value or b"", digest_size=8).digest()
+
+
+def _poison_of(record: ConsumerRecord) -> Poison | None:
+    """Why a record is no event to its readers, and to which of them; each reads only its own types."""
+    reasons: dict[str, str] = {}
+    for service in SUBSCRIBERS.get(record.topic, frozenset()):
+        try:
+            decode(record, _WANTED[service].get(record.topic, frozenset()))
+        except Permanent as error:
+            reasons[service] = error.reason.value
+    if not reasons:
+        return None
+    return Poison(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        at=_moment(record),
+        reason=min(reasons.values()),
+        digest=digest_of(record.value),
+        consumers=frozenset(reasons),
+    )
+
+
+_WANTED: Mapping[str, Mapping[str, frozenset[str]]] = {
+    service: types_read_by(service) for services in SUBSCRIBERS.values() for service in services
+}
+
+
+def _complaint_of(record: ConsumerRecord) -> UUID | None:
+    try:
+        return UUID((record.key or b"").decode("ascii"))
+    except ValueError:
+        return None
+
+
+def _text_headers(record: ConsumerRecord) -> dict[str, str]:
+    return {str(name): (value or b"").decode("utf-8", "replace") for name, value in record.headers or ()}
+
+
+def _moment(record: ConsumerRecord) -> datetime:
+    return datetime.fromtimestamp(record.timestamp / 1000, UTC)

@@ -1,0 +1,114 @@
+"""`redress dead-letters list|show|replay`."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+from typing import Annotated
+
+import typer
+
+from deploy.stack.errors import StackError
+
+app = typer.Typer(
+    name="dead-letters", help="What could not be processed: list it, look at it, send it again.", no_args_is_help=True
+)
+Reason = Annotated[str | None, typer.Option(help="Only this reason, such as bad_schema.")]
+Service = Annotated[str | None, typer.Option(help="Only of intake, router, sla or notifier.")]
+Topic = Annotated[str | None, typer.Option(help="Only from this topic.")]
+
+
+@app.command("list")
+def list_command(
+    service: Service = None,
+    reason: Reason = None,
+    topic: Topic = None,
+    waiting: Annotated[bool, typer.Option("--waiting", help="Only those not replayed yet.")] = False,
+    limit: Annotated[int, typer.Option(min=1)] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """List dead letters, newest first."""
+    from rich.console import Console
+
+    from deploy.database import operator_connection
+    from deploy.dead_letters.show import table_of
+    from deploy.dead_letters.store import Filter, list_letters
+    from deploy.endpoints import load_endpoints
+
+    async def read() -> list[dict[str, object]]:
+        async with operator_connection(load_endpoints().dsn) as connection:
+            wanted = Filter(service=service, reason=reason, topic=topic, waiting=waiting, limit=limit)
+            return [dict(row) for row in await list_letters(connection, wanted)]
+
+    rows = asyncio.run(read())
+    if as_json:
+        typer.echo(json.dumps(rows, default=str, ensure_ascii=False))
+    else:
+        Console().print(table_of(rows))
+
+
+@app.command("show")
+def show_command(
+    letter: Annotated[str, typer.Argument(help="As `list` shows it, like router/12.")],
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Show one dead letter: why, from where, its trace, headers and bytes."""
+    from rich.console import Console
+
+    from deploy.database import operator_connection
+    from deploy.dead_letters.show import letter_as_json, page_of
+    from deploy.dead_letters.store import Address, Letter, read_letter
+    from deploy.endpoints import load_endpoints
+
+    endpoints = load_endpoints()
+
+    async def read() -> Letter:
+        async with operator_connection(endpoints.dsn) as connection:
+            return await read_letter(connection, Address.read(letter))
+
+    found = asyncio.run(read())
+    if as_json:
+        typer.echo(json.dumps(letter_as_json(found), ensure_ascii=False))
+    else:
+        Console().print(page_of(found, endpoints.traces))
+
+
+@app.command("replay")
+def replay_command(
+    letters: Annotated[list[str] | None, typer.Argument(help="Which, like router/12 sla/3.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All that the filters leave and were not replayed.")
+    ] = False,
+    service: Service = None,
+    reason: Reason = None,
+    topic: Topic = None,
+    again: Annotated[bool, typer.Option("--again", help="Also those replayed before.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be sent.")] = False,
+    by: Annotated[str | None, typer.Option(help="Who asks; default: your user name.")] = None,
+) -> None:
+    """Send dead letters again: same bytes, key, headers and event id, to the topic they came from."""
+    from deploy.database import operator_connection
+    from deploy.dead_letters.replay import Replayed, replay
+    from deploy.dead_letters.store import Address, Filter, list_letters
+    from deploy.endpoints import load_endpoints
+
+    chosen = any((everything, service, reason, topic))
+    if bool(letters) == chosen:
+        raise StackError("Say which dead letters to replay", "Name them, or give --all or a filter, not both")
+    endpoints = load_endpoints()
+
+    async def run() -> list[Replayed]:
+        async with operator_connection(endpoints.dsn) as connection:
+            addresses = [Address.read(text) for text in letters or ()]
+            if not addresses:
+                wanted = Filter(service=service, reason=reason, topic=topic, waiting=not again, limit=100_000)
+                addresses = [Address.read(str(row["address"])) for row in await list_letters(connection, wanted)][::-1]
+            who = by or getpass.getuser()
+            return await replay(connection, endpoints.kafka, addresses, by=who, dry_run=dry_run, again=again)
+
+    outcomes = asyncio.run(run())
+    for outcome in outcomes:
+        name = f"{outcome.letter.address}  {outcome.letter.event_type or '–'}  {outcome.letter.reason}"
+        typer.echo(f"{name}  {'sent to ' + outcome.letter.topic if outcome.sent else outcome.why_not}")
+    typer.echo(f"{sum(outcome.sent for outcome in outcomes)} of {len(outcomes)} sent")

@@ -1,0 +1,112 @@
+"""Sends dead letters again: the same bytes, key and headers to the topic they came from."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from deploy.database import Connection
+from deploy.dead_letters.store import Address, Letter, mark_replayed, read_letter
+from deploy.stack.errors import StackError
+from shared.events.ids import new_id
+from shared.runtime.kafka import make_producer, stop_producer
+
+REPLAY_HEADER = "x-replay-id"
+_PATIENCE = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What became of one dead letter."""
+
+    letter: Letter
+    sent: bool
+    why_not: str | None = None
+
+
+def headers_of(letter: Letter, replay_id: str) -> list[tuple[str, bytes | None]]:
+    """Its own headers, the same `ce_id` among them, and which replay this is. An older replay's id is replaced."""
+    kept = [(name, value) for name, value in letter.headers if name != REPLAY_HEADER]
+    return [*kept, (REPLAY_HEADER, replay_id.encode())]
+
+
+async def replay(
+    connection: Connection,
+    bootstrap: str,
+    addresses: Iterable[Address],
+    *,
+    by: str,
+    dry_run: bool = False,
+    again: bool = False,
+) -> list[Replayed]:
+    """Send dead letters again, oldest first, each in a transaction that notes who did it.
+
+    A crash between the broker's answer and our commit sends a letter once more; the consumers' inboxes make that
+    harmless, as they make a replay that was not needed.
+
+    Args:
+        by: who asks; kept with each letter.
+        dry_run: only say what would be sent.
+        again: also those that were replayed before.
+
+    Raises:
+        StackError: a letter does not exist, or the broker does not answer.
+    """
+    producer = None if dry_run else await _producer(bootstrap)
+    try:
+        return [await _one(connection, producer, address, by, again) for address in addresses]
+    finally:
+        if producer is not None:
+            await stop_producer(producer)
+
+
+async def _one(
+    connection: Connection, producer: AIOKafkaProducer | None, address: Address, by: str, again: bool
+) -> Replayed:
+    async with connection.transaction():
+        letter = await read_letter(connection, address, hold=True)
+        if letter.replayed_at is not None and not again:
+            return Replayed(
+                letter, sent=False, why_not=f"replayed by {letter.replayed_by} before; --again sends it again"
+            )
+        if letter.key is None and letter.value is None:
+            return Replayed(letter, sent=False, why_not="it has neither key nor value: there is nothing to send")
+        if producer is None:
+            return Replayed(letter, sent=False, why_not="dry run")
+        await _send(producer, letter)
+        await mark_replayed(connection, address, by)
+    return Replayed(letter, sent=True)
+
+
+async def _send(producer: AIOKafkaProducer, letter: Letter) -> None:
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await producer.send_and_wait(
+                letter.topic,
+                value=letter.value,
+                key=letter.key,
+                # With a key the partition follows from it, as it did at first; without one it is the one it was on.
+                partition=letter.partition if letter.key is None else None,
+                headers=headers_of(letter, str(new_id())),
+            )
+    except (KafkaError, TimeoutError) as error:
+        raise StackError(
+            f"Kafka did not take {letter.address} ({type(error).__name__})", "Nothing was noted; run it again later"
+        ) from error
+
+
+async def _producer(bootstrap: str) -> AIOKafkaProducer:
+    producer = make_producer(bootstrap, "redress-replay")
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await producer.start()
+    except (KafkaError, OSError, TimeoutError) as error:
+        await stop_producer(producer, 1)
+        raise StackError(
+            f"Kafka at {bootstrap} does not answer ({type(error).__name__})", "Look at `make status`"
+        ) from error
+    return producer

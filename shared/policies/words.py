@@ -16,16 +16,25 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 #: Ideographs, kana and hangul: scripts written without spaces.
 _CJK = re.compile(r"[\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 _TOKEN = re.compile(r"[0-9a-z\u00df-\u024f]+")
 _STEM_MIN = 3
+#: Texts of these characters only look the same after NFKC, or differ only in punctuation that no word may have.
+_PLAIN = re.compile(
+    r"[\x00-\xa0\u00c0-\u00ff\u2010-\u2022\u2026\u3000-\u3002\u3008-\u3011\u4e00-\u9fff\uff01\uff08\uff09\uff0c\uff0e\uff1a\uff1b\uff1f]*"
+)
 
 
 def fold(text: str) -> str:
-    """Return `text` with width and case folded, as both sides of a comparison need it."""
-    return unicodedata.normalize("NFKC", text).casefold()
+    """Return `text` with width and case folded, as both sides of a comparison need it.
+
+    Punctuation is folded only where something else needs folding: NFKC takes most of the time of a decision, and almost
+    every Chinese text has a full-width comma.
+    """
+    return (text if _PLAIN.fullmatch(text) else unicodedata.normalize("NFKC", text)).casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +60,8 @@ class Word:
         """
         folded = fold(written.strip())
         if _CJK.search(folded):
-            if "*" in folded:
-                raise ValueError(f"{written!r}: a Chinese word is found anywhere and takes no *")
+            if not folded.isalnum():
+                raise ValueError(f"{written!r}: a Chinese word is found anywhere; it has no *, space or punctuation")
             return cls(written, folded, ())
         parts = []
         for chunk in folded.split():
@@ -90,13 +99,17 @@ _Candidate = tuple[tuple[tuple[str, bool], ...], int, str]
 class WordIndex:
     """Finds all words of a policy in a text in one pass; built once when the policy is loaded.
 
-    Cost is one or two dictionary look-ups per different token, and one substring search per Chinese word whose first
-    two characters both occur, whatever the number of rules. A phrase is looked for at its longest part, the rarest one.
+    Whatever the number of rules, the cost is one scan for pairs of Chinese characters that begin a word, one for tokens,
+    and one or two dictionary look-ups per different token and pair.
     """
 
-    _whole: dict[str, list[_Candidate]] = field(default_factory=dict)
+    _single: re.Pattern[str] | None = None
+    _begins: re.Pattern[str] | None = None
+    _infixes: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    _whole: dict[str, list[str]] = field(default_factory=dict)
+    _pairs: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    _phrases: dict[str, list[_Candidate]] = field(default_factory=dict)
     _stems: dict[str, list[tuple[str, _Candidate]]] = field(default_factory=dict)
-    _infixes: dict[str, list[tuple[str, str, str]]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, words: Iterable[Word]) -> WordIndex:
@@ -104,42 +117,72 @@ class WordIndex:
         index = cls()
         for word in dict.fromkeys(words):
             if word.infix:
-                index._infixes.setdefault(word.infix[0], []).append((word.infix[1:2], word.infix, word.written))
-                continue
-            at = max(range(len(word.parts)), key=lambda place: len(word.parts[place][0]))
-            token, stem = word.parts[at]
-            candidate = (word.parts, at, word.written)
-            if stem:
-                index._stems.setdefault(token[:_STEM_MIN], []).append((token, candidate))
+                index._infixes.setdefault(word.infix[:2], []).append((word.infix, word.written))
             else:
-                index._whole.setdefault(token, []).append(candidate)
+                index._add(word)
+        single = "".join(infix for infix in index._infixes if len(infix) == 1)
+        pairs = [infix for infix in index._infixes if len(infix) == 2]
+        if single:
+            index._single = re.compile(f"[{single}]")
+        if pairs:
+            first, second = ("".join({pair[place] for pair in pairs}) for place in (0, 1))
+            # A look-ahead, since the next word may begin inside this one (安装师傅 in 上门安装师傅).
+            index._begins = re.compile(f"(?=([{first}][{second}]))")
         return index
+
+    def _add(self, word: Word) -> None:
+        tokens = tuple(token for token, _ in word.parts)
+        if not any(stem for _, stem in word.parts) and len(tokens) <= 2:
+            if len(tokens) == 1:
+                self._whole.setdefault(tokens[0], []).append(word.written)
+            else:
+                self._pairs.setdefault((tokens[0], tokens[1]), []).append(word.written)
+            return
+        # A phrase is looked for at its longest part, the rarest one as a rule.
+        at = max(range(len(tokens)), key=lambda place: len(tokens[place]))
+        candidate = (word.parts, at, word.written)
+        if word.parts[at][1]:
+            self._stems.setdefault(tokens[at][:_STEM_MIN], []).append((tokens[at], candidate))
+        else:
+            self._phrases.setdefault(tokens[at], []).append(candidate)
 
     def found_in(self, text: str) -> frozenset[str]:
         """Return the words, as written in the policy, that occur in `text` (not yet folded)."""
         folded = fold(text)
         found: set[str] = set()
         if not folded.isascii():
-            characters = set(folded)
-            for first in characters & self._infixes.keys():
-                for second, infix, written in self._infixes[first]:
-                    if (not second or second in characters) and infix in folded:
-                        found.add(written)
+            self._find_infixes(folded, found)
         tokens = _TOKEN.findall(folded)
         distinct = set(tokens)
         for token in distinct & self._whole.keys():
-            for candidate in self._whole[token]:
-                self._confirm(token, candidate, tokens, found)
+            found.update(self._whole[token])
+        for pair in self._pairs.keys() & set(pairwise(tokens)):
+            found.update(self._pairs[pair])
+        for token in distinct & self._phrases.keys():
+            for candidate in self._phrases[token]:
+                _confirm(token, candidate, tokens, found)
+        stems = self._stems
         for token in distinct:
-            for stem, candidate in self._stems.get(token[:_STEM_MIN], ()):
-                if token.startswith(stem):
-                    self._confirm(token, candidate, tokens, found)
+            if (bucket := stems.get(token[:_STEM_MIN])) is not None:
+                for stem, candidate in bucket:
+                    if token.startswith(stem):
+                        _confirm(token, candidate, tokens, found)
         return frozenset(found)
 
-    def _confirm(self, token: str, candidate: _Candidate, tokens: list[str], found: set[str]) -> None:
-        parts, at, written = candidate
-        if written not in found and (len(parts) == 1 or _stands(tokens, token, parts, at)):
-            found.add(written)
+    def _find_infixes(self, folded: str, found: set[str]) -> None:
+        met = set(self._single.findall(folded)) if self._single else set()
+        if self._begins:
+            met.update(self._begins.findall(folded))
+        for begin in met & self._infixes.keys():
+            for infix, written in self._infixes[begin]:
+                if len(infix) <= 2 or infix in folded:
+                    found.add(written)
+
+
+def _confirm(token: str, candidate: _Candidate, tokens: list[str], found: set[str]) -> None:
+    parts, at, written = candidate
+    if written not in found and (len(parts) == 1 or _stands(tokens, token, parts, at)):
+        found.add(written)
 
 
 def _stands(tokens: list[str], token: str, parts: tuple[tuple[str, bool], ...], at: int) -> bool:

@@ -1,0 +1,188 @@
+"""The main job, end to end: three channels, from the first word to the customer's "it is settled"."""
+
+import json
+import subprocess
+import sys
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.support.audited import violations
+from tests.support.world import World, wait_for
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def _open_case(redress: World, answer):
+    assert answer.status_code == 201, answer.text
+    told = answer.json()
+    case = redress.case_when(told["reference"], lambda c: c["clocks"], "has an owner and clocks")
+    return told, case
+
+
+def test_a_web_complaint_in_english_is_settled_with_the_customer(redress: World):
+    to = f"{uuid.uuid4().hex[:8]}@example.com"
+    told, case = _open_case(
+        redress,
+        redress.file(
+            "The parcel was promised for Monday and has still not arrived; the courier does not answer.",
+            category="delivery",
+            customer={"name": "Jane Roe", "email": to},
+        ),
+    )
+    reference, page = told["reference"], told["progress_url"]
+    assert case["department"] == "delivery"
+    assert case["why"]["en"] and case["why"]["zh"]
+    acknowledgement = redress.mail_when(to, lambda m: reference in m["subject"] + m["text"], "acknowledgement")
+    assert page in acknowledgement["text"] and page in acknowledgement["html"]
+    assert "Delivery" in acknowledgement["text"], "it says who has it"
+
+    assert redress.act("delivery-handler", reference, "accept").status_code == 200
+    answer = redress.act("delivery-handler", reference, "progress", text="We found the parcel in the Pudong depot.")
+    assert answer.status_code == 200, answer.text
+    redress.mail_when(to, lambda m: "Pudong depot" in m["text"], "progress")
+
+    redress.act("delivery-handler", reference, "ask", question="Is somebody at home on Thursday?").raise_for_status()
+    redress.mail_when(to, lambda m: "at home on Thursday" in m["text"], "question")
+    redress.case_when(reference, lambda c: c["state"] == "waiting_for_customer", "waits")
+    paused = redress.case_when(
+        reference, lambda c: any(k["state"] == "paused" for k in c["clocks"]), "clocks stand still while it waits"
+    )
+    assert paused["state"] == "waiting_for_customer"
+    assert redress.customer(page, "reply", answer="Yes, after six.").status_code in {200, 303}
+    redress.case_when(reference, lambda c: c["state"] == "in_progress", "goes on")
+
+    redress.act(
+        "delivery-handler", reference, "resolve", text="Delivered on Thursday at 18:30; 20 yuan voucher."
+    ).raise_for_status()
+    redress.mail_when(to, lambda m: "20 yuan voucher" in m["text"], "resolution")
+    wait_for(lambda: "20 yuan voucher" in redress.http.get(page, headers={"Accept": "text/html"}).text, "page shows it")
+    assert redress.customer(page, "confirm").status_code in {200, 303}
+    closed = redress.case_when(reference, lambda c: c["state"] == "closed", "is closed")
+    assert closed["closed_how"] == "confirmed"
+    assert redress.customer(page, "rate", rating="5", comment="Quick in the end").status_code in {200, 303}
+    redress.mail_when(to, lambda m: "clos" in (m["subject"] + m["text"]).lower(), "closure")
+    kinds = [m["subject"] for m in redress.mails(to)]
+    assert len(kinds) == len({m["headers"]["Message-ID"] for m in redress.mails(to)}) == 5
+
+
+def test_a_phone_complaint_in_chinese_is_handed_over_disputed_and_settled_at_the_second_stage(redress: World):
+    to = f"{uuid.uuid4().hex[:8]}@example.com"
+    told, case = _open_case(
+        redress,
+        redress.file(
+            "空调装了三天就不制冷,客服说下午来人,到现在没有消息。",
+            channel="phone",
+            language="zh",
+            category="repair",
+            customer={"name": "张女士", "email": to, "phone": "13800138000"},
+        ),
+    )
+    reference, page = told["reference"], told["progress_url"]
+    owner = case["department"]
+    assert owner == "after-sales"
+    redress.mail_when(to, lambda m: reference in m["text"] and "售后" in m["text"], "受理通知")
+    redress.act("after-sales-handler", reference, "accept").raise_for_status()
+
+    assert redress.act("delivery-handler", reference, "progress", text="x").status_code == 403
+    redress.act("after-sales-handler", reference, "transfer", to="delivery", reason="安装由配送负责").raise_for_status()
+    assert redress.case(reference)["department"] == "after-sales", "until accepted the giver stays responsible"
+    redress.act("delivery-handler", reference, "transfer/decline", reason="不是配送问题").raise_for_status()
+    redress.act(
+        "after-sales-handler", reference, "transfer", to="product-quality", reason="疑似质量问题"
+    ).raise_for_status()
+    redress.act("product-quality-handler", reference, "transfer/accept").raise_for_status()
+    moved = redress.case_when(reference, lambda c: c["department"] == "product-quality", "handed over")
+    assert moved["epoch"] == 2
+    redress.mail_when(to, lambda m: "质量" in m["text"] and m["subject"], "转办通知")
+
+    redress.act("product-quality-handler", reference, "accept")
+    redress.act("product-quality-handler", reference, "resolve", text="更换压缩机。").raise_for_status()
+    redress.mail_when(to, lambda m: "更换压缩机" in m["text"], "处理结果")
+    wait_for(lambda: "更换压缩机" in redress.http.get(page, headers={"Accept": "text/html"}).text, "进展页")
+    assert redress.customer(page, "dispute", text="还是不制冷").status_code in {200, 303}
+    again = redress.case_when(reference, lambda c: c["stage"] == 2, "is reopened at the second stage")
+    assert again["department"] != "product-quality", "somebody else has it now"
+    redress.act("office", reference, "accept").raise_for_status()
+    redress.act("office", reference, "resolve", text="整机退款。").raise_for_status()
+    redress.mail_when(to, lambda m: "整机退款" in m["text"], "第二次处理结果")
+    wait_for(lambda: "整机退款" in redress.http.get(page, headers={"Accept": "text/html"}).text, "进展页")
+    assert redress.customer(page, "confirm").status_code in {200, 303}
+    redress.case_when(reference, lambda c: c["state"] == "closed", "is closed")
+
+
+def test_a_store_that_was_offline_files_a_batch_with_true_times(redress: World):
+    received = (datetime.now(UTC) - timedelta(days=40)).isoformat()
+    entries = [
+        {
+            "idempotency_key": str(uuid.uuid4()),
+            "channel": "store",
+            "language": "zh",
+            "text": f"收银多收了{n}元，店员不肯退。",
+            "received_at": received,
+            "store_id": "S-021",
+            "customer": {"email": f"{uuid.uuid4().hex[:8]}@example.com"},
+        }
+        for n in range(1, 6)
+    ]
+    bad = {**entries[0], "idempotency_key": str(uuid.uuid4()), "text": ""}
+    send = {"Authorization": f"Bearer {redress.keys['store']}"}
+    url = f"{redress.url('intake')}/v1/complaints:batch"
+    first = redress.http.post(url, json={"complaints": [*entries, bad]}, headers=send)
+    again = redress.http.post(url, json={"complaints": [*entries, bad]}, headers=send)
+    assert first.status_code == again.status_code == 200, first.text
+    results = first.json()["results"]
+    assert [r["status"] for r in results] == [201] * 5 + [422]
+    assert [r.get("complaint") for r in again.json()["results"]] == [r.get("complaint") for r in results]
+    case = redress.case_when(results[0]["complaint"]["reference"], lambda c: c["clocks"], "has clocks")
+    assert datetime.fromisoformat(case["received_at"]) == datetime.fromisoformat(received)
+    journey = next(k for k in case["clocks"] if k["kind"] == "journey")
+    assert datetime.fromisoformat(journey["due_at"]) < datetime.now(UTC), "the clock started when the store received it"
+    redress.case_when(case["reference"], lambda c: c["attention"] or c["escalated_to"], "the breach reaches the desk")
+
+
+def test_where_tells_the_whole_story_of_one_complaint(redress: World):
+    to = f"{uuid.uuid4().hex[:8]}@example.com"
+    told, _ = _open_case(redress, redress.file("Where is my refund?", category="refund", customer={"email": to}))
+    redress.mail_when(to, lambda m: True, "acknowledgement")
+    redress.endpoints()
+
+    def where():
+        done = subprocess.run(
+            [sys.executable, "-m", "deploy.cli.main", "where", told["reference"].lower(), "--json"],
+            env={**redress.spec("intake").env, "REDRESS_HOME": str(redress.home)},
+            cwd=redress.spec("intake").cwd,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        found = json.loads(done.stdout)
+        return found if found["notices"] and found["notices"][0]["state"] == "sent" else None
+
+    found = wait_for(where, "where shows the notice as sent")
+    assert set(found) == {"reference", "complaint_id", "state", "owner", "why", "clocks", "notices", "trace_id"}
+    assert found["complaint_id"] == told["complaint_id"]
+    assert found["owner"] == "billing"
+    assert {c["kind"] for c in found["clocks"]} >= {"journey", "owner", "first_response", "silence"}
+    assert all(set(c) >= {"kind", "due_at", "state"} for c in found["clocks"])
+    assert found["notices"][0].keys() >= {"kind", "channel", "state", "at"}
+    assert len(found["trace_id"]) == 32
+
+
+def test_nothing_of_a_customer_is_readable_on_the_way_and_every_promise_is_kept(redress: World):
+    marker = f"MARK{uuid.uuid4().hex[:12]}"
+    told, _ = _open_case(
+        redress,
+        redress.file(
+            f"{marker}text the lamp broke",
+            title=f"{marker}title",
+            customer={"name": f"{marker}name", "email": f"{marker.lower()}mail@example.com", "phone": "+12025550143"},
+        ),
+    )
+    redress.mail_when(f"{marker.lower()}mail@example.com", lambda m: told["reference"] in m["text"], "acknowledgement")
+    assert violations(redress, marker, f"{marker.lower()}mail", "2025550143") == []
+    for name in ("intake", "router", "sla", "notifier"):
+        assert marker not in redress.log(name)
+        assert told["progress_url"].rpartition("/")[2] not in redress.log(name)

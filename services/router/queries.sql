@@ -1,9 +1,9 @@
 -- name: load_cases
 -- The cases of a batch with their rules' state and clocks, locked in key order so that two transactions never cross.
 SELECT complaint_id, reference, person_id, pack, channel, language, received_at, department, state, since, version, epoch,
-       stage, transfers, offers, owners, declined, contested, about, final, offered_to, offer, question_id, promise_id,
-       promise_due_at, closed_how, confirmed, attention, escalated_to, priority, category, rule, policy_version, why,
-       clock_version, clocks
+       stage, transfers, offers, owners, declined, contested, about, final, offer, question_id, promise_id,
+       promise_due_at, closed_how, confirmed, attention, escalated_to, priority, category, rule, policy_version, why_zh,
+       why_en, clock_version, clocks::text AS clocks
 FROM cases WHERE complaint_id = ANY ($1::uuid[]) ORDER BY complaint_id FOR UPDATE;
 
 -- name: find_complaint
@@ -11,24 +11,16 @@ FROM cases WHERE complaint_id = ANY ($1::uuid[]) ORDER BY complaint_id FOR UPDAT
 SELECT complaint_id FROM cases WHERE reference = $1;
 
 -- name: insert_cases
--- New cases of a batch.
+-- New cases of a batch as they begin; what has a beginning that is always the same is the table's default.
 INSERT INTO cases (complaint_id, reference, person_id, pack, channel, language, received_at, department, state, since,
-                   version, epoch, stage, transfers, offers, owners, declined, contested, about, final, offered_to, offer,
-                   question_id, promise_id, promise_due_at, closed_how, confirmed, attention, escalated_to, priority,
-                   category, rule, policy_version, why)
-SELECT complaint_id, reference, person_id, pack, channel, language, received_at, department, state, since, version, epoch,
-       stage, transfers, offers, string_to_array(owners, ','), string_to_array(declined, ','),
-       string_to_array(contested, ','), about, final, offered_to, offer, question_id, promise_id, promise_due_at,
-       closed_how, confirmed, attention, escalated_to, priority, category, rule, policy_version, why
+                   version, owners, about, priority, category, rule, policy_version, why_zh, why_en)
+SELECT complaint_id, reference, person_id, pack, channel, language, received_at, department, state, since, version,
+       ARRAY[department], about, priority, category, rule, policy_version, why_zh, why_en
 FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::text[],
-            $9::text[], $10::timestamptz[], $11::int[], $12::int[], $13::int[], $14::int[], $15::int[], $16::text[],
-            $17::text[], $18::text[], $19::text[], $20::bool[], $21::text[], $22::jsonb[], $23::uuid[], $24::uuid[],
-            $25::timestamptz[], $26::text[], $27::bool[], $28::bool[], $29::text[], $30::text[], $31::text[], $32::text[],
-            $33::text[], $34::jsonb[])
+            $9::text[], $10::timestamptz[], $11::int[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
+            $17::text[], $18::text[])
      AS t (complaint_id, reference, person_id, pack, channel, language, received_at, department, state, since, version,
-           epoch, stage, transfers, offers, owners, declined, contested, about, final, offered_to, offer, question_id,
-           promise_id, promise_due_at, closed_how, confirmed, attention, escalated_to, priority, category, rule,
-           policy_version, why);
+           about, priority, category, rule, policy_version, why_zh, why_en);
 
 -- name: update_cases
 -- What changes in the life of cases; the rest of a row never does.
@@ -39,20 +31,20 @@ SET department = t.department, state = t.state, since = t.since, version = t.ver
     offered_to = t.offered_to, offer = t.offer, question_id = t.question_id, promise_id = t.promise_id,
     promise_due_at = t.promise_due_at, closed_how = t.closed_how, confirmed = t.confirmed, attention = t.attention,
     escalated_to = t.escalated_to, priority = t.priority, category = t.category, rule = t.rule,
-    policy_version = t.policy_version, why = t.why
+    policy_version = t.policy_version, why_zh = t.why_zh, why_en = t.why_en
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::int[], $6::int[], $7::int[], $8::int[], $9::int[],
             $10::text[], $11::text[], $12::text[], $13::bool[], $14::text[], $15::jsonb[], $16::uuid[], $17::uuid[],
             $18::timestamptz[], $19::text[], $20::bool[], $21::bool[], $22::text[], $23::text[], $24::text[], $25::text[],
-            $26::text[], $27::jsonb[])
+            $26::text[], $27::text[], $28::text[])
      AS t (complaint_id, department, state, since, version, epoch, stage, transfers, offers, owners, declined, contested,
            final, offered_to, offer, question_id, promise_id, promise_due_at, closed_how, confirmed, attention,
-           escalated_to, priority, category, rule, policy_version, why)
+           escalated_to, priority, category, rule, policy_version, why_zh, why_en)
 WHERE c.complaint_id = t.complaint_id;
 
 -- name: update_clocks
 -- What sla said of the clocks of cases.
-UPDATE cases AS c SET clock_version = t.clock_version, clocks = t.clocks, due_at = t.due_at, due_kind = t.due_kind
-FROM unnest($1::uuid[], $2::int[], $3::jsonb[], $4::timestamptz[], $5::text[])
+UPDATE cases AS c SET clock_version = t.clock_version, clocks = t.clocks::jsonb, due_at = t.due_at, due_kind = t.due_kind
+FROM unnest($1::uuid[], $2::int[], $3::text[], $4::timestamptz[], $5::text[])
      AS t (complaint_id, clock_version, clocks, due_at, due_kind)
 WHERE c.complaint_id = t.complaint_id;
 
@@ -198,7 +190,7 @@ FROM hits ORDER BY ts_rank(search, $1::text::tsquery) DESC, complaint_id DESC LI
 SELECT c.complaint_id, c.reference, c.person_id, c.pack, c.channel, c.language, c.received_at, c.department, c.state,
        c.since, c.version, c.epoch, c.stage, c.transfers, c.offers, c.owners, c.declined, c.contested, c.about, c.final,
        c.offered_to, c.offer, c.question_id, c.promise_id, c.promise_due_at, c.closed_how, c.confirmed, c.attention,
-       c.escalated_to, c.priority, c.category, c.rule, c.policy_version, c.why, c.clock_version, c.clocks, c.undelivered,
+       c.escalated_to, c.priority, c.category, c.rule, c.policy_version, c.why_zh, c.why_en, c.clock_version, c.clocks, c.undelivered,
        c.due_at, c.due_kind, x.title, left(x.body, $2) AS body, x.name, x.email, x.phone, x.call_back, x.order_id,
        x.store_id, x.wanted, x.repeat_of, x.client, x.about_staff, x.on_behalf_of, x.reasons, x.trace_id, x.erased, clock.now() AS now
 FROM cases c JOIN case_text x USING (complaint_id) WHERE c.complaint_id = ANY ($1::uuid[]);

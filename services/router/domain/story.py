@@ -55,6 +55,7 @@ class Story:
     def __init__(self, case: Case, moment: Moment) -> None:
         self.case = case
         self.moment = moment
+        self._version = case.version
         self._events: list[CaseEvent] = []
         self._lines: list[Line] = []
 
@@ -74,14 +75,14 @@ class Story:
         **more: Any,
     ) -> E:
         """Send an event about the case as it stands now, and remember it as `what` with the clear words `said`."""
-        self.case = replace(self.case, version=self.case.version + 1)
+        self._version += 1
         case, moment = self.case, self.moment
         told = event(
             event_id=moment.new_id(),
             complaint_id=case.complaint_id,
             reference=case.reference,
             occurred_at=moment.now,
-            version=case.version,
+            version=self._version,
             cause=moment.cause,
             department=case.department,
             epoch=case.epoch,
@@ -145,6 +146,13 @@ class Story:
         )
         self.assigned(how, before)
 
+    @classmethod
+    def begun(cls, case: Case, moment: Moment) -> "Story":
+        """The story of a new case that is stored with version 1 and tells its first event now."""
+        story = cls(case, moment)
+        story._version = case.version - 1
+        return story
+
     def assigned(self, how: str, previous: str | None) -> None:
         """Tell who owns the case and why."""
         case, placement = self.case, self.case.placement
@@ -165,4 +173,5 @@ class Story:
 
     def end(self) -> Outcome:
         """The step as a value."""
-        return Outcome(case=self.case, events=tuple(self._events), lines=tuple(self._lines))
+        case = self.case if self.case.version == self._version else replace(self.case, version=self._version)
+        return Outcome(case=case, events=tuple(self._events), lines=tuple(self._lines))

@@ -23,7 +23,7 @@ def submitted(
 ) -> Outcome:
     """A complaint arrives and has its owner in the same step. The department it is `about` never gets it."""
     at_triage = placement.department == desks.triage
-    story = Story(
+    story = Story.begun(
         Case(
             complaint_id=event.complaint_id,
             reference=event.reference,
@@ -38,10 +38,10 @@ def submitted(
             placement=placement,
             owners=(placement.department,),
             about=about,
+            version=1,
         ),
         moment,
     )
-    story.remember(event.event_id, "submitted", who="customer", at=event.received_at)
     story.assigned("policy", None)
     return story.end()
 

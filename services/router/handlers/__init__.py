@@ -44,10 +44,10 @@ class Router:
     async def _apply(self, events: Sequence[Event], tx: Tx) -> None:
         touched = {e.complaint_id for e in events if not isinstance(e, PersonErased)}
         persons = {person for e in events if (person := getattr(e, "person_id", None)) is not None}
-        stored, keys = await asyncio.gather(store.load(tx, touched), self._vault.keys_of(persons))
-        new = {e.complaint_id for e in events if isinstance(e, ComplaintSubmitted)} - stored.keys()
+        rows, keys = await asyncio.gather(store.load(tx, touched), self._vault.keys_of(persons))
+        new = {e.complaint_id for e in events if isinstance(e, ComplaintSubmitted)} - rows.keys()
         early = await store.take_early(tx, new)
-        fold = Fold(self._policies.packs, self._default_pack, self._new_id, tx, stored, keys)
+        fold = Fold(self._policies.packs, self._default_pack, self._new_id, tx, rows, keys)
         fold.waiting.extend(early)
         for event in events:
             fold.take(event)

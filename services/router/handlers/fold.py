@@ -10,7 +10,7 @@ from services.router.domain.clocks import Dials
 from services.router.domain.placing import desks_of, place, place_again
 from services.router.domain.story import Line, Moment, Outcome
 from services.router.store import cases as store
-from services.router.store.cases import Stored, Words
+from services.router.store.cases import Words
 from shared.events import intake, notices, sla
 from shared.events.envelope import Event, caused_by
 from shared.policies.packs import Pack, Packs
@@ -28,7 +28,7 @@ _ACTORS: Mapping[type[Event], str] = {
 
 
 class Fold:
-    """The state of one batch."""
+    """The state of one batch. Cases are made from their rows only when a rule has to look at them."""
 
     def __init__(
         self,
@@ -36,20 +36,20 @@ class Fold:
         default_pack: str,
         new_id: Callable[[], UUID],
         tx: Tx,
-        stored: Mapping[UUID, Stored],
+        rows: Mapping[UUID, Any],
         keys: Mapping[UUID, PersonKey],
     ) -> None:
         self._packs = packs
         self._default_pack = default_pack
         self._new_id = new_id
         self._tx = tx
+        self._rows = rows
         self._keys = keys
-        self._cases: dict[UUID, Case] = {i: one.case for i, one in stored.items()}
-        self._dials: dict[UUID, tuple[int, Dials]] = {i: (one.clock_version, one.dials) for i, one in stored.items()}
+        self._cases: dict[UUID, Case] = {}
+        self._dials: dict[UUID, tuple[int, Dials]] = {}
         self._desks: dict[str, Desks] = {}
-        self._new: set[UUID] = set()
+        self._new: dict[UUID, Case] = {}
         self._changed: set[UUID] = set()
-        self._clocked: set[UUID] = set()
         self._words: list[Words] = []
         self._lines: list[tuple[UUID, int, Line]] = []
         self._amendments: list[tuple[UUID, str]] = []
@@ -59,22 +59,26 @@ class Fold:
 
     def take(self, event: Event) -> None:
         """Apply one event. One that overtook its complaint's submission waits for it."""
+        known = event.complaint_id in self._rows or event.complaint_id in self._new
         if isinstance(event, intake.PersonErased):
             self._erased.add(event.person_id)
         elif isinstance(event, intake.ComplaintSubmitted):
-            if event.complaint_id not in self._cases:
+            if not known:
                 self._submit(event)
-        elif event.complaint_id not in self._cases:
+        elif not known:
             self.waiting.append(event)
+        elif isinstance(event, _TICKS):
+            self._ticked(event)
         else:
-            _STEPS[type(event)](self, event, self._cases[event.complaint_id])
+            _STEPS[type(event)](self, event, self._case(event.complaint_id))
 
     async def save(self) -> None:
         """Write everything, with one statement per table."""
         tx, cases = self._tx, self._cases
-        await store.insert(tx, [cases[i] for i in self._new], self._words)
-        await store.update(tx, [cases[i] for i in sorted(self._changed - self._new)])
-        await store.update_clocks(tx, {i: self._dials[i] for i in sorted(self._clocked)})
+        await store.insert(tx, list(self._new.values()), self._words)
+        changed = (cases[i] for i in sorted(self._changed) if cases[i] != self._new.get(i))
+        await store.update(tx, changed)
+        await store.update_clocks(tx, {i: self._dials[i] for i in sorted(self._dials)})
         await store.append(tx, self._lines)
         await store.amend(tx, self._amendments)
         await store.mark_undelivered(tx, self._failed_notices)
@@ -82,18 +86,23 @@ class Fold:
         if self._erased:
             await store.erase(tx, self._erased)
 
+    def _case(self, complaint_id: UUID) -> Case:
+        case = self._cases.get(complaint_id)
+        if case is None:
+            case = self._cases[complaint_id] = store.case_of(self._rows[complaint_id])
+        return case
+
     def _submit(self, event: intake.ComplaintSubmitted) -> None:
         pack = self._pack(event.pack)
         title, text = self._open(event, "title", event.title), self._open(event, "text", event.text)
         placed = place(event, title, text, pack)
-        case_id = event.complaint_id
-        self._new.add(case_id)
         self._words.append(self._words_of(event, title, text, placed.reasons))
-        self._dials[case_id] = (0, {})
-        self._follow(told.submitted(event, placed.placement, self._desks_of(pack), self._moment(event), placed.about))
+        outcome = told.submitted(event, placed.placement, self._desks_of(pack), self._moment(event), placed.about)
+        self._new[event.complaint_id] = self._cases[event.complaint_id] = outcome.case
+        self._follow(outcome)
         if self.waiting:
-            early = sorted((e for e in self.waiting if e.complaint_id == case_id), key=lambda e: e.event_id)
-            self.waiting = [e for e in self.waiting if e.complaint_id != case_id]
+            early = sorted((e for e in self.waiting if e.complaint_id == event.complaint_id), key=lambda e: e.event_id)
+            self.waiting = [e for e in self.waiting if e.complaint_id != event.complaint_id]
             for one in early:
                 self.take(one)
 
@@ -160,7 +169,7 @@ class Fold:
 
     def _follow(self, outcome: Outcome) -> None:
         case = outcome.case
-        if self._cases.get(case.complaint_id) != case:
+        if self._cases[case.complaint_id] is not case:
             self._cases[case.complaint_id] = case
             self._changed.add(case.complaint_id)
         for event in outcome.events:
@@ -215,16 +224,17 @@ class Fold:
         detail = {"notice": event.notice, "reason": event.reason}
         self._remember(case, self._line(event, case, "notice_failed", "notifier", detail))
 
-    def _ticked(self, event: Any, case: Case) -> None:
-        version, dials = self._dials[case.complaint_id]
+    def _ticked(self, event: Any) -> None:
+        version, dials = self._dials_of(event.complaint_id)
         if event.version > version:
-            self._set_dials(case, event.version, clocks.told(dials, event.clocks))
+            self._dials[event.complaint_id] = (event.version, clocks.told(dials, event.clocks))
 
     def _warned(self, event: sla.DeadlineWarned, case: Case) -> None:
-        version, dials = self._dials[case.complaint_id]
-        self._set_dials(case, version, clocks.warned(dials, event.clock, event.clock_epoch))
+        version, dials = self._dials_of(case.complaint_id)
+        self._dials[case.complaint_id] = (version, clocks.warned(dials, event.clock, event.clock_epoch))
         new = event.new_due_at.isoformat() if event.new_due_at else None
-        detail = {"clock": event.clock, "due_at": (event.deadline_at or event.due_at).isoformat(), "new_due_at": new}
+        due = event.deadline_at or event.due_at
+        detail = {"clock": event.clock, "due_at": due.isoformat(), "new_due_at": new}
         self._remember(case, self._line(event, case, "warned", "clock", detail))
 
     def _breached(self, event: sla.DeadlineBreached, case: Case) -> None:
@@ -235,9 +245,12 @@ class Fold:
         moment = self._moment(event)
         self._follow(told.escalated(case, event.event_id, event.to, event.clock, event.fired_at, moment))
 
-    def _set_dials(self, case: Case, version: int, dials: Dials) -> None:
-        self._dials[case.complaint_id] = (version, dials)
-        self._clocked.add(case.complaint_id)
+    def _dials_of(self, complaint_id: UUID) -> tuple[int, Dials]:
+        held = self._dials.get(complaint_id)
+        if held is not None:
+            return held
+        row = self._rows.get(complaint_id)
+        return (row["clock_version"], store.dials_of(row)) if row is not None else (0, {})
 
     def _line(self, event: Event, case: Case, what: str, who: str, detail: Mapping[str, Any]) -> Line:
         return Line(
@@ -255,6 +268,7 @@ class Fold:
         self._lines.append((case.complaint_id, case.epoch, line))
 
 
+_TICKS = (sla.ClockStarted, sla.ClockPaused, sla.ClockResumed, sla.ClockStopped)
 _STEPS: Mapping[type[Event], Callable[[Fold, Any, Case], None]] = {
     intake.ComplaintAmended: Fold._amended,
     intake.ComplaintWithdrawn: Fold._withdrawn,
@@ -264,10 +278,6 @@ _STEPS: Mapping[type[Event], Callable[[Fold, Any, Case], None]] = {
     notices.CustomerAdded: Fold._added,
     notices.FeedbackGiven: Fold._rated,
     notices.NoticeFailed: Fold._undelivered,
-    sla.ClockStarted: Fold._ticked,
-    sla.ClockPaused: Fold._ticked,
-    sla.ClockResumed: Fold._ticked,
-    sla.ClockStopped: Fold._ticked,
     sla.DeadlineWarned: Fold._warned,
     sla.DeadlineBreached: Fold._breached,
     sla.ComplaintEscalated: Fold._escalated,

@@ -70,10 +70,10 @@ class Acting:
         """
         async with self._transaction() as tx:
             complaint_id = await store.find(tx, reference)
-            stored = (await store.load(tx, [complaint_id])).get(complaint_id) if complaint_id else None
-            if stored is None:
+            row = (await store.load(tx, [complaint_id])).get(complaint_id) if complaint_id else None
+            if row is None:
                 raise Problem(404, "not-found")
-            return await self._obey(tx, stored.case, body.command(self._new_id), actor, seen)
+            return await self._obey(tx, store.case_of(row), body.command(self._new_id), actor, seen)
 
     async def _obey(self, tx: Tx, case: Case, command: Command, actor: Actor, seen: str | None) -> Case:
         keys = await self._vault.keys_of([case.person_id])

@@ -56,7 +56,7 @@ def whole(row: Any, history: Iterable[Any], actor: Actor, packs: Packs, pack: Pa
     del shown["customer_name"]
     return shown | {
         "version": case.version,
-        "why": row["why"],
+        "why": {"zh": row["why_zh"], "en": row["why_en"]},
         "rule": case.placement.rule,
         "policy_version": case.placement.policy_version,
         "reasons": row["reasons"],
@@ -85,7 +85,7 @@ def whole(row: Any, history: Iterable[Any], actor: Actor, packs: Packs, pack: Pa
         "about_staff": row["about_staff"],
         "trace_id": row["trace_id"],
         "actions": [action.value for action in possible(case, actor, pack)],
-        "history": [line(one) for one in history],
+        "history": [_beginning(row), *(line(one) for one in history)],
     }
 
 
@@ -93,6 +93,20 @@ def possible(case: Case, actor: Actor, pack: Pack) -> list[Action]:
     """What the actor may do to the case now."""
     desks = desks_of(pack)
     return [action for action in COMMANDS if refusal_of(case, action, actor, desks) is None]
+
+
+def _beginning(row: Any) -> dict[str, Any]:
+    """The first line of every history; it is not stored, the case says it all."""
+    return {
+        "event_id": None,
+        "at": _time(row["received_at"]),
+        "what": "submitted",
+        "who": "customer",
+        "department": row["owners"][0],
+        "epoch": 1,
+        "text": None,
+        "detail": {"channel": row["channel"], "client": row["client"]},
+    }
 
 
 def line(row: Any) -> dict[str, Any]:

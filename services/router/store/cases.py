@@ -1,7 +1,9 @@
 """Loads and saves cases for the rules, a whole batch with one statement per table."""
 
+import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -14,15 +16,6 @@ from shared.runtime.pg import load_queries
 from shared.runtime.transaction import Connection, Tx
 
 QUERIES = load_queries("services.router")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """A case with what the rules do not look at: its clocks as sla told them."""
-
-    case: Case
-    dials: Dials
-    clock_version: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +43,7 @@ class Words:
 
 def case_of(row: Any) -> Case:
     """The case a row holds."""
-    offer, why = row["offer"], row["why"]
+    offer = row["offer"]
     return Case(
         complaint_id=row["complaint_id"],
         reference=row["reference"],
@@ -66,7 +59,7 @@ def case_of(row: Any) -> Case:
             department=row["department"],
             rule=row["rule"],
             policy_version=row["policy_version"],
-            why=Bilingual(zh=why["zh"], en=why["en"]),
+            why=Bilingual(zh=row["why_zh"], en=row["why_en"]),
             priority=row["priority"],
             category=row["category"],
         ),
@@ -90,15 +83,15 @@ def case_of(row: Any) -> Case:
     )
 
 
-async def load(tx: Tx, complaint_ids: Collection[UUID]) -> dict[UUID, Stored]:
-    """The cases of these complaints, locked; those not yet submitted are missing from the answer."""
+async def load(tx: Tx, complaint_ids: Collection[UUID]) -> dict[UUID, Any]:
+    """The rows of these complaints' cases, locked; those not yet submitted are missing from the answer."""
     rows = await tx.fetch(QUERIES.load_cases, list(complaint_ids))
-    return {
-        row["complaint_id"]: Stored(
-            case=case_of(row), dials=unpacked(row["clocks"]), clock_version=row["clock_version"]
-        )
-        for row in rows
-    }
+    return {row["complaint_id"]: row for row in rows}
+
+
+def dials_of(row: Any) -> Dials:
+    """The clocks a loaded row holds."""
+    return unpacked(json.loads(row["clocks"]))
 
 
 async def find(tx: Tx, reference: str) -> UUID | None:
@@ -108,32 +101,27 @@ async def find(tx: Tx, reference: str) -> UUID | None:
 
 
 async def insert(tx: Tx, cases: Sequence[Case], words: Sequence[Words]) -> None:
-    """Keep new cases and what their customers told."""
+    """Keep new cases as they begin, and what their customers told."""
     if cases:
-        await tx.execute(
-            QUERIES.insert_cases, *_columns([(*_fixed(case), *_living(case)) for case in cases], _INSERTED)
-        )
-    if words:
-        await tx.execute(
-            QUERIES.insert_texts,
-            *_columns([tuple(getattr(one, name) for name in Words.__slots__) for one in words], range(17)),
-        )
+        await tx.execute(QUERIES.insert_cases, *_columns([_beginning(case) for case in cases]))
+        await tx.execute(QUERIES.insert_texts, *_columns([_TOLD(one) for one in words]))
 
 
 async def update(tx: Tx, cases: Iterable[Case]) -> None:
     """Save what happened to cases."""
     rows = [(case.complaint_id, *_living(case)) for case in cases]
     if rows:
-        await tx.execute(QUERIES.update_cases, *_columns(rows, range(27)))
+        await tx.execute(QUERIES.update_cases, *_columns(rows))
 
 
 async def update_clocks(tx: Tx, clocks: Mapping[UUID, tuple[int, Dials]]) -> None:
     """Save what sla told of clocks; `(version of sla's event, dials)` per complaint."""
     rows = [
-        (complaint_id, version, packed(dials), *next_due(dials)) for complaint_id, (version, dials) in clocks.items()
+        (complaint_id, version, json.dumps(packed(dials)), *next_due(dials))
+        for complaint_id, (version, dials) in clocks.items()
     ]
     if rows:
-        await tx.execute(QUERIES.update_clocks, *_columns(rows, range(5)))
+        await tx.execute(QUERIES.update_clocks, *_columns(rows))
 
 
 async def mark_undelivered(tx: Tx, notices: Mapping[UUID, str | None]) -> None:
@@ -146,10 +134,10 @@ async def append(tx: Tx, lines: Sequence[tuple[UUID, int, Line]]) -> None:
     """Add `(complaint, epoch, line)` to the histories."""
     if lines:
         rows = [
-            (complaint_id, line.event_id, line.at, line.what, line.who, line.department, epoch, line.text, line.detail)
-            for complaint_id, epoch, line in lines
+            (id_, line.event_id, line.at, line.what, line.who, line.department, epoch, line.text, line.detail or None)
+            for id_, epoch, line in lines
         ]
-        await tx.execute(QUERIES.append_lines, *_columns([(*row[:8], dict(row[8]) or None) for row in rows], range(9)))
+        await tx.execute(QUERIES.append_lines, *_columns(rows))
 
 
 async def amend(tx: Tx, texts: Sequence[tuple[UUID, str]]) -> None:
@@ -205,8 +193,9 @@ async def index_words(tx: Connection, vector_of: Callable[[str, str], str], limi
     return len(rows)
 
 
-def _fixed(case: Case) -> tuple[Any, ...]:
-    """What never changes: the first columns of `insert_cases`, and `about`."""
+def _beginning(case: Case) -> tuple[Any, ...]:
+    """The columns of `insert_cases`."""
+    placement = case.placement
     return (
         case.complaint_id,
         case.reference,
@@ -215,7 +204,17 @@ def _fixed(case: Case) -> tuple[Any, ...]:
         case.channel,
         case.language,
         case.received_at,
+        case.department,
+        case.state.value,
+        case.since,
+        case.version,
         case.about,
+        placement.priority,
+        placement.category,
+        placement.rule,
+        placement.policy_version,
+        placement.why.zh,
+        placement.why.en,
     )
 
 
@@ -250,13 +249,13 @@ def _living(case: Case) -> tuple[Any, ...]:
         placement.category,
         placement.rule,
         placement.policy_version,
-        {"zh": placement.why.zh, "en": placement.why.en},
+        placement.why.zh,
+        placement.why.en,
     )
 
 
-# `insert_cases` lists its columns in table order: `about` (place 7 of the row) stands behind `contested`.
-_INSERTED = (*range(7), *range(8, 19), 7, *range(19, 34))
+_TOLD = attrgetter(*Words.__slots__)
 
 
-def _columns(rows: Sequence[tuple[Any, ...]], order: Iterable[int]) -> list[list[Any]]:
-    return [[row[place] for row in rows] for place in order]
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return list(zip(*rows, strict=True))

@@ -103,7 +103,7 @@ def record_of(event: Event) -> ConsumerRecord:
 async def running(fresh_database: Any, tmp_path: Path, web_assets: Path) -> AsyncIterator[Running]:
     database: TestDatabase = fresh_database("router")
     key = tmp_path / "key"
-    key.write_bytes(os.urandom(32))
+    key.write_text(os.urandom(32).hex())
     settings = Settings(
         database_url=database.url_of("router"),
         master_key_file=key,

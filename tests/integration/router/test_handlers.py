@@ -86,7 +86,7 @@ async def test_customer_words_and_clocks_reach_the_case(running: Running) -> Non
     assert found["clocks"]["owner"]["warned"]
     lines = await running.rows("SELECT what, body FROM case_event WHERE complaint_id = $1", told.complaint_id)
     assert {line["what"] for line in lines} == {
-        "submitted", "assigned", "amended", "customer_added", "warned", "escalated", "notice_failed", "feedback",
+        "assigned", "amended", "customer_added", "warned", "escalated", "notice_failed", "feedback",
     }  # fmt: skip
 
 

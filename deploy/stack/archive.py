@@ -90,11 +90,12 @@ async def _use(bootstrap: str) -> None:
 
 def build_in_background(settings: StackSettings) -> None:
     """Start the build as a process of its own with the lowest priority; it outlives us and says nothing."""
+    java = {"REDRESS_JAVA": str(settings.redress_java)} if settings.redress_java else {}
     with contextlib.suppress(OSError):
         subprocess.Popen(
             [sys.executable, "-m", "deploy.stack.archive"],
             cwd=CHECKOUT,
-            env=plain_environment(REDRESS_CACHE=str(settings.cache)),
+            env=plain_environment(REDRESS_CACHE=str(settings.cache), PATH=os.environ.get("PATH", os.defpath), **java),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

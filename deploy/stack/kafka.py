@@ -96,11 +96,10 @@ class KafkaBroker(Server):
         (self._home / "kafka.properties").write_text(properties)
 
     def spec(self) -> ProcessSpec:
-        """Run in the foreground; SIGTERM is a clean stop."""
-        archive = self._java.archive_flags(self.archive) if self.archive.exists() else ()
+        """Run in the foreground; SIGTERM is a clean stop. An archive that is not there yet does no harm."""
         return ProcessSpec(
             name="kafka",
-            argv=self.command(*archive),
+            argv=self.command(*self._java.archive_flags(self.archive)),
             env=plain_environment(),
             log=self._log,
             cwd=self._home,

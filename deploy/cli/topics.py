@@ -1,0 +1,103 @@
+"""`redress topics`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Annotated, Any
+
+import typer
+
+from deploy.stack.terminal import Terminal
+
+
+def command(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """Show every topic: who writes it, who reads which events, and what the running Kafka holds."""
+    topics = asyncio.run(_topics())
+    if as_json:
+        print(json.dumps({"topics": topics}, indent=2))
+        return
+    rows = [
+        (
+            topic["name"],
+            topic["writer"],
+            ", ".join(topic["readers"]) or "-",
+            str(topic["partitions"]),
+            "-" if topic["records"] is None else str(topic["records"]),
+            ", ".join(f"{group} {lag}" for group, lag in topic["lag"].items()) or "-",
+        )
+        for topic in topics
+    ]
+    Terminal().table("Topics", ("topic", "writer", "readers", "partitions", "records", "lag"), rows)
+
+
+async def _topics() -> list[dict[str, Any]]:
+    """The table of `shared.events.topics`, with live figures where Kafka can be reached."""
+    from deploy.endpoints import load_endpoints
+    from deploy.stack.errors import StackError
+    from shared.events.envelope import type_of
+    from shared.events.topics import DEAD_LETTERS, TOPICS
+
+    found: list[dict[str, Any]] = [
+        {
+            "name": topic.name,
+            "writer": topic.writer,
+            "readers": sorted({reader for readers in topic.readers.values() for reader in readers}),
+            "partitions": topic.partitions,
+            "events": {type_of(event): list(topic.readers.get(event, ())) for event in topic.events},
+        }
+        for topic in TOPICS
+    ]
+    found.append({"name": DEAD_LETTERS, "writer": "all", "readers": [], "partitions": 1, "events": {}})
+    try:
+        bootstrap = load_endpoints().kafka
+    except StackError:
+        bootstrap = None
+    live = await _live(bootstrap, [topic["name"] for topic in found]) if bootstrap else {}
+    for topic in found:
+        topic["offsets"], topic["records"], topic["lag"] = live.get(topic["name"], ({}, None, {}))
+    return found
+
+
+_Live = dict[str, tuple[dict[str, list[int]], int, dict[str, int]]]
+
+
+async def _live(bootstrap: str, names: list[str]) -> _Live:
+    """Topic → (partition → [first, next] offset, records, group → lag); empty when Kafka does not answer."""
+    from aiokafka import AIOKafkaConsumer, TopicPartition
+    from aiokafka.admin import AIOKafkaAdminClient
+    from aiokafka.errors import KafkaError
+
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, request_timeout_ms=5000)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=5000)
+    try:
+        await consumer.start()
+        await admin.start()
+        # Only the consumer's metadata knows how many partitions a topic really has.
+        partitions = [
+            TopicPartition(name, number)
+            for name in names
+            for number in sorted(consumer.partitions_for_topic(name) or ())
+        ]
+        first = await consumer.beginning_offsets(partitions)
+        ends = await consumer.end_offsets(partitions)
+        groups = sorted(group for group, _protocol in await admin.list_consumer_groups())
+        committed = {group: await admin.list_consumer_group_offsets(group) for group in groups}
+    except (KafkaError, OSError, TimeoutError):
+        return {}
+    finally:
+        await consumer.stop()
+        await admin.close()
+    live: _Live = {}
+    for name in names:
+        mine = [partition for partition in partitions if partition.topic == name]
+        lag = {
+            group: sum(ends[p] - offsets[p].offset for p in mine if p in offsets)
+            for group, offsets in committed.items()
+            if any(p in offsets for p in mine)
+        }
+        offsets = {str(p.partition): [first[p], ends[p]] for p in mine}
+        live[name] = (offsets, sum(ends[p] - first[p] for p in mine), lag)
+    return live

@@ -1,0 +1,177 @@
+"""What the supervisor and the commands tell each other, as files in `.redress/run/`.
+
+`plan.json` says what shall run, `status.json` what runs. Both are replaced atomically; both are private, because the
+environment of a service holds its database password.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil  # type: ignore[import-untyped]
+
+from deploy.stack.process import ProcessSpec
+
+State = Literal["running", "restarting", "stopped"]
+
+#: Two processes with the same id are told apart by their start time; the kernel's clock ticks allow this much error.
+_SAME_START = 1.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A process that shall run.
+
+    Attributes:
+        spec: How.
+        tier: Stopped in falling order: services (2) before brokers and mail (1) before the database (0).
+        fingerprint: Changes when the code behind it changes, so that a second `make up` restarts what is stale.
+    """
+
+    spec: ProcessSpec
+    tier: int
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A process that cannot be mistaken for a later one with the same id."""
+
+    pid: int
+    created: float
+
+    @classmethod
+    def of(cls, pid: int) -> Identity | None:
+        """The process that has this id now, unless it is dead."""
+        try:
+            process = psutil.Process(pid)
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return None
+            return cls(pid, process.create_time())
+        except psutil.Error:
+            return None
+
+    def is_alive(self) -> bool:
+        """Say whether exactly this process still lives."""
+        now = Identity.of(self.pid)
+        return now is not None and abs(now.created - self.created) < _SAME_START
+
+
+@dataclass(slots=True, kw_only=True)
+class Recorded:
+    """What is known about one process.
+
+    Attributes:
+        name: As in `redress status`.
+        identity: The process, while there is one.
+        state: What it is doing.
+        restarts: How often it was restarted since the stack came up.
+        since: When it entered this state, ISO 8601.
+        why: What ended it the last time, with its last words.
+        digest: Of the plan it was started by.
+    """
+
+    name: str
+    identity: Identity | None = None
+    state: State = "stopped"
+    restarts: int = 0
+    since: str = ""
+    why: str = ""
+    digest: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Status:
+    """The content of `status.json`."""
+
+    supervisor: Identity | None = None
+    processes: dict[str, Recorded] = field(default_factory=dict)
+
+
+class RunFolder:
+    """The files in `.redress/run/`."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.folder = home / "run"
+        self.plan_file = self.folder / "plan.json"
+        self.status_file = self.folder / "status.json"
+        self.lock_file = self.folder / "supervisor.lock"
+
+    def write_plan(self, plan: Sequence[Planned]) -> None:
+        """Say what shall run."""
+        _replace(self.plan_file, [_planned_as_dict(planned) for planned in plan])
+
+    def read_plan(self) -> list[Planned]:
+        """What shall run; nothing when nobody said so."""
+        return [_planned(entry) for entry in _read(self.plan_file) or []]
+
+    def write_status(self, status: Status) -> None:
+        """Say what runs."""
+        supervisor = asdict(status.supervisor) if status.supervisor else None
+        processes = [asdict(recorded) for recorded in status.processes.values()]
+        _replace(self.status_file, {"supervisor": supervisor, "processes": processes})
+
+    def read_status(self) -> Status:
+        """What ran when the supervisor last wrote; ask `Identity.is_alive` whether it still does."""
+        raw = _read(self.status_file) or {}
+        supervisor = Identity(**raw["supervisor"]) if raw.get("supervisor") else None
+        processes = {}
+        for entry in raw.get("processes", []):
+            identity = Identity(**entry.pop("identity")) if entry.get("identity") else None
+            entry.pop("identity", None)
+            processes[entry["name"]] = Recorded(identity=identity, **entry)
+        return Status(supervisor=supervisor, processes=processes)
+
+    def forget(self) -> None:
+        """Remove what only a running stack means."""
+        self.status_file.unlink(missing_ok=True)
+        self.plan_file.unlink(missing_ok=True)
+
+
+def digest(planned: Planned) -> str:
+    """Name the plan of one process, to see whether it changed."""
+    import hashlib
+
+    text = json.dumps(_planned_as_dict(planned), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def timestamp() -> str:
+    """Now, as it stands in the status."""
+    return datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _planned_as_dict(planned: Planned) -> dict[str, Any]:
+    spec = asdict(planned.spec)
+    spec.update(log=str(planned.spec.log), cwd=str(planned.spec.cwd), env=dict(planned.spec.env))
+    return {"spec": spec, "tier": planned.tier, "fingerprint": planned.fingerprint}
+
+
+def _planned(raw: dict[str, Any]) -> Planned:
+    spec = raw["spec"]
+    spec.update(log=Path(spec["log"]), cwd=Path(spec["cwd"]), argv=tuple(spec["argv"]))
+    spec["user"] = tuple(spec["user"]) if spec["user"] else None
+    return Planned(spec=ProcessSpec(**spec), tier=raw["tier"], fingerprint=raw["fingerprint"])
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _replace(path: Path, content: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fresh = path.with_suffix(".new")
+    with open(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(content, file)
+    fresh.replace(path)

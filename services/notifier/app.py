@@ -1,0 +1,43 @@
+"""The notifier put together: what it reads, what it serves, what it does in the background."""
+
+from datetime import timedelta
+
+from services.notifier.channels.smtp import Relay, SmtpConnection
+from services.notifier.handlers import Notifier
+from services.notifier.pipeline.loop import Pipeline
+from services.notifier.pipeline.prepare import Preparer
+from services.notifier.pipeline.record import Recorder
+from services.notifier.pipeline.send import Senders
+from services.notifier.settings import Settings
+from services.notifier.templates.render import Renderer
+from shared.events.topics import NOTICES
+from shared.runtime.service import Reached, Service, nothing_reached
+
+
+def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
+    """Make the service; nothing runs yet."""
+    service = Service(
+        settings,
+        name="notifier",
+        emits=NOTICES,
+        title="Redress notifier",
+        description="Every word to a customer: notices and their ledger, the progress page, confirmation, feedback.",
+        reached=reached,
+    )
+    relay, patience = Relay.from_url(settings.smtp_url), settings.patience
+    hello = "redress.localhost"
+    connections = [SmtpConnection(relay, hello=hello, patience=patience) for _ in range(settings.notifier_connections)]
+    pipeline = Pipeline(
+        database=service.database,
+        preparer=Preparer(Renderer(), service.vault, service.policies, settings.public_notifier_url),
+        recorder=Recorder(service.transaction, service.policies),
+        senders=lambda done: Senders(connections, patience, service.tracing, done),
+        lease=settings.lease,
+        resend_after=timedelta(seconds=settings.notifier_resend_seconds),
+        size=settings.notifier_claim_size,
+        reached=reached,
+    )
+    service.handles(Notifier(service.policies, pipeline.expect).handle)
+    service.runs("pipeline", pipeline.run)
+    service.wakes(pipeline.wake)
+    return service

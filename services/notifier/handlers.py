@@ -1,0 +1,169 @@
+"""Applies a batch of events: journeys, stories, new lines of the ledger. Sends nothing; the pipeline does."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from uuid import UUID
+
+from services.notifier.domain.fold import fold
+from services.notifier.domain.journey import Journey
+from services.notifier.domain.kinds import NoticeKind, policy_name
+from services.notifier.domain.plans import Entry, Plan
+from services.notifier.domain.suppress import Silence, silence
+from services.notifier.planning import new_notice
+from services.notifier.store import journeys as store
+from services.notifier.store import ledger
+from services.notifier.store.journeys import Contact
+from services.notifier.store.ledger import NewNotice
+from services.notifier.telling import About, tell_suppressed
+from shared.events.envelope import Event
+from shared.events.intake import ComplaintSubmitted, PersonErased
+from shared.policies import Packs
+from shared.policies.watching import PolicySource
+from shared.runtime.consumer import Batch
+from shared.runtime.transaction import Tx
+
+
+class Notifier:
+    """The one handler of the service.
+
+    Args:
+        policies: the packs in force.
+        expected: called when the batch has made a notice due at once, so that the pipeline looks after the commit.
+    """
+
+    def __init__(self, policies: PolicySource, expected: Callable[[], None] = lambda: None) -> None:
+        self._policies = policies
+        self._expected = expected
+
+    async def handle(self, batch: Batch, tx: Tx) -> None:
+        """Fold the events one by one, then write everything with one statement per table."""
+        ordinary = [event for event in batch.events if not isinstance(event, PersonErased)]
+        erased = {event.person_id for event in batch.events if isinstance(event, PersonErased)}
+        touched = {event.complaint_id for event in ordinary}
+        gone = await store.complaints_of(tx, erased) if erased else []
+        work = _Work(await store.load(tx, touched | set(gone)), self._policies.packs, tx)
+        for event in ordinary:
+            work.take(event)
+        await work.save()
+        if gone or erased:
+            await self._erase(tx, work, {*gone, *work.of_persons(erased)})
+        if work.due_now:
+            self._expected()
+
+    async def _erase(self, tx: Tx, work: "_Work", complaint_ids: set[UUID]) -> None:
+        """Forget persons: contacts and words go, what was still to be sent is not sent."""
+        await store.erase(tx, complaint_ids)
+        for row in await ledger.erase(tx, complaint_ids):
+            work.say_suppressed(
+                row["complaint_id"], row["notice_id"], row["kind"], row["cause_id"], Silence.ERASED, row["traceparent"]
+            )
+        for complaint_id in complaint_ids:
+            work.journeys[complaint_id] = replace(work.journeys[complaint_id], erased=True, reachable=False)
+        await store.update(tx, [work.journeys[complaint_id] for complaint_id in sorted(complaint_ids)])
+
+
+class _Work:
+    """The state of one batch while it is folded."""
+
+    def __init__(self, journeys: dict[UUID, Journey], packs: Packs, tx: Tx) -> None:
+        self.journeys = journeys
+        self.due_now = False
+        self._known = frozenset(journeys)
+        self._packs = packs
+        self._tx = tx
+        self._changed: set[UUID] = set()
+        self._contacts: list[Contact] = []
+        self._entries: list[Entry] = []
+        self._notices: list[NewNotice] = []
+        self._waiting: dict[UUID, list[int]] = {}
+        self._released: set[UUID] = set()
+
+    def take(self, event: Event) -> None:
+        """Apply one event."""
+        step = fold(self.journeys.get(event.complaint_id), event)
+        if step.journey is self.journeys.get(event.complaint_id):
+            return
+        self.journeys[event.complaint_id] = step.journey
+        self._changed.add(event.complaint_id)
+        self._entries += step.entries
+        if step.release:
+            self._release(event.complaint_id)
+        if isinstance(event, ComplaintSubmitted):
+            self._contacts.append(_contact(event))
+        for plan in step.plans:
+            self._plan(event, plan)
+
+    def of_persons(self, person_ids: set[UUID]) -> list[UUID]:
+        """Complaints of this batch that belong to these persons."""
+        return [i for i in self._changed if self.journeys[i].person_id in person_ids]
+
+    async def save(self) -> None:
+        """Write everything that changed; journeys first, since their rows are the locks."""
+        tx, began = self._tx, sorted(self._changed - self._known)
+        await store.insert(tx, [self.journeys[i] for i in began])
+        await store.update(tx, [self.journeys[i] for i in sorted(self._changed & self._known)])
+        await store.insert_contacts(tx, self._contacts)
+        await store.insert_entries(tx, self._entries)
+        await ledger.release(tx, self._released & self._known)
+        await ledger.insert(tx, self._notices)
+
+    def _release(self, complaint_id: UUID) -> None:
+        """What waits in the ledger, or was planned earlier in this batch, is due now."""
+        self._released.add(complaint_id)
+        self.due_now = True
+        for place in self._waiting.pop(complaint_id, ()):
+            self._notices[place] = replace(self._notices[place], next_at=self._tx.now, due_since=self._tx.now)
+
+    def _plan(self, event: Event, plan: Plan) -> None:
+        """Write a planned notice down: to be sent now, to wait a little, or not to be sent, with the reason."""
+        journey, tx = self.journeys[plan.complaint_id], self._tx
+        trace = tx.trace_of(str(event.event_id))
+        why = self._switched_off(plan, journey) or silence(plan.kind, plan.subject_id, plan.epoch, journey)
+        notice = new_notice(plan, journey, self._packs, now=tx.now, trace=trace, why=why)
+        self._notices.append(notice)
+        if why is not None:
+            self.say_suppressed(plan.complaint_id, notice.notice_id, plan.kind, plan.cause_id, why, trace)
+        elif notice.next_at == tx.now:
+            self.due_now = True
+        else:
+            self._waiting.setdefault(plan.complaint_id, []).append(len(self._notices) - 1)
+
+    def say_suppressed(
+        self,
+        complaint_id: UUID,
+        notice_id: UUID,
+        kind: NoticeKind,
+        cause_id: UUID,
+        why: Silence,
+        trace: str | None,
+    ) -> None:
+        """Tell that a notice is not sent."""
+        journey = self.journeys[complaint_id]
+        noted = "full" if kind == "acknowledgement" else journey.acknowledged
+        journey = replace(journey, own_version=journey.own_version + 1, acknowledged=noted)
+        self.journeys[complaint_id] = journey
+        about = About(
+            complaint_id=complaint_id,
+            reference=journey.reference,
+            notice_id=notice_id,
+            kind=kind,
+            cause_id=cause_id,
+            trace=trace,
+        )
+        tell_suppressed(self._tx, about, journey.own_version, reason=why)
+
+    def _switched_off(self, plan: Plan, journey: Journey) -> Silence | None:
+        pack = self._packs.by_name.get(journey.pack)
+        off = pack is not None and not pack.notices.is_on(policy_name(plan.kind))  # type: ignore[arg-type]
+        return Silence.SWITCHED_OFF if off else None
+
+
+def _contact(event: ComplaintSubmitted) -> Contact:
+    return Contact(
+        complaint_id=event.complaint_id,
+        person_id=event.person_id,
+        name=event.name,
+        email=event.email,
+        token=event.progress_token,
+        token_hash=bytes.fromhex(event.progress_token_hash),
+    )

@@ -1,0 +1,87 @@
+"""First stage: notices under a lease, with everything needed to write them."""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from services.notifier.domain.journey import Journey
+from services.notifier.domain.kinds import NoticeKind
+from services.notifier.store import ledger
+from services.notifier.store.journeys import journey_of
+from shared.runtime.pg import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A notice that is ours until the lease ends.
+
+    Attributes:
+        lease: the fencing token; whoever claims the row later has another.
+        expires: by `time.monotonic()`; nothing may be begun that could last longer.
+        now: by the database's clock, when it was claimed.
+        name, email, token, said: sealed; `said_field` is the field of `said`.
+        attempts: that reached the mail relay before this one.
+        resends: 1 when this is the one resend after an unknown outcome.
+    """
+
+    complaint_id: UUID
+    notice_id: UUID
+    lease: UUID
+    expires: float
+    now: datetime
+    journey: Journey
+    kind: NoticeKind
+    cause_id: UUID
+    recipient_ref: UUID
+    subject_id: UUID | None
+    epoch: int
+    previous_department: str | None
+    due_at: datetime | None
+    former_due_at: datetime | None
+    variant: str
+    attempts: int
+    resends: int
+    due_since: datetime
+    traceparent: str | None
+    name: str | None
+    email: str | None
+    token: str | None
+    said: str | None
+    said_field: str | None
+
+
+async def claim(database: Database, count: int, length: timedelta) -> list[Claimed]:
+    """Lease up to `count` notices that are due."""
+    lease, expires = uuid4(), time.monotonic() + length.total_seconds()
+    return [_claimed(row, lease, expires) for row in await ledger.claim(database, count, lease, length)]
+
+
+def _claimed(row: Any, lease: UUID, expires: float) -> Claimed:
+    return Claimed(
+        complaint_id=row["complaint_id"],
+        notice_id=row["notice_id"],
+        lease=lease,
+        expires=expires,
+        now=row["now"],
+        journey=journey_of(row),
+        kind=row["kind"],
+        cause_id=row["cause_id"],
+        recipient_ref=row["recipient_ref"],
+        subject_id=row["subject_id"],
+        epoch=row["notice_epoch"],
+        previous_department=row["previous_department"],
+        due_at=row["due_at"],
+        former_due_at=row["former_due_at"],
+        variant=row["variant"],
+        attempts=row["attempts"],
+        resends=row["resends"],
+        due_since=row["due_since"],
+        traceparent=row["traceparent"],
+        name=row["name"],
+        email=row["email"],
+        token=row["token"],
+        said=row["said"],
+        said_field=row["said_field"],
+    )

@@ -1,0 +1,233 @@
+"""Runs the stages: woken after a commit that made something due, and once a second.
+
+The consumer and the pages never wait for a mail server: mails leave from tasks of their own, and at most two claims'
+worth of notices are in flight.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from services.notifier import metrics
+from services.notifier.channels.outcome import Outcome, Verdict
+from services.notifier.channels.smtp import ChannelAway
+from services.notifier.pipeline.claim import claim
+from services.notifier.pipeline.ended import Ended, State, judged, put_back, suppressed
+from services.notifier.pipeline.prepare import Prepared, Preparer
+from services.notifier.pipeline.record import Recorder
+from services.notifier.pipeline.send import Senders
+from services.notifier.store import ledger
+from shared.runtime.errors import safe_text
+from shared.runtime.pg import Database
+
+log = logging.getLogger(__name__)
+
+_POLL = 1.0
+_LOOK_FOR_LOST = 5.0
+_MEASURE = 10.0
+_LONGEST_PAUSE = 30.0
+_STOP_SECONDS = 10.0
+
+
+class Pipeline:
+    """Claims, prepares, sends and records until told to stop.
+
+    Args:
+        lease: how long a claim holds.
+        resend_after: pause before the one resend of an unknown.
+        size: notices per claim.
+        reached: crash-point hook of the fault tests.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        preparer: Preparer,
+        recorder: Recorder,
+        senders: Callable[[Callable[[Prepared, Outcome, str | None], None]], Senders],
+        lease: timedelta,
+        resend_after: timedelta,
+        size: int,
+        reached: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._database = database
+        self._preparer = preparer
+        self._recorder = recorder
+        self._senders = senders(self._done)
+        self._lease = lease
+        self._resend_after = resend_after
+        self._size = size
+        self._reached = reached
+        self._wake = asyncio.Event()
+        self._expected = False
+        self._ended: list[Ended] = []
+        self._something_ended = asyncio.Event()
+        self._in_flight = 0
+        self._pause = 0.0
+
+    def expect(self) -> None:
+        """Something is made due by a transaction that is about to commit."""
+        self._expected = True
+
+    def wake(self) -> None:
+        """A transaction was committed."""
+        if self._expected:
+            self._expected = False
+            self._wake.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop`; then let mails that are on their way end, and write everything down."""
+        self._senders.start()
+        closing = asyncio.Event()
+        recording = asyncio.create_task(self._record_forever(closing), name="recorder")
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._claim_forever(stop))
+                group.create_task(self._look_after(stop))
+        finally:
+            await self._senders.stop(_STOP_SECONDS)
+            closing.set()
+            self._something_ended.set()
+            await asyncio.wait((recording,), timeout=3)
+            recording.cancel()
+
+    # -- claim, prepare, send ------------------------------------------------------------------------------------------
+
+    async def _claim_forever(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            self._wake.clear()
+            try:
+                taken = await self._turn()
+            except Exception as error:
+                log.warning("pipeline waits", extra={"action": "pipeline_retry", "error": safe_text(error)})
+                taken, self._pause = 0, min(max(self._pause * 2, 0.2), _LONGEST_PAUSE)
+            if self._pause:
+                await _first_of(stop.wait(), seconds=self._pause * random.uniform(0.5, 1))  # noqa: S311  jitter
+            elif taken < self._room():
+                await _first_of(self._wake.wait(), stop.wait(), seconds=_POLL)
+
+    def _room(self) -> int:
+        return max(0, min(self._size, 2 * self._size - self._in_flight))
+
+    async def _turn(self) -> int:
+        """One claim and what follows from it; answers how many notices it took."""
+        room = self._room()
+        claims = await claim(self._database, room, self._lease) if room else []
+        if not claims:
+            self._pause = 0.0
+            return 0
+        self._in_flight += len(claims)
+        self._reached("CP.notifier.leased_before_connect")
+        try:
+            mails, ends = await self._preparer.prepare(claims)
+        except Exception:
+            self._end([put_back(claimed, "not_prepared", claimed.now + timedelta(seconds=5)) for claimed in claims])
+            raise
+        self._end(ends)
+        if mails and await self._connected(mails):
+            await self._hand_to_senders(mails)
+        return len(claims)
+
+    async def _connected(self, mails: list[Prepared]) -> bool:
+        """Whether a connection stands. If none can be made, the mails go back, and the next claim waits a while."""
+        try:
+            await self._senders.open()
+        except ChannelAway as away:
+            self._pause = min(max(self._pause * 2, 0.5), _LONGEST_PAUSE)
+            metrics.AWAY.set(1)
+            log.warning(
+                "mail relay is away", extra={"action": "smtp_away", "reason": away.reason, "pause": self._pause}
+            )
+            later = timedelta(seconds=self._pause)
+            self._end([put_back(m.claimed, away.reason, m.claimed.now + later) for m in mails])
+            return False
+        self._pause = 0.0
+        metrics.AWAY.set(0)
+        return True
+
+    async def _hand_to_senders(self, mails: list[Prepared]) -> None:
+        """Mark the rows `sending`, then queue the mails. Rows that refuse the mark are not sent."""
+        lease = mails[0].claimed.lease
+        rows = [(m.claimed.complaint_id, m.claimed.notice_id, m.message_id, m.mailbox) for m in mails]
+        try:
+            marked = await ledger.mark_sending(self._database, lease, rows)
+            refused = [m for m in mails if m.claimed.notice_id not in marked]
+            silent = await ledger.suppressed_among(self._database, {m.mailbox for m in refused}) if refused else set()
+        except Exception:
+            # Whether the mark was written is not known, but nothing was sent.
+            self._end([put_back(m.claimed, "not_begun", m.claimed.now) for m in mails])
+            raise
+        for mail in mails:
+            if mail.claimed.notice_id in marked:
+                self._senders.put(mail)
+        self._end([suppressed(m.claimed, "bad_mailbox") for m in refused if m.mailbox in silent])
+        self._in_flight -= sum(m.mailbox not in silent for m in refused)  # erased, or leased by somebody else now
+
+    def _done(self, mail: Prepared, outcome: Outcome, trace: str | None) -> None:
+        end = judged(mail.claimed, outcome, now=mail.claimed.now, resend_after=self._resend_after)
+        bare = mail.bare and outcome.verdict is Verdict.SENT
+        mailbox = mail.mailbox if outcome.bad_mailbox else None
+        self._end([replace(end, message_id=mail.message_id, bare=bare, mailbox=mailbox, trace=trace)])
+
+    # -- record --------------------------------------------------------------------------------------------------------
+
+    def _end(self, ends: list[Ended]) -> None:
+        if ends:
+            self._ended += ends
+            self._something_ended.set()
+
+    async def _record_forever(self, closing: asyncio.Event) -> None:
+        """Write down whatever has ended meanwhile; while the database is away, keep it and try again."""
+        pause = 0.1
+        while not (closing.is_set() and not self._ended):
+            if not self._ended:
+                self._something_ended.clear()
+                await self._something_ended.wait()
+                continue
+            ends, self._ended = self._ended[: 2 * self._size], self._ended[2 * self._size :]
+            if any(end.state is State.SENT for end in ends):
+                self._reached("CP.notifier.accepted_before_sent")
+            try:
+                await self._recorder.record(ends)
+            except Exception as error:
+                self._ended = ends + self._ended
+                log.warning("outcomes wait", extra={"action": "record_retry", "error": safe_text(error)})
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
+                continue
+            pause = 0.1
+            self._in_flight -= len(ends)
+            self._wake.set()
+
+    # -- beside --------------------------------------------------------------------------------------------------------
+
+    async def _look_after(self, stop: asyncio.Event) -> None:
+        """Every few seconds: notices whose sender died, and the gauges."""
+        seconds = 0.0
+        while not stop.is_set():
+            try:
+                while await self._recorder.record_lost():
+                    self._wake.set()
+                if seconds % _MEASURE == 0:
+                    waiting, oldest = await ledger.measure(self._database)
+                    metrics.WAITING.set(waiting)
+                    metrics.OLDEST.set(max(0.0, oldest))
+            except Exception as error:
+                log.warning("pipeline cannot look", extra={"action": "pipeline_retry", "error": safe_text(error)})
+            seconds += _LOOK_FOR_LOST
+            await _first_of(stop.wait(), seconds=_LOOK_FOR_LOST)
+
+
+async def _first_of(*waits: Coroutine[Any, Any, object], seconds: float) -> None:
+    """Wait for the first of some conditions, or for so long."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

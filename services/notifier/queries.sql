@@ -1,0 +1,200 @@
+-- name: load_journeys
+-- The journeys of a batch, locked in key order so that two transactions never cross.
+SELECT * FROM journey WHERE complaint_id = ANY ($1::uuid[]) ORDER BY complaint_id FOR UPDATE;
+
+-- name: insert_journeys
+-- Journeys that begin in this batch; one that another copy of the service has begun meanwhile is missing from the answer.
+INSERT INTO journey (complaint_id, reference, pack, language, person_id, channel, received_at, told, reachable, erased,
+                     acknowledged, phase, department, epoch, clock_epoch, stage, journey_due_at, extended_due_at,
+                     question_id, answer_due_at, answer_since, replied, resolution_id, remedy, confirmation_due_at,
+                     confirmation_since, decision, closed_how, closed_at, rating, held, intake_version, router_version,
+                     sla_version, own_version)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::timestamptz[], $8::bool[],
+                     $9::bool[], $10::bool[], $11::text[], $12::text[], $13::text[], $14::int[], $15::int[], $16::int[],
+                     $17::timestamptz[], $18::timestamptz[], $19::uuid[], $20::timestamptz[], $21::timestamptz[],
+                     $22::bool[], $23::uuid[], $24::text[], $25::timestamptz[], $26::timestamptz[], $27::text[],
+                     $28::text[], $29::timestamptz[], $30::int[], $31::bool[], $32::int[], $33::int[], $34::int[],
+                     $35::int[])
+ON CONFLICT DO NOTHING RETURNING 1;
+
+-- name: update_journeys
+-- What changed in journeys; the reference never does.
+UPDATE journey AS j
+SET pack = t.pack, language = t.language, person_id = t.person_id, channel = t.channel, received_at = t.received_at,
+    told = t.told, reachable = t.reachable, erased = t.erased, acknowledged = t.acknowledged, phase = t.phase,
+    department = t.department, epoch = t.epoch, clock_epoch = t.clock_epoch, stage = t.stage,
+    journey_due_at = t.journey_due_at, extended_due_at = t.extended_due_at, question_id = t.question_id,
+    answer_due_at = t.answer_due_at, answer_since = t.answer_since, replied = t.replied,
+    resolution_id = t.resolution_id, remedy = t.remedy, confirmation_due_at = t.confirmation_due_at,
+    confirmation_since = t.confirmation_since, decision = t.decision, closed_how = t.closed_how,
+    closed_at = t.closed_at, rating = t.rating, held = t.held, intake_version = t.intake_version,
+    router_version = t.router_version, sla_version = t.sla_version, own_version = t.own_version
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::timestamptz[], $8::bool[],
+            $9::bool[], $10::bool[], $11::text[], $12::text[], $13::text[], $14::int[], $15::int[], $16::int[],
+            $17::timestamptz[], $18::timestamptz[], $19::uuid[], $20::timestamptz[], $21::timestamptz[], $22::bool[],
+            $23::uuid[], $24::text[], $25::timestamptz[], $26::timestamptz[], $27::text[], $28::text[],
+            $29::timestamptz[], $30::int[], $31::bool[], $32::int[], $33::int[], $34::int[], $35::int[])
+     AS t (complaint_id, reference, pack, language, person_id, channel, received_at, told, reachable, erased,
+           acknowledged, phase, department, epoch, clock_epoch, stage, journey_due_at, extended_due_at, question_id,
+           answer_due_at, answer_since, replied, resolution_id, remedy, confirmation_due_at, confirmation_since,
+           decision, closed_how, closed_at, rating, held, intake_version, router_version, sla_version, own_version)
+WHERE j.complaint_id = t.complaint_id;
+
+-- name: hold_journeys
+-- Notices of these journeys may wait for a date.
+UPDATE journey SET held = true WHERE complaint_id = ANY ($1::uuid[]);
+
+-- name: insert_contacts
+-- How to reach the customers of new complaints, sealed.
+INSERT INTO contact (complaint_id, person_id, name, email, token, token_hash)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bytea[])
+ON CONFLICT DO NOTHING;
+
+-- name: insert_entries
+-- Lines of the story; a line that is there already stays as it is.
+INSERT INTO entry (complaint_id, event_id, at, what, department, text, field, due_at)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[],
+                     $8::timestamptz[])
+ON CONFLICT DO NOTHING;
+
+-- name: insert_notices
+-- New lines of the ledger; a second one for the same cause, recipient and channel is dropped.
+INSERT INTO notice (complaint_id, notice_id, kind, cause_id, recipient_ref, subject_id, epoch, previous_department,
+                    due_at, former_due_at, variant, state, next_at, reason, created_at, due_since, settled_at,
+                    traceparent)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::uuid[], $7::int[], $8::text[],
+                     $9::timestamptz[], $10::timestamptz[], $11::text[], $12::text[], $13::timestamptz[], $14::text[],
+                     $15::timestamptz[], $16::timestamptz[], $17::timestamptz[], $18::text[])
+ON CONFLICT DO NOTHING;
+
+-- name: release_notices
+-- Notices that waited for a date, or for the submission, go now.
+UPDATE notice SET next_at = $2, due_since = $2
+WHERE complaint_id = ANY ($1::uuid[]) AND state = 'pending' AND attempts = 0 AND next_at > $2;
+
+-- name: find_complaints_of
+-- The complaints of persons who are being erased.
+SELECT complaint_id FROM contact WHERE person_id = ANY ($1::uuid[]) ORDER BY complaint_id;
+
+-- name: erase_contacts
+-- Nothing of a contact stays; the private link leads nowhere from now on.
+UPDATE contact SET name = NULL, email = NULL, token = NULL, token_hash = NULL WHERE complaint_id = ANY ($1::uuid[]);
+
+-- name: erase_entries
+-- The words go, the lines stay.
+UPDATE entry SET text = NULL, field = NULL WHERE complaint_id = ANY ($1::uuid[]) AND text IS NOT NULL;
+
+-- name: erase_notices
+-- What was still to be sent to an erased person is not sent.
+UPDATE notice SET state = 'suppressed', reason = 'erased', next_at = NULL, lease = NULL, settled_at = $2
+WHERE complaint_id = ANY ($1::uuid[]) AND state IN ('pending', 'leased', 'unknown') AND next_at IS NOT NULL
+RETURNING complaint_id, notice_id, kind, cause_id, traceparent;
+
+-- name: claim_notices
+-- Leases what is due: pending, to be sent once more, or leased by somebody who is gone (leased only: never sent).
+WITH due AS MATERIALIZED (
+    SELECT complaint_id, notice_id, subject_id FROM notice
+    WHERE next_at <= (SELECT clock.now()) AND state <> 'sending'
+    ORDER BY next_at LIMIT $1 FOR UPDATE SKIP LOCKED
+)
+UPDATE notice AS n
+SET state = 'leased', lease = $2, next_at = (SELECT clock.now()) + $3::interval
+FROM due
+JOIN journey AS j USING (complaint_id)
+LEFT JOIN contact AS c USING (complaint_id)
+LEFT JOIN entry AS e ON e.complaint_id = due.complaint_id AND e.event_id = due.subject_id
+WHERE n.complaint_id = due.complaint_id AND n.notice_id = due.notice_id
+RETURNING n.complaint_id, n.notice_id, n.kind, n.cause_id, n.recipient_ref, n.subject_id, n.epoch AS notice_epoch,
+          n.previous_department, n.due_at, n.former_due_at, n.variant, n.attempts, n.resends, n.due_since, n.traceparent,
+          j.*, c.name, c.email, c.token, e.text AS said, e.field AS said_field, (SELECT clock.now()) AS now;
+
+-- name: mark_sending
+-- The last step before a mail leaves: only rows this claim still holds, and nobody who must not be written to (I10).
+UPDATE notice AS n
+SET state = 'sending', message_id = t.message_id, attempts = n.attempts + 1
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[]) AS t (complaint_id, notice_id, message_id, contact_hash)
+WHERE n.complaint_id = t.complaint_id AND n.notice_id = t.notice_id AND n.lease = $5 AND n.state = 'leased'
+  AND NOT EXISTS (SELECT FROM suppression AS s WHERE s.contact_hash = t.contact_hash)
+RETURNING n.notice_id;
+
+-- name: find_suppressed
+-- Which of these mailboxes are not to be written to.
+SELECT contact_hash FROM suppression WHERE contact_hash = ANY ($1::bytea[]);
+
+-- name: count_own_events
+-- Draws versions for events of our own, and notes what became of acknowledgements.
+UPDATE journey AS j
+SET own_version = j.own_version + t.count, acknowledged = coalesce(t.acknowledged, j.acknowledged)
+FROM unnest($1::uuid[], $2::int[], $3::text[]) AS t (complaint_id, count, acknowledged)
+WHERE j.complaint_id = t.complaint_id
+RETURNING j.complaint_id, j.own_version;
+
+-- name: settle_notices
+-- The outcome of attempts; rows whose lease has passed to somebody else stay as they are.
+UPDATE notice AS n
+SET state = t.state, next_at = t.next_at, reason = t.reason, resends = t.resends, lease = NULL,
+    settled_at = CASE WHEN t.next_at IS NULL THEN $8::timestamptz END
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::text[], $7::int[])
+     AS t (complaint_id, notice_id, lease, state, next_at, reason, resends)
+WHERE n.complaint_id = t.complaint_id AND n.notice_id = t.notice_id AND n.lease = t.lease
+  AND n.state IN ('leased', 'sending')
+RETURNING n.notice_id;
+
+-- name: insert_suppressions
+-- Mailboxes that do not exist.
+INSERT INTO suppression (contact_hash, reason, since) SELECT h, $2, $3 FROM unnest($1::bytea[]) AS h ON CONFLICT DO NOTHING;
+
+-- name: newest_assignments
+-- The event that made each complaint's present owner.
+SELECT DISTINCT ON (complaint_id) complaint_id, event_id FROM entry
+WHERE complaint_id = ANY ($1::uuid[]) AND what IN ('assigned', 'transferred') ORDER BY complaint_id, event_id DESC;
+
+-- name: find_lost
+-- Notices whose sender died between sending and recording: nobody knows whether the mail left.
+SELECT n.complaint_id, n.notice_id, n.kind, n.cause_id, n.lease, n.attempts, n.resends, n.message_id, n.traceparent,
+       j.reference
+FROM notice AS n JOIN journey AS j USING (complaint_id)
+WHERE n.next_at <= (SELECT clock.now()) AND n.state = 'sending'
+ORDER BY n.next_at LIMIT $1 FOR UPDATE OF n SKIP LOCKED;
+
+-- name: measure_ledger
+-- How much waits, and for how long, in seconds.
+SELECT count(*) AS waiting, coalesce(extract(epoch FROM (SELECT clock.now()) - min(due_since)), 0)::float8 AS oldest
+FROM (SELECT due_since FROM notice WHERE next_at <= (SELECT clock.now()) AND state IN ('pending', 'leased') LIMIT 10000) AS w;
+
+-- name: find_by_token
+-- The complaint behind a private link.
+SELECT complaint_id, person_id FROM contact WHERE token_hash = $1;
+
+-- name: find_by_reference
+-- The complaint a reference names.
+SELECT complaint_id FROM journey WHERE reference = $1;
+
+-- name: read_journey
+-- One journey, without locking it.
+SELECT * FROM journey WHERE complaint_id = $1;
+
+-- name: read_entries
+-- The story of one complaint, oldest first.
+SELECT * FROM entry WHERE complaint_id = $1 ORDER BY at, event_id LIMIT 500;
+
+-- name: read_notices
+-- The ledger of one complaint, oldest first.
+SELECT notice_id, kind, channel, state, reason, attempts, resends, message_id, cause_id, created_at, settled_at, next_at,
+       traceparent
+FROM notice WHERE complaint_id = $1 ORDER BY created_at, notice_id LIMIT 500;
+
+-- name: read_troubles
+-- The latest notices that did not reach their customer for certain, newest first.
+SELECT n.notice_id, n.kind, n.channel, n.state, n.reason, n.attempts, n.resends, n.message_id, n.cause_id, n.created_at,
+       n.settled_at, n.next_at, n.traceparent, j.reference, j.department, j.pack
+FROM notice AS n JOIN journey AS j USING (complaint_id)
+WHERE n.state IN ('failed', 'unknown') AND n.settled_at IS NOT NULL AND ($1::text IS NULL OR n.state = $1)
+ORDER BY n.settled_at DESC LIMIT $2;
+
+-- name: read_waiting
+-- Notices that are not settled, oldest first.
+SELECT n.notice_id, n.kind, n.channel, n.state, n.reason, n.attempts, n.resends, n.message_id, n.cause_id, n.created_at,
+       n.settled_at, n.next_at, n.traceparent, j.reference, j.department, j.pack
+FROM notice AS n JOIN journey AS j USING (complaint_id)
+WHERE n.next_at IS NOT NULL ORDER BY n.next_at LIMIT $1;

@@ -1,0 +1,1 @@
+"""What the notifier keeps: journeys and their story, the ledger of notices, whom not to write to."""

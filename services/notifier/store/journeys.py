@@ -1,0 +1,93 @@
+"""Loads and saves journeys, contacts and the story, a whole batch with one statement per table."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import astuple, dataclass, fields
+from operator import attrgetter
+from typing import Any
+from uuid import UUID
+
+from services.notifier.domain.journey import Journey
+from services.notifier.domain.plans import Entry
+from shared.runtime.errors import Transient
+from shared.runtime.pg import load_queries
+from shared.runtime.transaction import Tx
+
+QUERIES = load_queries("services.notifier")
+_COLUMNS = tuple(field.name for field in fields(Journey))
+_row_of = attrgetter(*_COLUMNS)
+_entry_row = attrgetter(*(field.name for field in fields(Entry)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """How to reach the customer of a complaint; `name`, `email` and `token` are sealed."""
+
+    complaint_id: UUID
+    person_id: UUID
+    name: str | None
+    email: str | None
+    token: str
+    token_hash: bytes
+
+
+def columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+    """Rows turned into the arrays that `unnest` takes."""
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def journey_of(row: Any) -> Journey:
+    """The journey a row holds."""
+    return Journey(**{name: row[name] for name in _COLUMNS})
+
+
+async def load(tx: Tx, complaint_ids: Collection[UUID]) -> dict[UUID, Journey]:
+    """The journeys of these complaints, locked; those not yet begun are missing."""
+    rows = await tx.fetch(QUERIES.load_journeys, list(complaint_ids))
+    return {row["complaint_id"]: journey_of(row) for row in rows}
+
+
+async def insert(tx: Tx, journeys: Sequence[Journey]) -> None:
+    """Keep journeys that began in this transaction.
+
+    Raises:
+        Transient: another copy of the service began one of them at the same moment; the batch is to be done again.
+    """
+    if journeys:
+        written = await tx.fetch(QUERIES.insert_journeys, *columns(map(_row_of, journeys)))
+        if len(written) < len(journeys):
+            raise Transient("a journey was begun by another copy of the service", retry_after=0.05)
+
+
+async def update(tx: Tx, journeys: Sequence[Journey]) -> None:
+    """Save journeys that `load` locked."""
+    if journeys:
+        await tx.execute(QUERIES.update_journeys, *columns(map(_row_of, journeys)))
+
+
+async def hold(tx: Tx, complaint_ids: Collection[UUID]) -> None:
+    """Note that notices of these journeys may wait for a date, and that their owner is told in one of them."""
+    if complaint_ids:
+        await tx.execute(QUERIES.hold_journeys, list(complaint_ids))
+
+
+async def insert_contacts(tx: Tx, contacts: Sequence[Contact]) -> None:
+    """Keep how to reach the customers of new complaints."""
+    if contacts:
+        await tx.execute(QUERIES.insert_contacts, *columns(map(astuple, contacts)))
+
+
+async def insert_entries(tx: Tx, entries: Sequence[Entry]) -> None:
+    """Add lines to stories."""
+    if entries:
+        await tx.execute(QUERIES.insert_entries, *columns(map(_entry_row, entries)))
+
+
+async def complaints_of(tx: Tx, person_ids: Collection[UUID]) -> list[UUID]:
+    """All complaints of these persons."""
+    return [row["complaint_id"] for row in await tx.fetch(QUERIES.find_complaints_of, list(person_ids))]
+
+
+async def erase(tx: Tx, complaint_ids: Collection[UUID]) -> None:
+    """Empty contacts and words of these complaints."""
+    await tx.execute(QUERIES.erase_contacts, list(complaint_ids))
+    await tx.execute(QUERIES.erase_entries, list(complaint_ids))

@@ -1,0 +1,134 @@
+"""The ledger of notices: new lines, claims with a fencing token, outcomes."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from services.notifier.domain.kinds import NoticeKind
+from services.notifier.store.journeys import QUERIES, columns
+from shared.runtime.pg import Database
+from shared.runtime.transaction import Tx
+
+Row = asyncpg.Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewNotice:
+    """A line of the ledger to be written; `state` is `pending` or `suppressed`."""
+
+    complaint_id: UUID
+    notice_id: UUID
+    kind: NoticeKind
+    cause_id: UUID
+    recipient_ref: UUID
+    subject_id: UUID | None
+    epoch: int
+    previous_department: str | None
+    due_at: datetime | None
+    former_due_at: datetime | None
+    variant: str
+    state: str
+    next_at: datetime | None
+    reason: str | None
+    created_at: datetime
+    due_since: datetime
+    settled_at: datetime | None
+    traceparent: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What becomes of a leased notice: `next_at` none means settled for good."""
+
+    complaint_id: UUID
+    notice_id: UUID
+    lease: UUID
+    state: str
+    next_at: datetime | None
+    reason: str | None
+    resends: int
+
+
+async def insert(tx: Tx, notices: Sequence[NewNotice]) -> None:
+    """Write new lines; one whose cause, recipient and channel are there already is dropped."""
+    if notices:
+        rows = [tuple(getattr(notice, name) for name in NewNotice.__slots__) for notice in notices]
+        await tx.execute(QUERIES.insert_notices, *columns(rows))
+
+
+async def release(tx: Tx, complaint_ids: Collection[UUID]) -> None:
+    """What waited in these complaints is due now."""
+    if complaint_ids:
+        await tx.execute(QUERIES.release_notices, list(complaint_ids), tx.now)
+
+
+async def erase(tx: Tx, complaint_ids: Collection[UUID]) -> list[Row]:
+    """Suppress what was still to be sent; answers those notices."""
+    return await tx.fetch(QUERIES.erase_notices, list(complaint_ids), tx.now)
+
+
+async def claim(database: Database, count: int, lease: UUID, length: timedelta) -> list[Row]:
+    """Lease up to `count` due notices, with everything needed to write them."""
+    return await database.fetch(QUERIES.claim_notices, count, lease, length)
+
+
+async def mark_sending(
+    database: Database, lease: UUID, notices: Sequence[tuple[UUID, UUID, str, bytes]]
+) -> frozenset[UUID]:
+    """Say that these (complaint, notice, Message-ID, mailbox) are about to leave; answers those that may."""
+    if not notices:
+        return frozenset()
+    rows = await database.fetch(QUERIES.mark_sending, *columns(notices), lease)
+    return frozenset(row["notice_id"] for row in rows)
+
+
+async def suppressed_among(database: Database, hashes: Collection[bytes]) -> frozenset[bytes]:
+    """Which of these mailboxes are not to be written to."""
+    return frozenset(row["contact_hash"] for row in await database.fetch(QUERIES.find_suppressed, list(hashes)))
+
+
+async def count_own_events(tx: Tx, counts: Mapping[UUID, tuple[int, str | None]]) -> dict[UUID, int]:
+    """Draw versions for events of our own; answers the last version of each complaint."""
+    rows = [(complaint_id, count, noted) for complaint_id, (count, noted) in sorted(counts.items())]
+    if not rows:
+        return {}
+    return {row["complaint_id"]: row["own_version"] for row in await tx.fetch(QUERIES.count_own_events, *columns(rows))}
+
+
+async def settle(tx: Tx, settlements: Sequence[Settlement]) -> frozenset[UUID]:
+    """Write outcomes; answers the notices that were still ours to settle."""
+    if not settlements:
+        return frozenset()
+    rows: list[tuple[Any, ...]] = [
+        tuple(getattr(settlement, name) for name in Settlement.__slots__) for settlement in settlements
+    ]
+    return frozenset(row["notice_id"] for row in await tx.fetch(QUERIES.settle_notices, *columns(rows), tx.now))
+
+
+async def suppress(tx: Tx, hashes: Collection[bytes], reason: str) -> None:
+    """Write to these mailboxes no more."""
+    if hashes:
+        await tx.execute(QUERIES.insert_suppressions, list(hashes), reason, tx.now)
+
+
+async def newest_assignments(tx: Tx, complaint_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """The event that made each complaint's present owner."""
+    if not complaint_ids:
+        return {}
+    rows = await tx.fetch(QUERIES.newest_assignments, list(complaint_ids))
+    return {row["complaint_id"]: row["event_id"] for row in rows}
+
+
+async def find_lost(tx: Tx, count: int) -> list[Row]:
+    """Notices whose sender died between sending and recording, locked."""
+    return await tx.fetch(QUERIES.find_lost, count)
+
+
+async def measure(database: Database) -> tuple[int, float]:
+    """How many notices are due and not sent, and for how many seconds the oldest has waited."""
+    row = await database.fetchrow(QUERIES.measure_ledger)
+    return (row["waiting"], row["oldest"]) if row is not None else (0, 0.0)

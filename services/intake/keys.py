@@ -23,6 +23,7 @@ from shared.runtime.errors import safe_text
 log = logging.getLogger(__name__)
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}")
+_PACK: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _PAUSE = 0.2  # seconds between two reads that unknown keys ask for
 
 
@@ -74,12 +75,14 @@ async def add_key(
         The key, to be shown once.
 
     Raises:
-        BadClient: the name is not acceptable, is one of our own pages', or has another channel, pack or store.
+        BadClient: the name or pack is not acceptable, the name is one of our own pages', or has another channel, pack or store.
     """
     if not _NAME.fullmatch(name):
         raise BadClient("a client's name has 1 to 63 lower case letters, digits, '_', '.' or '-'")
     if key is not None and (len(key) < 32 or not key.isascii() or not key.isprintable() or " " in key):
         raise BadClient("a key has at least 32 printable ASCII characters without spaces")
+    if not _PACK.fullmatch(pack):
+        raise BadClient("a pack is named by its folder: lower case letters, digits, '_' or '-'")
     key = key or f"rk_{secrets.token_urlsafe(32)}"
     await db.fetchval(Q.add_client, name, channel, pack, store_id, rate)
     row = await db.fetchrow(Q.client_by_name, name)

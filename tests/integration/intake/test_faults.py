@@ -28,9 +28,13 @@ async def test_one_row_the_database_refuses_does_not_take_its_neighbours_along(i
 
 async def test_a_complaint_that_makes_no_event_is_500_for_itself_alone(start: Any):
     """A row in `client` that our own commands would have refused stands for any mistake of ours."""
-    async with start(clients={"odd": {}}) as intake:
-        intake.database.execute("UPDATE intake.client SET pack = 'Not A Code' WHERE name = 'odd'")
-        intake.keys["odd"] = await keys.add_key(intake.service.database, name="odd", channel="web", pack="Not A Code")
+    async with start() as intake:
+        intake.keys["odd"] = "k" * 40
+        intake.database.execute(
+            "WITH c AS (INSERT INTO intake.client (name, channel, pack) VALUES ('odd', 'web', 'Not A Code') RETURNING *)"
+            " INSERT INTO intake.client_key (key_hash, client_id) SELECT $1, client_id FROM c",
+            keys.hash_of("k" * 40),
+        )
         answers = await asyncio.gather(*(intake.post(channel="odd" if n == 3 else "web") for n in range(10)))
         assert [a.status_code for a in answers] == [201] * 3 + [500] + [201] * 6
         assert answers[3].json()["type"] == "urn:redress:problem:unexpected"

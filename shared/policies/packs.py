@@ -171,7 +171,8 @@ def _pack(sources: Sources) -> Pack:
         digest.update(f"{name} {len(raw)}\n".encode() + raw)
     version = f"{sources.departments.version}+{digest.hexdigest()[:8]}"
     routing = sources.routing.model_copy(update={"version": version})
-    _ = routing.index  # built now, so that the first complaint does not wait for it
+    # Built now, so that the first complaint does not wait for it.
+    _ = routing.index, routing.shortlist, routing.priority.shortlist, routing.topics and routing.topics.points_of
     return Pack(
         name=sources.departments.pack,
         title=sources.departments.name,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Self
 
@@ -71,6 +73,11 @@ class Words(PolicyModel):
             raise ValueError("at_least asks for more words than words.any has")
         return self
 
+    @property
+    def needed(self) -> WordList | None:
+        """A list of which some word must occur for these conditions to hold; none if they hold without any word."""
+        return self.any or self.also or self.all
+
     @cached_property
     def lists(self) -> tuple[WordList, ...]:
         """Every list given."""
@@ -107,6 +114,34 @@ class Conditions(PolicyModel):
         if not self.model_fields_set:
             raise ValueError("when is empty, so the rule would catch everything")
         return self
+
+
+@dataclass(frozen=True, slots=True)
+class Shortlist:
+    """Which conditions of a list are worth reading for the words found: most need a word that is not there."""
+
+    always: frozenset[int]
+    by_word: Mapping[str, tuple[int, ...]]
+
+    @classmethod
+    def of(cls, conditions: Iterable[Conditions]) -> Shortlist:
+        """Sort the positions of conditions by the words they need."""
+        always: set[int] = set()
+        by_word: dict[str, tuple[int, ...]] = {}
+        for place, when in enumerate(conditions):
+            needed = when.words.needed if when.words else None
+            if needed is None:
+                always.add(place)
+                continue
+            for written in needed.written:
+                by_word[written] = (*by_word.get(written, ()), place)
+        return cls(frozenset(always), by_word)
+
+    def for_words(self, found: Iterable[str]) -> list[int]:
+        """Return the positions to read, in order; no other condition can hold."""
+        by_word = self.by_word
+        called = {place for written in found if written in by_word for place in by_word[written]}
+        return sorted(called | self.always)
 
 
 class Rule(PolicyModel):
@@ -161,6 +196,16 @@ class Topics(PolicyModel):
     lead: Annotated[int, Field(ge=1, le=100)] = 1
     choices: Annotated[tuple[Topic, ...], Field(min_length=1)]
 
+    @cached_property
+    def points_of(self) -> dict[str, tuple[tuple[int, int], ...]]:
+        """Position of a topic and points, by word."""
+        points: dict[str, tuple[tuple[int, int], ...]] = {}
+        for place, topic in enumerate(self.choices):
+            for given, worth in ((topic.strong, self.strong_points), (topic.words, 1)):
+                for written in given.written:
+                    points[written] = (*points.get(written, ()), (place, worth))
+        return points
+
 
 class PriorityRule(PolicyModel):
     """One reason for more urgency, with its weight in points."""
@@ -195,6 +240,11 @@ class PriorityPolicy(PolicyModel):
 
     thresholds: Thresholds
     rules: tuple[PriorityRule, ...] = ()
+
+    @cached_property
+    def shortlist(self) -> Shortlist:
+        """Which of the rules the words of a text may call."""
+        return Shortlist.of(rule.when for rule in self.rules)
 
 
 class Category(PolicyModel):
@@ -239,6 +289,11 @@ class RoutingPolicy(PolicyModel):
     def index(self) -> WordIndex:
         """All words of all rules and topics, ready to be found in one pass."""
         return WordIndex.of(word for given in self._word_lists for word in given.words)
+
+    @cached_property
+    def shortlist(self) -> Shortlist:
+        """Which of the rules the words of a text may call."""
+        return Shortlist.of(rule.when for rule in self.rules)
 
     @property
     def _word_lists(self) -> list[WordList]:

@@ -3,8 +3,8 @@
 A policy has no patterns of its own (a pattern can be made to run for hours), only words:
 
 * A word with a Chinese character is found anywhere in the text (退款 in 我要退款).
-* Any other word is found as whole words in a row (`credit report`); a part that ends in `*` stands for every word that
-  begins with it (`refund*` finds refunded). Punctuation and apostrophes separate words.
+* Any other word is found as whole words in a row (`credit report`); with a `*` at the end it stands for every word
+  that begins so (`refund*` finds refunded). Punctuation and apostrophes separate words.
 
 Both sides are folded first: NFKC (full width becomes half width), then case. Traditional characters are other
 characters than simplified ones; list both.
@@ -16,12 +16,13 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 #: Ideographs, kana and hangul: scripts written without spaces.
 _CJK = re.compile(r"[\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 _TOKEN = re.compile(r"[0-9a-z\u00df-\u024f]+")
 _STEM_MIN = 3
+#: Everything in ASCII that is no part of a token becomes a space.
+_ASCII_SPACES = {code: " " for code in range(128) if not chr(code).isalnum()}
 #: Texts of these characters only look the same after NFKC, or differ only in punctuation that no word may have.
 _PLAIN = re.compile(
     r"[\x00-\xa0\u00c0-\u00ff\u2010-\u2022\u2026\u3000-\u3002\u3008-\u3011\u4e00-\u9fff\uff01\uff08\uff09\uff0c\uff0e\uff1a\uff1b\uff1f]*"
@@ -44,55 +45,45 @@ class Word:
     Attributes:
         written: as the policy file has it.
         infix: what to look for anywhere in the text; empty for a phrase of whole words.
-        parts: whole words in a row, each with whether it is only a beginning.
+        tokens: whole words in a row.
+        open_end: the last of them is only a beginning.
     """
 
     written: str
     infix: str
-    parts: tuple[tuple[str, bool], ...]
+    tokens: tuple[str, ...] = ()
+    open_end: bool = False
 
     @classmethod
     def read(cls, written: str) -> Word:
         """Take a policy's word apart.
 
         Raises:
-            ValueError: nothing to look for, or a `*` anywhere but at the end of a part of three letters or more.
+            ValueError: nothing to look for, or a `*` anywhere but at the end, behind three letters or more.
         """
         folded = fold(written.strip())
         if _CJK.search(folded):
             if not folded.isalnum():
                 raise ValueError(f"{written!r}: a Chinese word is found anywhere; it has no *, space or punctuation")
-            return cls(written, folded, ())
-        parts = []
-        for chunk in folded.split():
-            stem = chunk.endswith("*")
-            tokens = _TOKEN.findall(chunk)
-            if "*" in chunk[:-1] or (stem and (not tokens or len(tokens[-1]) < _STEM_MIN)):
-                raise ValueError(f"{written!r}: * may only end a part of at least {_STEM_MIN} letters")
-            parts += [(token, stem and place == len(tokens) - 1) for place, token in enumerate(tokens)]
-        if not parts:
+            return cls(written, folded)
+        tokens = tuple(_TOKEN.findall(folded))
+        open_end = folded.endswith("*")
+        if not tokens:
             raise ValueError(f"{written!r} has no letter, digit or character to look for")
-        return cls(written, "", tuple(parts))
+        if "*" in folded[:-1] or (open_end and len(tokens[-1]) < _STEM_MIN):
+            raise ValueError(f"{written!r}: * may only stand at the very end, behind at least {_STEM_MIN} letters")
+        return cls(written, "", tokens, open_end)
+
+    @property
+    def needle(self) -> str:
+        """The phrase as it stands in a text of tokens with a space before and behind each."""
+        return f" {' '.join(self.tokens)}" + ("" if self.open_end else " ")
 
     def implies(self, other: Word) -> bool:
         """Tell whether every text with this word also has the other one."""
         if self.infix or other.infix:
             return bool(self.infix and other.infix and other.infix in self.infix)
-        width = len(other.parts)
-        return any(
-            all(_narrower(mine, theirs) for mine, theirs in zip(self.parts[at : at + width], other.parts, strict=True))
-            for at in range(len(self.parts) - width + 1)
-        )
-
-
-def _narrower(mine: tuple[str, bool], theirs: tuple[str, bool]) -> bool:
-    if theirs[1]:
-        return mine[0].startswith(theirs[0])
-    return mine == theirs
-
-
-#: A phrase waiting to be confirmed: its parts, which of them was met, and how the policy writes it.
-_Candidate = tuple[tuple[tuple[str, bool], ...], int, str]
+        return other.needle in self.needle
 
 
 @dataclass(slots=True)
@@ -100,26 +91,22 @@ class WordIndex:
     """Finds all words of a policy in a text in one pass; built once when the policy is loaded.
 
     Whatever the number of rules, the cost is one scan for pairs of Chinese characters that begin a word, one for tokens,
-    and one or two dictionary look-ups per different token and pair.
+    and a look-up by the sets of tokens and of their first letters.
     """
 
     _single: re.Pattern[str] | None = None
     _begins: re.Pattern[str] | None = None
     _infixes: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     _whole: dict[str, list[str]] = field(default_factory=dict)
-    _pairs: dict[tuple[str, str], list[str]] = field(default_factory=dict)
-    _phrases: dict[str, list[_Candidate]] = field(default_factory=dict)
-    _stems: dict[str, list[tuple[str, _Candidate]]] = field(default_factory=dict)
+    _phrases: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    _stems: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, words: Iterable[Word]) -> WordIndex:
         """Build the index over every distinct word."""
         index = cls()
         for word in dict.fromkeys(words):
-            if word.infix:
-                index._infixes.setdefault(word.infix[:2], []).append((word.infix, word.written))
-            else:
-                index._add(word)
+            index._add(word)
         single = "".join(infix for infix in index._infixes if len(infix) == 1)
         pairs = [infix for infix in index._infixes if len(infix) == 2]
         if single:
@@ -131,42 +118,34 @@ class WordIndex:
         return index
 
     def _add(self, word: Word) -> None:
-        tokens = tuple(token for token, _ in word.parts)
-        if not any(stem for _, stem in word.parts) and len(tokens) <= 2:
-            if len(tokens) == 1:
-                self._whole.setdefault(tokens[0], []).append(word.written)
-            else:
-                self._pairs.setdefault((tokens[0], tokens[1]), []).append(word.written)
-            return
-        # A phrase is looked for at its longest part, the rarest one as a rule.
-        at = max(range(len(tokens)), key=lambda place: len(tokens[place]))
-        candidate = (word.parts, at, word.written)
-        if word.parts[at][1]:
-            self._stems.setdefault(tokens[at][:_STEM_MIN], []).append((tokens[at], candidate))
+        if word.infix:
+            self._infixes.setdefault(word.infix[:2], []).append((word.infix, word.written))
+        elif word.open_end and len(word.tokens) == 1:
+            self._stems.setdefault(word.tokens[0][:_STEM_MIN], []).append((word.needle, word.written))
+        elif len(word.tokens) == 1:
+            self._whole.setdefault(word.tokens[0], []).append(word.written)
         else:
-            self._phrases.setdefault(tokens[at], []).append(candidate)
+            # A phrase is looked for where its longest complete word occurs, the rarest one as a rule.
+            complete = word.tokens[:-1] if word.open_end else word.tokens
+            self._phrases.setdefault(max(complete, key=len), []).append((word.needle, word.written))
 
     def found_in(self, text: str) -> frozenset[str]:
         """Return the words, as written in the policy, that occur in `text` (not yet folded)."""
         folded = fold(text)
         found: set[str] = set()
-        if not folded.isascii():
+        if folded.isascii():
+            tokens = folded.translate(_ASCII_SPACES).split()
+        else:
             self._find_infixes(folded, found)
-        tokens = _TOKEN.findall(folded)
+            tokens = _TOKEN.findall(folded)
         distinct = set(tokens)
+        row = f" {' '.join(tokens)} "
         for token in distinct & self._whole.keys():
             found.update(self._whole[token])
-        for pair in self._pairs.keys() & set(pairwise(tokens)):
-            found.update(self._pairs[pair])
         for token in distinct & self._phrases.keys():
-            for candidate in self._phrases[token]:
-                _confirm(token, candidate, tokens, found)
-        stems = self._stems
-        for token in distinct:
-            if (bucket := stems.get(token[:_STEM_MIN])) is not None:
-                for stem, candidate in bucket:
-                    if token.startswith(stem):
-                        _confirm(token, candidate, tokens, found)
+            found.update([written for needle, written in self._phrases[token] if needle in row])
+        for beginning in {token[:_STEM_MIN] for token in distinct} & self._stems.keys():
+            found.update([written for needle, written in self._stems[beginning] if needle in row])
         return frozenset(found)
 
     def _find_infixes(self, folded: str, found: set[str]) -> None:
@@ -177,24 +156,3 @@ class WordIndex:
             for infix, written in self._infixes[begin]:
                 if len(infix) <= 2 or infix in folded:
                     found.add(written)
-
-
-def _confirm(token: str, candidate: _Candidate, tokens: list[str], found: set[str]) -> None:
-    parts, at, written = candidate
-    if written not in found and (len(parts) == 1 or _stands(tokens, token, parts, at)):
-        found.add(written)
-
-
-def _stands(tokens: list[str], token: str, parts: tuple[tuple[str, bool], ...], at: int) -> bool:
-    """Tell whether the whole phrase stands around some occurrence of the token met as part number `at`."""
-    place = -1
-    while True:
-        try:
-            place = tokens.index(token, place + 1)
-        except ValueError:
-            return False
-        begin = place - at
-        if begin >= 0 and len(around := tokens[begin : begin + len(parts)]) == len(parts):
-            pairs = zip(around, parts, strict=True)
-            if all(word.startswith(part) if stem else word == part for word, (part, stem) in pairs):
-                return True

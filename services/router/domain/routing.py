@@ -90,7 +90,7 @@ def decide(facts: Facts, policy: RoutingPolicy) -> Decision:
     facts = _with_staff_signs(facts, policy, found)
     priority_reasons = tuple(
         Reason(rule.id, rule.because, _words_behind(rule.when, found), rule.points)
-        for rule in policy.priority.rules
+        for rule in map(policy.priority.rules.__getitem__, policy.priority.shortlist.for_words(found))
         if _holds(rule.when, facts, found, "normal")
     )
     points = sum(reason.points for reason in priority_reasons)
@@ -143,7 +143,8 @@ class _Named:
 
 
 def _named(facts: Facts, policy: RoutingPolicy, found: frozenset[str], priority: Priority) -> _Named:
-    for rule in policy.rules:
+    for place in policy.shortlist.for_words(found):
+        rule = policy.rules[place]
         if _holds(rule.when, facts, found, priority):
             why = (Reason(rule.id, rule.because, _words_behind(rule.when, found)),)
             return _Named(rule.owner, why, rule.category, rule.staff_of)
@@ -152,20 +153,24 @@ def _named(facts: Facts, policy: RoutingPolicy, found: frozenset[str], priority:
         (topic, first), second = weighed[0], weighed[1][1].points if len(weighed) > 1 else 0
         if first.points - second >= policy.topics.lead:
             return _Named(topic.owner, (first,), topic.category)
-    return _Named(policy.fallback, (Reason("no-rule", NO_RULE), *(reason for _, reason in weighed[:3])))
+    return _Named(policy.fallback, (Reason("no-rule", NO_RULE), *(reason for _, reason in weighed)))
 
 
 def weigh(policy: RoutingPolicy, found: frozenset[str]) -> list[tuple[Topic, Reason]]:
-    """Return the topics the found words speak of, most points first, in the policy's order among equals."""
+    """Return the three topics the found words speak of most, most points first, in the policy's order among equals."""
     if policy.topics is None:
         return []
-    weighed = []
-    for topic in policy.topics.choices:
-        strong, hints = found & topic.strong.written, found & topic.words.written
-        if strong or hints:
-            points = len(strong) * policy.topics.strong_points + len(hints)
-            weighed.append((topic, Reason(topic.id, topic.because, tuple(sorted(strong | hints)), points)))
-    return sorted(weighed, key=lambda item: -item[1].points)
+    points: dict[int, int] = {}
+    for written in found & policy.topics.points_of.keys():
+        for place, worth in policy.topics.points_of[written]:
+            points[place] = points.get(place, 0) + worth
+    best = sorted(points.items(), key=lambda item: (-item[1], item[0]))[:3]
+    topics = [(policy.topics.choices[place], total) for place, total in best]
+    return [(topic, Reason(topic.id, topic.because, _spoken(topic, found), total)) for topic, total in topics]
+
+
+def _spoken(topic: Topic, found: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted((found & topic.strong.written) | (found & topic.words.written)))
 
 
 def _somebody_else(facts: Facts, policy: RoutingPolicy, named: _Named) -> tuple[str, tuple[Reason, ...]]:
@@ -217,5 +222,5 @@ def _words_behind(when: Conditions, found: frozenset[str]) -> tuple[str, ...]:
     """Return the policy's words that made a rule hold, in a fixed order."""
     if when.words is None:
         return ()
-    asked = [given.written for given in (when.words.any, when.words.also, when.words.all) if given is not None]
-    return tuple(sorted(found & frozenset().union(*asked)))
+    asked = (when.words.any, when.words.also, when.words.all)
+    return tuple(sorted({written for given in asked if given is not None for written in found & given.written}))

@@ -1,0 +1,124 @@
+"""What is measured: throughput by single POSTs and by batches, latency at half load, and the floor, in one run."""
+
+import asyncio
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+
+from deploy.bench import floor, sink
+from deploy.bench.place import Place, generate
+from deploy.stack.settings import CHECKOUT
+
+
+@dataclass
+class Phase:
+    """One measured phase."""
+
+    name: str
+    complaints: int
+    seconds: float
+    failed: int = 0
+    cpu_us: Mapping[str, float] = field(default_factory=dict)
+    post_ms: Mapping[str, float] = field(default_factory=dict)
+    notice_ms: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def rate(self) -> float:
+        """Complaints per second, from the first request to the last first notice."""
+        return self.complaints / self.seconds
+
+
+def through(place: Place, name: str, tag: str, **orders: Any) -> Phase:
+    """Send complaints and wait until each one's first notice was handed to the mail server."""
+    count = int(orders["count"])
+    before, cpu, children = asyncio.run(sink.seen(place.ports.smtp)), place.cpu(), _children_cpu()
+    load = generate(place, tag=tag, **orders)
+    told, _ = load.communicate()
+    answer = json.loads(told)
+    seconds_for_rest = 60 + count / 200
+    deadline = time.monotonic() + seconds_for_rest
+    while asyncio.run(sink.seen(place.ports.smtp)) - before < answer["accepted"]:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{name}: first notices are missing after {seconds_for_rest:.0f} s")
+        time.sleep(0.1)
+    arrived = {who: at for who, at in asyncio.run(sink.times(place.ports.smtp)).items() if who in answer["sent"]}
+    spent = {part: used - cpu.get(part, 0.0) for part, used in place.cpu().items()}
+    spent["load generator"] = _children_cpu() - children
+    return Phase(
+        name=name,
+        complaints=answer["accepted"],
+        failed=answer["failed"],
+        seconds=max(arrived.values()) - answer["began"],
+        cpu_us={part: used / max(1, answer["accepted"]) * 1e6 for part, used in spent.items()},
+        post_ms=_quantiles(answer["latencies"]),
+        notice_ms=_quantiles([(at - answer["sent"][who]) * 1000 for who, at in arrived.items()]),
+    )
+
+
+def raw_floor(place: Place, count: int) -> Phase:
+    """The same hops with nothing but Kafka and COPY."""
+    asyncio.run(_prepare_floor(place))
+    consumers = [_floor_process(place, hop, count) for hop in floor.HOPS[1:]]
+    for process in consumers:
+        assert process.stdout is not None
+        process.stdout.readline()
+    cpu, children = place.cpu(), _children_cpu()
+    began = time.monotonic()
+    source = _floor_process(place, floor.HOPS[0], count)
+    for process in (source, *consumers):
+        if process.wait(300) != 0:
+            raise RuntimeError("the floor failed")
+    seconds = time.monotonic() - began
+    spent = {part: used - cpu.get(part, 0.0) for part, used in place.cpu().items() if part in {"kafka", "postgres"}}
+    spent["four raw hops"] = _children_cpu() - children
+    return Phase(name="floor", complaints=count, seconds=seconds, cpu_us={p: s / count * 1e6 for p, s in spent.items()})
+
+
+def _floor_process(place: Place, hop: str, count: int) -> subprocess.Popen[bytes]:
+    arguments = [place.kafka.bootstrap, place.dsn, hop, str(count)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "deploy.bench.floor", *arguments], stdout=subprocess.PIPE, cwd=CHECKOUT
+    )
+
+
+async def _prepare_floor(place: Place) -> None:
+    from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+    connection = await asyncpg.connect(place.dsn)
+    for hop in floor.HOPS:
+        await connection.execute(floor.TABLES.format(hop=hop))
+        await connection.execute(f"TRUNCATE floor.{hop}")
+    await connection.close()
+    admin = AIOKafkaAdminClient(bootstrap_servers=place.kafka.bootstrap)
+    await admin.start()
+    await admin.create_topics([NewTopic(floor.topic(hop), 4, 1) for hop in floor.HOPS[:-1]])
+    await admin.close()
+
+
+def _children_cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _quantiles(values: list[float]) -> dict[str, float]:
+    ordered = sorted(values)
+    if not ordered:
+        return {}
+    return {
+        "p50": ordered[len(ordered) // 2],
+        "p99": ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))],
+        "max": ordered[-1],
+    }
+
+
+def cores() -> int:
+    """Processors this run may use."""
+    return len(os.sched_getaffinity(0))

@@ -1,8 +1,8 @@
 """What the service knows of one complaint, and what it says when it learns more."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,9 +11,6 @@ from services.sla.domain.life import ClockKey, Life, live
 from services.sla.domain.rules import Rules
 from shared.events import routing, sla
 from shared.events.envelope import Cause, Event, caused_by
-
-_AT_ONCE = timedelta(minutes=1)
-"""A silence that starts anew so soon is no news: the acknowledgement alone would double the events of a complaint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,28 +161,26 @@ def show(life: Life) -> dict[ClockKey, Shown]:
 def _changes(
     before: Mapping[ClockKey, Shown], after: Mapping[ClockKey, Shown]
 ) -> dict[type[sla.ClockEvent], list[Shown]]:
-    silent = next((clock for clock in before.values() if clock.kind == "silence"), None)
-    changes: dict[type[sla.ClockEvent], list[Shown]] = {}
+    """What to say of which clocks. Told in this order, each clock starts before it is paused, resumed or stopped."""
+    changes: dict[type[sla.ClockEvent], list[Shown]] = {kind: [] for kind in _IN_ORDER}
     for key, clock in after.items():
-        kind = _change(silent if clock.kind == "silence" else before.get(key), clock)
-        if kind is not None:
-            changes.setdefault(kind, []).append(clock)
-    return {kind: changes[kind] for kind in _IN_ORDER if kind in changes}
+        for kind in _said_of(before.get(key), clock):
+            changes[kind].append(clock)
+    return {kind: clocks for kind, clocks in changes.items() if clocks}
 
 
-def _change(before: Shown | None, after: Shown) -> type[sla.ClockEvent] | None:
+def _said_of(before: Shown | None, after: Shown) -> tuple[type[sla.ClockEvent], ...]:
     if before is None:
-        return sla.ClockStopped if after.state == "stopped" else sla.ClockStarted
+        return (sla.ClockStarted,) if after.state == "running" else (sla.ClockStarted, _BECAME[after.state])
     if before.state != after.state:
-        return _BECAME[after.state]
-    if after.state != "running" or after.due_at is None or before.due_at is None:
-        return None
-    if after.kind == "silence":
-        return sla.ClockStarted if abs(after.started_at - before.started_at) >= _AT_ONCE else None
-    return sla.ClockResumed if after.due_at != before.due_at else None
+        return (_BECAME[after.state],)
+    if after.state == "running" and before.due_at != after.due_at:
+        # Only when an event came long after its turn: a pause that was not known is told now.
+        return (sla.ClockPaused, sla.ClockResumed)
+    return ()
 
 
-_IN_ORDER: Iterable[type[sla.ClockEvent]] = (sla.ClockStopped, sla.ClockPaused, sla.ClockResumed, sla.ClockStarted)
+_IN_ORDER: Sequence[type[sla.ClockEvent]] = (sla.ClockStarted, sla.ClockPaused, sla.ClockResumed, sla.ClockStopped)
 _BECAME: Mapping[sla.ClockState, type[sla.ClockEvent]] = {
     "stopped": sla.ClockStopped,
     "paused": sla.ClockPaused,

@@ -17,8 +17,8 @@ class Clock:
     """A clock of one complaint. `(kind, epoch)` names it; a restart is a new epoch.
 
     Epochs: journey and first response have 1; an owner clock has its assignment's epoch; question and confirmation have
-    the version of the event that started them, promises ten times that; silence counts the notices that reached the
-    customer. So they are the same in whatever order events arrive.
+    the version of the event that started them, promises ten times that; silence counts its
+    restarts. So they are the same in whatever order events arrive.
     """
 
     kind: ClockKind
@@ -77,8 +77,3 @@ class Clock:
     def stop(self, at: datetime) -> "Clock":
         """End at `at`. One that has ended stays as it is."""
         return self if self.stopped_at is not None else replace(self, stopped_at=max(at, self.started_at))
-
-    def tightened(self, budget: Budget) -> "Clock":
-        """With another budget if that brings the date nearer; a date once set never moves away by itself."""
-        deadline = budget.measure.add_with_pauses(self.started_at, budget.total, self.pauses)
-        return replace(self, budget=budget, deadline=deadline) if deadline < self.deadline else self

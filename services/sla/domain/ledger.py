@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from services.sla.domain.life import Life, Phase
+from services.sla.domain.life import Life
+from services.sla.domain.phases import Phase
 from services.sla.domain.rules import Rules
 
 Party = Literal["ourselves", "owner", "customer", "confirmation", "settled"]

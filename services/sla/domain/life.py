@@ -3,19 +3,17 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
-from services.sla.domain.calendar import NOTHING, Interval
+from services.sla.domain.calendar import NOTHING
 from services.sla.domain.clocks import Clock
 from services.sla.domain.facts import Assignment, Fact
 from services.sla.domain.measures import WALL, WALL_TIME, Budget, Length
+from services.sla.domain.phases import Phase, Stretch
 from services.sla.domain.rules import Rules, Terms
+from services.sla.domain.silence import silence_clock
 from shared.events.sla import ClockKind
 from shared.policies.sla import ClockKind as SpanClock
-
-Phase = Literal["unowned", "handling", "waiting", "confirming", "closed"]
-"""Who has the ball: nobody yet, the owner, the customer with a question, the customer with a resolution, nobody more."""
 
 ClockKey = tuple[ClockKind, int]
 Lengths = Mapping[SpanClock, Length]
@@ -23,17 +21,6 @@ Lengths = Mapping[SpanClock, Length]
 PROMISE_STEP = 10
 """Promises of the router have ten times their event's version as epoch; dates that a delay notice gave (at most five)
 lie between. So epochs of promises grow with time, and are the same in whatever order events arrive."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """A stretch of the journey in which one party had the ball; `until` is none while it lasts."""
-
-    phase: Phase
-    department: str | None
-    epoch: int
-    since: datetime
-    until: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +74,7 @@ class _Fold:
         self.stretches: list[Stretch] = []
         self.phase: Phase = "unowned"
         self.since: datetime | None = None
+        self.terms_since: list[tuple[datetime, Terms]] = []
         self.extensions = 0
         self.heard: list[datetime] = []
 
@@ -102,11 +90,9 @@ class _Fold:
             self._start("journey", 1, terms.lengths, terms.calendar, made.received_at)
             self._start("first_response", 1, terms.lengths, works_by, made.received_at)
         else:
-            if terms is not self.terms:
-                self._tighten("journey", terms.lengths, terms.calendar, made.received_at)
-                self._tighten("first_response", terms.lengths, works_by, made.received_at)
             self._stop("owner", fact.at)
         self.head, self.terms = made, terms
+        self.terms_since.append((fact.at, terms))
         if self.phase in ("confirming", "closed"):
             self._back_to_work(fact.at)
         self._begin("waiting" if self.phase == "waiting" else "handling", fact.at, before)
@@ -120,7 +106,7 @@ class _Fold:
     def contact(self, fact: Fact) -> None:
         self._stop("first_response", fact.at)
         if fact.subject is not None:
-            self._keep(fact)
+            self._each(("promise",), lambda clock: clock.stop(fact.at) if clock.subject == fact.subject else clock)
 
     def asked(self, fact: Fact) -> None:
         self._stop("first_response", fact.at)
@@ -142,16 +128,13 @@ class _Fold:
 
     def promised(self, fact: Fact) -> None:
         assert fact.due_at is not None
-        if self.phase == "closed":
-            return
-        self._keep(fact)
-        self._promise(PROMISE_STEP * fact.order, fact.at, fact.due_at, fact.subject)
+        if self.phase != "closed":
+            self._promise(PROMISE_STEP * fact.order, fact.at, fact.due_at, fact.subject)
 
     def extended(self, fact: Fact) -> None:
         assert fact.due_at is not None
         self.extensions += 1
         if self.phase != "closed":
-            self._each(("promise",), lambda clock: clock.stop(fact.at) if is_own_promise(clock) else clock)
             self._promise(PROMISE_STEP * fact.after + fact.order, fact.at, fact.due_at, None)
 
     def resolved(self, fact: Fact) -> None:
@@ -186,18 +169,12 @@ class _Fold:
         self.clocks[kind, epoch] = Clock(kind=kind, epoch=epoch, budget=budget, started_at=at, deadline=due)
 
     def _promise(self, epoch: int, at: datetime, due_at: datetime, subject: UUID | None) -> None:
+        """A date told to the customer. It takes the place of the one told before."""
+        self._stop("promise", at)
         budget = Budget(WALL, WALL_TIME, max(due_at - at, NOTHING))
         self.clocks["promise", epoch] = Clock(
             kind="promise", epoch=epoch, budget=budget, started_at=at, deadline=due_at, subject=subject
         )
-
-    def _keep(self, fact: Fact) -> None:
-        """A promise was kept, or gives way to a new date."""
-        self._each(("promise",), lambda clock: clock.stop(fact.at) if clock.subject == fact.subject else clock)
-
-    def _tighten(self, kind: SpanClock, lengths: Lengths, calendar: str, started_at: datetime) -> None:
-        budget, _ = lengths[kind].begin(calendar, self.rules.calendars[calendar], started_at)
-        self._each((kind,), lambda clock: clock.tightened(budget) if clock.stopped_at is None else clock)
 
     def _each(self, kinds: tuple[ClockKind, ...], change: Callable[[Clock], Clock]) -> None:
         for key, clock in self.clocks.items():
@@ -232,56 +209,18 @@ class _Fold:
         if head is None or self.since is None:
             return Life()
         last = Stretch(self.phase, head.department, head.epoch, self.since, None)
-        silence = self._silence(head, last)
+        stretches = (*self.stretches, last)
+        silence = silence_clock(head.received_at, self.heard, stretches, self.terms_since, self.rules.calendars)
         self.clocks["silence", silence.epoch] = silence
         return Life(
             head=head,
             terms=self.terms,
             phase=self.phase,
-            stretches=(*self.stretches, last),
+            stretches=stretches,
             clocks=self.clocks,
             extensions=self.extensions,
             closed_at=self.since if self.phase == "closed" else None,
         )
-
-    def _silence(self, head: Assignment, last: Stretch) -> Clock:
-        """The silence clock: from the last notice that reached the customer, or from receipt.
-
-        It does not run while the customer has the ball *and* has heard so, nor while the case is closed.
-        """
-        closed_at = last.since if last.phase == "closed" else None
-        heard = [at for at in self.heard if closed_at is None or at <= closed_at]
-        start = max((head.received_at, *heard))
-        terms = self._terms()
-        budget, due = terms.lengths["silence"].begin(terms.calendar, self.rules.calendars[terms.calendar], start)
-        clock = Clock(kind="silence", epoch=1 + len(heard), budget=budget, started_at=start, deadline=due)
-        pauses: list[Interval] = []
-        for stretch in (*self.stretches, last):
-            begins = _stands_still_from(stretch, start)
-            if begins is None:
-                continue
-            if stretch.until is not None:
-                if stretch.until > begins:
-                    pauses.append((begins, stretch.until))
-            elif stretch.phase == "closed":
-                return _with_pauses(clock, pauses).stop(begins)
-            else:
-                return _with_pauses(clock, pauses).pause(begins)
-        return _with_pauses(clock, pauses)
-
-
-def _stands_still_from(stretch: Stretch, heard_at: datetime) -> datetime | None:
-    if stretch.phase == "closed":
-        return max(stretch.since, heard_at)
-    if stretch.phase in ("waiting", "confirming") and heard_at >= stretch.since:
-        return heard_at
-    return None
-
-
-def _with_pauses(clock: Clock, pauses: list[Interval]) -> Clock:
-    for paused, resumed in pauses:
-        clock = clock.pause(paused).resume(resumed)
-    return clock
 
 
 _ENDED_BY_ANSWER: tuple[ClockKind, ...] = ("first_response", "owner", "promise", "answer")

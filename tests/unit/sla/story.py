@@ -50,7 +50,11 @@ POLICY: dict[str, Any] = {
     "max_extensions": 1,
     "escalate": ["journey", "owner"],
 }
-URGENT = POLICY | {"id": "urgent", "when": {"priority": ["urgent"]}, "clocks": POLICY["clocks"] | {"journey": hours(8)}}
+URGENT = POLICY | {
+    "id": "urgent",
+    "when": {"priority": ["urgent"]},
+    "clocks": POLICY["clocks"] | {"journey": hours(8), "owner": hours(2)},
+}
 
 
 def department(name: str, **more: Any) -> Department:

@@ -63,6 +63,7 @@ class Decision:
         why: reasons for the owner, the deciding one first.
         points: sum over `priority_reasons`.
         category: as the customer chose it, or as the rule sees it.
+        passed_over: the department that was named first but whose own staff the complaint is about.
     """
 
     department: str
@@ -73,6 +74,7 @@ class Decision:
     points: int
     category: str | None
     policy_version: str
+    passed_over: str | None = None
 
     @property
     def because(self) -> Text:
@@ -106,6 +108,7 @@ def decide(facts: Facts, policy: RoutingPolicy) -> Decision:
         points=points,
         category=facts.category or named.category,
         policy_version=policy.version,
+        passed_over=None if department == named.owner else named.owner,
     )
 
 

@@ -1,0 +1,153 @@
+"""`redress policies check|explain`: is a policy folder sound, and what would it decide."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from services.router.domain.routing import Decision, Facts, Reason
+    from shared.policies.packs import Pack, Packs
+
+DEFAULT_FOLDER = Path(__file__).resolve().parent.parent / "policies"
+
+app = typer.Typer(
+    name="policies", help="Policy folders: check them, and explain what they decide.", no_args_is_help=True
+)
+Json = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+@app.command("check")
+def check(
+    folder: Annotated[Path, typer.Argument(help="Folder with one sub-folder per pack.")] = DEFAULT_FOLDER,
+    as_json: Json = False,
+) -> None:
+    """Validate every pack of FOLDER together. Exit 0: sound. Exit 1: refused; each problem is a line on stderr."""
+    packs = _load(folder)
+    summary = [
+        {
+            "pack": pack.name,
+            "version": pack.version,
+            "departments": len(pack.departments),
+            "rules": len(pack.routing.rules),
+            "topics": len(pack.routing.topics.choices) if pack.routing.topics else 0,
+            "sla_policies": len(pack.sla.policies),
+            "calendars": len(pack.calendars),
+        }
+        for pack in packs.by_name.values()
+    ]
+    if as_json:
+        typer.echo(json.dumps(summary))
+        return
+    for line in summary:
+        pack, version = line.pop("pack"), line.pop("version")
+        counts = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in line.items())
+        typer.echo(f"{pack} {version}: sound ({counts})")
+
+
+@app.command("explain")
+def explain(
+    text: Annotated[str, typer.Option(help="What the customer says; - reads standard input.")],
+    pack: Annotated[str, typer.Option(help="Which pack.")] = "retail",
+    folder: Annotated[Path, typer.Option("--dir", help="Folder with one sub-folder per pack.")] = DEFAULT_FOLDER,
+    title: Annotated[str, typer.Option(help="Title, if any.")] = "",
+    category: Annotated[str | None, typer.Option(help="Category chosen on the form.")] = None,
+    channel: Annotated[str, typer.Option(help="web, phone or store.")] = "web",
+    language: Annotated[str, typer.Option(help="zh or en; the language of the answer.")] = "en",
+    store: Annotated[str | None, typer.Option(help="Shop, if one is named.")] = None,
+    order: Annotated[bool, typer.Option("--order", help="An order number was given.")] = False,
+    about: Annotated[str | None, typer.Option(help="Department whose staff it is about.")] = None,
+    repeat: Annotated[bool, typer.Option("--repeat", help="Reported before.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show who would own a complaint, how urgent it is, by when it is answered, and why."""
+    from services.router.domain.routing import Facts, decide
+
+    chosen = _choose(_load(folder), pack)
+    _one_of("--channel", channel, ("web", "phone", "store"))
+    _one_of("--language", language, ("zh", "en"))
+    if category is not None:
+        _one_of("--category", category, [known.id for known in chosen.routing.categories])
+    facts = Facts(
+        channel=channel,  # type: ignore[arg-type]  # checked above
+        language=language,  # type: ignore[arg-type]
+        text=typer.get_text_stream("stdin").read() if text == "-" else text,
+        title=title,
+        category=category,
+        store_id=store,
+        has_order=order,
+        about_department=about,
+        repeat=repeat,
+    )
+    decision = decide(facts, chosen.routing)
+    typer.echo(
+        json.dumps(_as_json(decision, facts, chosen), ensure_ascii=False) if as_json else _page(decision, facts, chosen)
+    )
+
+
+def _load(folder: Path) -> Packs:
+    from shared.policies import PolicyError, load_packs
+
+    try:
+        return load_packs(folder)
+    except PolicyError as error:
+        for problem in error.problems:
+            typer.echo(str(problem), err=True)
+        count = len(error.problems)
+        typer.echo(f"refused: {count} problem{'s' if count > 1 else ''}; nothing of this folder is used", err=True)
+        raise typer.Exit(1) from None
+
+
+def _choose(packs: Packs, name: str) -> Pack:
+    _one_of("--pack", name, list(packs.by_name))
+    return packs[name]
+
+
+def _one_of(option: str, value: str, known: tuple[str, ...] | list[str]) -> None:
+    if value not in known:
+        raise typer.BadParameter(f"{value!r} is none of: {', '.join(known)}", param_hint=option)
+
+
+def _as_json(decision: Decision, facts: Facts, pack: Pack) -> dict[str, object]:
+    policy = pack.sla.choose(priority=decision.priority, category=decision.category, channel=facts.channel)
+    return {
+        "department": decision.department,
+        "rule": decision.rule,
+        "because": decision.because.model_dump(),
+        "why": [_reason(reason) for reason in decision.why],
+        "priority": decision.priority,
+        "points": decision.points,
+        "priority_reasons": [_reason(reason) for reason in decision.priority_reasons],
+        "category": decision.category,
+        "sla_policy": policy.id,
+        "policy_version": decision.policy_version,
+    }
+
+
+def _reason(reason: Reason) -> dict[str, object]:
+    return {"code": reason.code, **reason.text.model_dump(), "found": list(reason.found), "points": reason.points}
+
+
+def _page(decision: Decision, facts: Facts, pack: Pack) -> str:
+    speak = facts.language
+    policy = pack.sla.choose(priority=decision.priority, category=decision.category, channel=facts.channel)
+    department = pack.departments[decision.department]
+    lines = [f"owner     {department.id}  {department.name.in_(speak)}"]
+    lines += [f"  because {reason.text.in_(speak)}{_words(reason)}" for reason in decision.why]
+    lines.append(f"priority  {decision.priority}  ({decision.points} points)")
+    lines += [
+        f"  +{reason.points:<3}    {reason.text.in_(speak)}{_words(reason)}" for reason in decision.priority_reasons
+    ]
+    lines.append(f"category  {decision.category or '-'}")
+    journey = policy.clocks.journey
+    lines.append(f"deadlines {policy.id}: answer within {journey.amount:g} {journey.kind.replace('_', ' ')}")
+    lines.append(f"policy    {decision.policy_version}, rule {decision.rule}")
+    return "\n".join(lines)
+
+
+def _words(reason: Reason) -> str:
+    points = f"; {reason.points} points" if reason.points else ""
+    return f"  [{', '.join(reason.found)}{points}]" if reason.found else ""

@@ -23,7 +23,7 @@ down: ## Stop everything; complaints stay
 
 status: ## What runs, how often it was restarted, and why
 	$(INSTALL) stack
-	@$(BIN)/redress status
+	@$(BIN)/redress status || true
 
 logs: ## The logs; NAME=intake for one process, F=1 to follow
 	$(INSTALL) stack

@@ -17,6 +17,9 @@ from deploy.stack.settings import StackSettings, load_settings
 from deploy.stack.state import StateFolder
 from deploy.stack.terminal import Terminal
 
+#: Characters of the last words that fit a table; `--json` has all of them.
+_LONGEST_WHY = 110
+
 
 def up(
     first: Annotated[
@@ -122,12 +125,16 @@ def _show(settings: StackSettings, processes: list[dict[str, Any]]) -> None:
         terminal.say(f"Redress is not running (state: {settings.home}). Start it with `make up`.")
         return
     rows = [
-        (p["name"], str(p["pid"] or "-"), p["state"], str(p["restarts"]), _age(p["since"]), p["why"] or "-")
+        (p["name"], str(p["pid"] or "-"), p["state"], str(p["restarts"]), _age(p["since"]), _short(p["why"]))
         for p in processes
     ]
     terminal.table(f"State: {settings.home}", ("process", "pid", "state", "restarts", "for", "why it ended last"), rows)
     if Control(RunFolder(settings.home)).supervisor() is None:
         terminal.say("\nThe supervisor is gone, so nothing is restarted: run `make up` to bring it back.")
+
+
+def _short(why: str) -> str:
+    return why if len(why) <= _LONGEST_WHY else why[: _LONGEST_WHY - 1] + "…"
 
 
 def _age(since: str) -> str:

@@ -37,14 +37,15 @@ class Control:
         processes = self.run.read_status().processes.values()
         return {p.name: p.identity for p in processes if p.identity is not None and p.identity.is_alive()}
 
-    def ensure_supervisor(self) -> None:
-        """Start a supervisor that outlives this terminal, unless there is one.
+    def ensure_supervisor(self) -> Identity:
+        """Start a supervisor that outlives this terminal, unless there is one; returns it.
 
         Raises:
             StackError: It does not come up.
         """
-        if self.supervisor() is not None:
-            return
+        found = self.supervisor()
+        if found is not None:
+            return found
         log = self.run.home / "logs" / "supervisor.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
@@ -58,21 +59,21 @@ class Control:
                 start_new_session=True,
             )
         deadline = time.monotonic() + _START_PATIENCE
-        while self.supervisor() is None:
+        while (found := self.supervisor()) is None:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise StackError(f"The supervisor does not start: {last_line(log)}", f"The whole story is in {log}")
             time.sleep(0.02)
         # It is not our child in spirit: it lives on when this command ends.
         process.returncode = 0
+        return found
 
     def follow(self, plan: Sequence[Planned]) -> None:
         """Make the supervisor run exactly this; returns once it began to."""
         self.run.write_plan(plan)
-        supervisor = self.supervisor()
-        if supervisor is None:
-            self.ensure_supervisor()
-            return
-        os.kill(supervisor.pid, signal.SIGHUP)
+        running = self.supervisor()
+        if running is not None:
+            os.kill(running.pid, signal.SIGHUP)
+        supervisor = running or self.ensure_supervisor()
         wanted = {planned.spec.name: digest(planned) for planned in plan}
         deadline = time.monotonic() + _STOP_PATIENCE
         while {name: record.digest for name, record in self.run.read_status().processes.items()} != wanted:

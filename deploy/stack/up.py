@@ -136,9 +136,12 @@ def _start_infrastructure(stack: LocalStack, control: Control) -> None:
 
 async def _fill(stack: LocalStack, control: Control) -> dict[str, Any]:
     """Prepare Postgres and Kafka at the same time, each as soon as it answers."""
-    async with asyncio.TaskGroup() as both:
-        both.create_task(_fill_kafka(stack, control))
-        endpoints = both.create_task(_fill_postgres(stack, control))
+    try:
+        async with asyncio.TaskGroup() as both:
+            both.create_task(_fill_kafka(stack, control))
+            endpoints = both.create_task(_fill_postgres(stack, control))
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
     return endpoints.result()
 
 

@@ -1,0 +1,162 @@
+"""The supervisor as a real daemon over small processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.stack.control import Control
+from deploy.stack.process import ProcessSpec, plain_environment
+from deploy.stack.record import Identity, Planned, Recorded, RunFolder, Status, digest
+from tests.support.world import wait_for
+
+_SLEEPER = "import signal; print('ready to serve', flush=True); signal.pause()"
+#: Writes its name into a common file when it is told to stop.
+_WITNESS = """
+import signal, sys
+def leave(*_):
+    open(sys.argv[1], "a").write(sys.argv[2] + "\\n")
+    raise SystemExit
+signal.signal(signal.SIGTERM, leave)
+print("up", flush=True)
+signal.pause()
+"""
+
+
+@pytest.fixture
+def control(tmp_path: Path) -> Iterator[Control]:
+    made = Control(RunFolder(tmp_path))
+    yield made
+    made.stop(lambda _line: None)
+
+
+def planned(home: Path, name: str, code: str = _SLEEPER, *arguments: str, tier: int = 1) -> Planned:
+    spec = ProcessSpec(
+        name=name,
+        argv=(sys.executable, "-I", "-S", "-c", code, *arguments),
+        env=plain_environment(),
+        log=home / "logs" / f"{name}.log",
+        cwd=home,
+        grace=3.0,
+    )
+    return Planned(spec=spec, tier=tier)
+
+
+def record(control: Control, name: str) -> Recorded:
+    return control.run.read_status().processes[name]
+
+
+def restarted(control: Control, name: str, times: int) -> Callable[[], bool]:
+    def look() -> bool:
+        found = record(control, name)
+        return found.restarts >= times and found.state == "running" and name in control.alive()
+
+    return look
+
+
+def said(log: Path, words: str) -> bool:
+    return log.exists() and words in log.read_text()
+
+
+def test_killed_process_comes_back_and_the_reason_is_on_record(control: Control, tmp_path: Path) -> None:
+    control.follow([planned(tmp_path, "one")])
+    wait_for(lambda: said(tmp_path / "logs" / "one.log", "ready to serve"), "the process")
+    os.kill(control.alive()["one"].pid, signal.SIGKILL)
+    wait_for(restarted(control, "one", 1), "the restart")
+    assert "killed by SIGKILL: ready to serve" in record(control, "one").why
+
+
+def test_failing_process_is_restarted_with_growing_pauses(control: Control, tmp_path: Path) -> None:
+    control.follow([planned(tmp_path, "bad", "raise SystemExit('no such table')")])
+    wait_for(lambda: record(control, "bad").restarts >= 3, "three restarts")
+    found = record(control, "bad")
+    assert "exit code 1: no such table" in found.why
+    # 0.1 + 0.5 + 1.0 s of pauses come before the fourth start.
+    assert (tmp_path / "logs" / "bad.log").read_text().count("no such table") <= 4
+
+
+def test_second_supervisor_is_not_started(control: Control, tmp_path: Path) -> None:
+    control.follow([planned(tmp_path, "one")])
+    first = control.supervisor()
+    control.ensure_supervisor()
+    assert control.supervisor() == first
+
+
+def test_children_of_a_killed_supervisor_go_on_and_are_adopted(control: Control, tmp_path: Path) -> None:
+    control.follow([planned(tmp_path, "one"), planned(tmp_path, "two")])
+    before = control.alive()
+    supervisor = control.supervisor()
+    assert supervisor is not None
+    os.kill(supervisor.pid, signal.SIGKILL)
+    wait_for(lambda: control.supervisor() is None, "the end of the supervisor")
+    assert control.alive() == before
+    control.ensure_supervisor()
+    assert control.alive() == before
+    os.kill(before["one"].pid, signal.SIGKILL)
+    wait_for(restarted(control, "one", 1), "the restart of an adopted process")
+    assert control.alive()["two"] == before["two"]
+
+
+def test_what_a_killed_supervisor_left_can_be_stopped(control: Control, tmp_path: Path) -> None:
+    control.follow([planned(tmp_path, "one")])
+    left = control.alive()["one"]
+    supervisor = control.supervisor()
+    assert supervisor is not None
+    os.kill(supervisor.pid, signal.SIGKILL)
+    wait_for(lambda: control.supervisor() is None, "the end of the supervisor")
+    assert control.stop(lambda _line: None)
+    assert not left.is_alive()
+    assert not control.stop(lambda _line: None)
+
+
+def test_same_plan_changes_nothing_and_a_changed_one_only_what_changed(control: Control, tmp_path: Path) -> None:
+    same = planned(tmp_path, "same")
+    control.follow([same, planned(tmp_path, "other")])
+    before = control.alive()
+    control.follow([same, planned(tmp_path, "other")])
+    assert control.alive() == before
+    control.follow([same, planned(tmp_path, "other", _SLEEPER + " # changed"), planned(tmp_path, "new")])
+    after = control.alive()
+    assert after["same"] == before["same"]
+    assert after["other"] != before["other"]
+    assert "new" in after
+    control.follow([same])
+    assert set(control.alive()) == {"same"}
+
+
+def test_services_stop_before_what_they_stand_on(control: Control, tmp_path: Path) -> None:
+    order = tmp_path / "order"
+    names = {"database": 0, "broker": 1, "service": 2}
+    control.follow([planned(tmp_path, name, _WITNESS, str(order), name, tier=tier) for name, tier in names.items()])
+    for name in names:
+        wait_for(lambda name=name: said(tmp_path / "logs" / f"{name}.log", "up"), name)
+    control.stop(lambda _line: None)
+    assert order.read_text().split() == ["service", "broker", "database"]
+
+
+def test_process_that_ignores_the_request_is_killed_after_its_grace(control: Control, tmp_path: Path) -> None:
+    deaf = "import signal; signal.signal(15, signal.SIG_IGN); print('up', flush=True)\nwhile True: signal.pause()"
+    control.follow([planned(tmp_path, "deaf", deaf)])
+    wait_for(lambda: said(tmp_path / "logs" / "deaf.log", "up"), "the process")
+    left = control.alive()["deaf"]
+    control.stop(lambda _line: None)
+    assert not left.is_alive()
+
+
+def test_stale_record_is_not_taken_for_a_living_process(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    plan = planned(tmp_path, "one")
+    run.write_plan([plan])
+    # Our own id with another start time: as after a reboot, when the id belongs to somebody else.
+    stranger = Identity(os.getpid(), 1.0)
+    gone = Recorded(name="one", identity=stranger, state="running", digest=digest(plan))
+    run.write_status(Status(supervisor=stranger, processes={"one": gone}))
+    control = Control(run)
+    assert control.supervisor() is None
+    assert control.alive() == {}
+    assert not control.stop(lambda _line: None)

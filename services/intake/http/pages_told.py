@@ -87,7 +87,7 @@ def from_agent(form: Mapping[str, str], texts: Catalogue, spoken: Language) -> U
     lines = [(f"agent.composed.{fact}", form[f"fact_{fact}"]) for fact in FACTS]
     if not _IDENTIFIER.fullmatch(form["order"]):
         lines.append(("agent.composed.order", form["order"]))
-    lines.append(("agent.composed.next_step", form["next_step"]))
+    lines.append(("agent.composed.next_step", _next_step(form["next_step"], texts, spoken, language)))
     told = _told(form, language) | {
         "channel": "store" if form["channel"] == "store" else "phone",
         "text": _composed(form["text"], lines, texts, language),
@@ -133,6 +133,12 @@ def _composed(text: str, lines: list[tuple[str, str]], texts: Catalogue, languag
     """The story, and below it what was asked beside it, each on a line with its name."""
     said = [texts.say(key, language, value=value) for key, value in lines if value]
     return "\n\n".join(part for part in (text, "\n".join(said)) if part)
+
+
+def _next_step(typed: str, texts: Catalogue, spoken: Language, language: Language) -> str:
+    """The next step as told; the sentence the form offers is said in the customer's language."""
+    offered = "agent.next_step.default"
+    return texts.say(offered, language) if typed == texts.say(offered, spoken) else typed
 
 
 def _understand(told: dict[str, Any], errors: dict[str, str], spoken: Language) -> Understood:

@@ -47,10 +47,9 @@ def start_routes(parts: Parts) -> APIRouter:
 
 def progress_link(typed: str, notifier: str) -> str | None:
     """The private progress page a pasted link leads to, on our own notifier alone; None when it is no such link."""
-    parts = urlsplit(typed)
-    token = parts.path.removeprefix(_TOKEN_PATH)
-    ours = origin_of(typed) == origin_of(notifier)
+    if origin_of(typed) != origin_of(notifier):
+        return None
+    path = urlsplit(typed).path
+    token = path.removeprefix(_TOKEN_PATH)
     plain = token.isascii() and token.replace("-", "").replace("_", "").isalnum()
-    if ours and parts.path.startswith(_TOKEN_PATH) and plain:
-        return f"{notifier.rstrip('/')}{_TOKEN_PATH}{token}"
-    return None
+    return f"{notifier.rstrip('/')}{_TOKEN_PATH}{token}" if path.startswith(_TOKEN_PATH) and plain else None

@@ -107,7 +107,8 @@ class Look:
     def render(
         self,
         request: Request,
-        name: str,
+        template: str,
+        /,
         *,
         status: int = 200,
         language: Language | None = None,
@@ -122,7 +123,7 @@ class Look:
         spoken = language or languages.of(request)
         staff = context.pop("staff", None) or getattr(request.state, "staff", None) or self._staff(request)
         values = self._frame(request, spoken, context) | {"staff": staff} | context
-        body = self._environment.get_template(name).render(values)
+        body = self._environment.get_template(template).render(values)
         cache = "no-store" if staff else "private, no-cache"
         headers = {
             "Content-Language": languages.HTML_LANG[spoken],

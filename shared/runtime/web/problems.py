@@ -157,7 +157,8 @@ class ErrorBoundary:
             if scope["type"] != "http" or started:
                 raise
             error_id = uuid.uuid4().hex[:12]
-            place = "".join(traceback.format_tb(error.__traceback__)[-6:])
+            frames = traceback.extract_tb(error.__traceback__)[-6:]
+            place = " > ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames)
             extra = {"action": "http_error", "error_id": error_id, "error": type(error).__qualname__, "place": place}
             _log.error("request failed", extra=extra)
             response = answer(Request(scope, receive), _for_caller(error, error_id))

@@ -8,8 +8,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 def origin_of(url: str) -> str:
-    """Scheme, host and port of a URL, as browsers send them in `Origin`."""
-    parts = urlsplit(url)
+    """Scheme, host and port of a URL, as browsers send them in `Origin`; "" for what is no URL."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 

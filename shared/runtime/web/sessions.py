@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
 from starlette.requests import HTTPConnection, Request
@@ -167,10 +167,7 @@ def safe_next(wish: str | None, own_urls: tuple[str, ...], default: str) -> str:
         return default
     if wish.startswith("/") and not wish.startswith("//"):
         return wish
-    parts = urlsplit(wish)
-    if parts.scheme in {"http", "https"} and origin_of(wish) in {origin_of(url) for url in own_urls}:
-        return wish
-    return default
+    return wish if origin_of(wish) in {origin_of(url) for url in own_urls} else default
 
 
 def sign_in_address(router_url: str, here: str) -> str:

@@ -1,0 +1,85 @@
+"""Errors: problem details for programs, a page for browsers, and never a value of the input."""
+
+import logging
+
+import httpx
+import pytest
+
+from shared.runtime.web.problems import Problem
+from shared.runtime.web.texts import Catalogue, Text
+
+HTML = {"accept": "text/html"}
+
+
+async def test_an_unknown_path_is_a_problem_in_the_callers_language(http: httpx.AsyncClient) -> None:
+    answer = await http.get("/nowhere", headers={"Accept-Language": "en"})
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json() == {
+        "type": "urn:redress:problem:not-found",
+        "title": "There is nothing here",
+        "status": 404,
+        "detail": "The address may be mistyped or the link has expired. Please check it and try again.",
+        "instance": "/nowhere",
+    }
+
+
+async def test_a_browser_gets_a_page(http: httpx.AsyncClient) -> None:
+    answer = await http.get("/nowhere?lang=zh", headers=HTML)
+    assert answer.status_code == 404
+    assert "<h1>没有找到这个页面</h1>" in answer.text
+
+
+async def test_the_versioned_api_answers_json_even_to_a_browser(http: httpx.AsyncClient) -> None:
+    assert (await http.get("/v1/nowhere", headers=HTML)).headers["content-type"] == "application/problem+json"
+
+
+async def test_a_wrong_method_is_405_and_says_what_is_allowed(http: httpx.AsyncClient) -> None:
+    answer = await http.delete("/hello")
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "GET"
+
+
+async def test_a_wrong_field_is_named_with_the_reason_but_not_its_value(http: httpx.AsyncClient) -> None:
+    answer = await http.post("/v1/told", json={"text": "secret words"}, headers={"Accept-Language": "en"})
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [
+        {"field": "text", "code": "string_too_long", "detail": "is too long: at most 5 characters"}
+    ]
+    assert "secret" not in answer.text
+
+
+async def test_broken_json_is_400(http: httpx.AsyncClient) -> None:
+    answer = await http.post("/v1/told", content=b'{"text": ', headers={"content-type": "application/json"})
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["detail"] == "不是有效的 JSON"
+
+
+async def test_a_problem_keeps_its_headers(http: httpx.AsyncClient) -> None:
+    answer = await http.get("/refused")
+    assert (answer.status_code, answer.headers["retry-after"]) == (409, "3")
+    assert (await http.get("/refused", headers=HTML)).headers["retry-after"] == "3"
+
+
+@pytest.mark.parametrize("headers", [{}, HTML])
+async def test_an_unexpected_error_shows_only_an_id_that_the_log_has_too(
+    http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, headers: dict[str, str]
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        answer = await http.get("/broken", headers=headers)
+    assert answer.status_code == 500
+    (record,) = caplog.records
+    assert record.__dict__["error_id"] in answer.text
+    assert record.__dict__["error"] == "RuntimeError"
+    assert "ann@example.com" not in answer.text + str(record.__dict__)
+
+
+async def test_an_error_that_waiting_heals_is_503_with_a_time(http: httpx.AsyncClient) -> None:
+    answer = await http.get("/away")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+
+
+def test_words_given_with_a_problem_win_over_the_catalogue() -> None:
+    problem = Problem(409, "not-found", title=Text(zh="{who}先接了", en="{who} was first"), values={"who": "Ann"})
+    document = problem.document(Catalogue({"problem.not-found.title": Text(zh="甲", en="A")}), "en")
+    assert document == {"type": "urn:redress:problem:not-found", "title": "Ann was first", "status": 409}

@@ -22,6 +22,7 @@ class Shown:
     state: sla.ClockState
     started_at: datetime
     due_at: datetime | None
+    paused_at: datetime | None = None
     stopped_at: datetime | None = None
     outcome: str | None = None
 
@@ -42,7 +43,7 @@ class Case:
     """One complaint.
 
     Attributes:
-        rules: pinned at the first assignment; until then those of the moment, or none.
+        rules: pinned at the first assignment; none before.
         facts: what happened, in its place.
         fired: `(clock, epoch, level)` of everything that fired.
         shown: the clocks as others were told of them.
@@ -151,6 +152,7 @@ def show(life: Life) -> dict[ClockKey, Shown]:
             state=(state := clock.state),
             started_at=clock.started_at,
             due_at=None if state == "paused" else clock.deadline,
+            paused_at=clock.paused_at,
             stopped_at=clock.stopped_at,
             outcome=clock.outcome,
         )

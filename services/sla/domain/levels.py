@@ -96,10 +96,10 @@ def _steps(kind: ClockKind, policy: SlaPolicy, department: Department | None) ->
     return sorted(steps, key=lambda step: step.percent)
 
 
-def next_due(life: Life, rules: Rules, fired: Fired) -> datetime | None:
-    """When the complaint next needs the ticker; none when nothing is left to fire."""
-    moments = (_first_unfired(clock, life, rules, fired) for clock in life.running())
-    return min((moment for moment in moments if moment is not None), default=None)
+def next_due(life: Life, rules: Rules, fired: Fired) -> Level | None:
+    """The level for which the complaint next needs the ticker; none when nothing is left to fire."""
+    firsts = (_first_unfired(clock, life, rules, fired) for clock in life.running())
+    return min((level for level in firsts if level is not None), key=lambda level: level.at, default=None)
 
 
 def reached(life: Life, rules: Rules, fired: Fired, now: datetime) -> list[Level]:
@@ -130,10 +130,11 @@ def superseded(levels: list[Level]) -> set[tuple[str, int, str]]:
     return skipped
 
 
-def _first_unfired(clock: Clock, life: Life, rules: Rules, fired: Fired) -> datetime | None:
+def _first_unfired(clock: Clock, life: Life, rules: Rules, fired: Fired) -> Level | None:
     for step in _steps_now(clock, life, rules):
         if (clock.kind, clock.epoch, step.name) not in fired:
-            return _moment(step, clock, life, rules)
+            at = _moment(step, clock, life, rules)
+            return Level((clock.kind, clock.epoch), step.name, step.action, at, step.to)
     return None
 
 

@@ -18,7 +18,8 @@ def at_owner(owner: str = "billing", **fields: Any) -> Desk:
 
 
 def due(desk: Desk) -> datetime | None:
-    return next_due(desk.case.life, desk.rules, desk.case.fired)
+    level = next_due(desk.case.life, desk.rules, desk.case.fired)
+    return None if level is None else level.at
 
 
 def told(events: list[Any]) -> list[tuple[str, str]]:

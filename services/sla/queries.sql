@@ -1,0 +1,113 @@
+-- name: load
+-- The complaints of a batch, locked in key order.
+SELECT complaint_id, reference, pack, rules_version, language, person_id, closed_seen_at, facts, clocks, fired, version,
+       trace
+FROM journey WHERE complaint_id = ANY ($1::uuid[]) ORDER BY complaint_id FOR UPDATE
+
+-- name: claim
+-- Complaints that are due, locked; those another ticker or handler holds are left for the next look.
+SELECT complaint_id, reference, pack, rules_version, language, person_id, closed_seen_at, facts, clocks, fired, version,
+       trace
+FROM journey WHERE next_at <= $1 ORDER BY next_at LIMIT $2 FOR UPDATE SKIP LOCKED
+
+-- name: next_moment
+-- When the next complaint is due, and what time it is.
+SELECT clock.now() AS now, (SELECT next_at FROM journey WHERE next_at IS NOT NULL ORDER BY next_at LIMIT 1) AS next_at
+
+-- name: overdue
+-- How many complaints were due before a moment and still wait; counts to ten thousand.
+SELECT count(*) FROM (SELECT FROM journey WHERE next_at < $1 LIMIT 10000) AS waiting
+
+-- name: insert_new
+-- Complaints seen for the first time; answers those that nobody else inserted meanwhile.
+INSERT INTO journey (complaint_id, reference, pack, rules_version, language, person_id, department, epoch, stage,
+                     category, priority, channel, received_at, phase, closed_at, closed_seen_at, facts, clocks, fired,
+                     version, next_at, next_clock, next_epoch, next_level, due_at, due_clock, soon_at, trace)
+SELECT complaint_id, reference, pack, rules_version, language, person_id, department, epoch, stage,
+       category, priority, channel, received_at, phase, closed_at, closed_seen_at, facts, clocks, fired,
+       version, next_at, next_clock, next_epoch, next_level, due_at, due_clock, soon_at, trace
+FROM jsonb_to_recordset($1) AS r (
+    complaint_id uuid, reference text, pack text, rules_version text, language text, person_id uuid, department text,
+    epoch integer, stage integer, category text, priority text, channel text, received_at timestamptz, phase text,
+    closed_at timestamptz, closed_seen_at timestamptz, facts jsonb, clocks jsonb, fired jsonb, version integer,
+    next_at timestamptz, next_clock text, next_epoch integer, next_level text, due_at timestamptz, due_clock text,
+    soon_at timestamptz, trace text
+)
+ON CONFLICT DO NOTHING RETURNING complaint_id
+
+-- name: update_known
+-- Complaints that `load` or `claim` locked.
+UPDATE journey AS j
+SET pack = r.pack, rules_version = r.rules_version, language = r.language, person_id = r.person_id,
+    department = r.department, epoch = r.epoch, stage = r.stage, category = r.category, priority = r.priority,
+    channel = r.channel, received_at = r.received_at, phase = r.phase, closed_at = r.closed_at,
+    closed_seen_at = r.closed_seen_at, facts = r.facts, clocks = r.clocks, fired = r.fired, version = r.version,
+    next_at = r.next_at, next_clock = r.next_clock, next_epoch = r.next_epoch, next_level = r.next_level,
+    due_at = r.due_at, due_clock = r.due_clock, soon_at = r.soon_at, trace = r.trace
+FROM jsonb_to_recordset($1) AS r (
+    complaint_id uuid, pack text, rules_version text, language text, person_id uuid, department text,
+    epoch integer, stage integer, category text, priority text, channel text, received_at timestamptz, phase text,
+    closed_at timestamptz, closed_seen_at timestamptz, facts jsonb, clocks jsonb, fired jsonb, version integer,
+    next_at timestamptz, next_clock text, next_epoch integer, next_level text, due_at timestamptz, due_clock text,
+    soon_at timestamptz, trace text
+)
+WHERE j.complaint_id = r.complaint_id
+
+-- name: record_fired
+-- What fires now; answers the events of what had not fired before.
+INSERT INTO fired (complaint_id, clock, epoch, level, due_at, fired_at, late, event_id)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::text[], $5::timestamptz[], $6::timestamptz[],
+                     $7::boolean[], $8::uuid[])
+ON CONFLICT DO NOTHING RETURNING event_id
+
+-- name: postpone
+-- Complaints whose clocks cannot be worked out now.
+UPDATE journey SET next_at = $2 WHERE complaint_id = ANY ($1::uuid[])
+
+-- name: clear_ledger
+-- The lines of complaints that are about to be written anew.
+DELETE FROM ledger WHERE complaint_id = ANY ($1::uuid[])
+
+-- name: write_ledger
+-- The lines of complaints that have just been closed.
+INSERT INTO ledger (complaint_id, line, party, department, epoch, since, until, open)
+SELECT * FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::integer[], $6::timestamptz[],
+                     $7::timestamptz[], $8::interval[])
+
+-- name: keep_rules
+-- The rules that complaints are about to be promised; answers nothing when they were kept before.
+INSERT INTO rules (pack, version, body) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING version
+
+-- name: fetch_rules
+-- Rules that complaints were promised.
+SELECT pack, version, body FROM rules WHERE (pack, version) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+
+-- name: find_case
+-- One complaint for reading.
+SELECT complaint_id, reference, pack, rules_version, language, person_id, closed_seen_at, facts, clocks, fired, version,
+       trace, department, stage, category, priority, channel, received_at, phase, closed_at, clock.now() AS now
+FROM journey WHERE reference = $1
+
+-- name: fired_of
+-- What fired of one complaint, oldest first.
+SELECT clock, epoch, level, due_at, fired_at, late, event_id FROM fired WHERE complaint_id = $1 ORDER BY fired_at, due_at
+
+-- name: board
+-- What is late or at risk in some departments, the nearest date first.
+SELECT j.reference, j.department, j.priority, j.category, j.received_at, j.due_at, j.due_clock, j.stage, j.trace
+FROM unnest($1::text[]) AS d (department)
+CROSS JOIN LATERAL (
+    SELECT * FROM journey AS one WHERE one.department = d.department AND one.soon_at <= $2 ORDER BY one.due_at LIMIT $3
+) AS j
+ORDER BY j.due_at, j.reference LIMIT $3
+
+-- name: board_counts
+-- How much is at risk and how much of it is late, per department.
+SELECT d.department, count(j.due_at) AS at_risk, count(j.due_at) FILTER (WHERE j.due_at <= $2) AS late
+FROM unnest($1::text[]) AS d (department)
+LEFT JOIN journey AS j ON j.department = d.department AND j.soon_at <= $2
+GROUP BY d.department
+
+-- name: now
+-- The database's clock.
+SELECT clock.now()

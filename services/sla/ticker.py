@@ -1,0 +1,149 @@
+"""Fires what is due by the database's clock: claimed, fired, recorded and said in one transaction."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from services.sla import store
+from services.sla.domain.firing import LATE, Firing, fire
+from services.sla.domain.life import Life
+from services.sla.store import QUERIES, Rulebook, Stored
+from shared.events.envelope import Event
+from shared.events.sla import DeadlineEvent
+from shared.runtime.pg import Database
+from shared.runtime.telemetry import Tracing
+from shared.runtime.transaction import Tx
+
+log = logging.getLogger(__name__)
+
+FIRED = Counter("sla_fired_total", "Levels of clocks that fired", ["clock", "late"])
+DELAY = Histogram(
+    "sla_fire_delay_seconds",
+    "From the moment a level was due to the moment it fired",
+    buckets=(0.1, 0.25, 0.5, 1, 2, 5, 15, 60, 300, 3_600, 86_400),
+)
+OVERDUE = Gauge("sla_overdue_unfired", "Complaints with a level that was due more than a minute ago")
+
+FAILED = Counter("sla_fire_failed_total", "Complaints whose clocks could not be fired and are tried again later")
+
+_LONGEST_SLEEP = 1.0
+"""Also how late a level that is due at once may fire. No commit wakes the ticker: under load that would cost a query each."""
+_MEASURE_EVERY = timedelta(seconds=15)
+_TRY_AGAIN = timedelta(minutes=5)
+
+
+class Ticker:
+    """Looks for due complaints. Any number of them may run: each complaint is claimed by one."""
+
+    def __init__(
+        self,
+        database: Database,
+        transaction: Callable[[], AbstractAsyncContextManager[Tx]],
+        book: Rulebook,
+        tracing: Tracing,
+        new_id: Callable[[], UUID],
+        *,
+        reached: Callable[[str], None] = lambda _: None,
+        batch: int = 500,
+    ) -> None:
+        self._database = database
+        self._transaction = transaction
+        self._book = book
+        self._tracing = tracing
+        self._new_id = new_id
+        self._reached = reached
+        self._batch = batch
+        self._measured: datetime | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Fire what is due until told to stop."""
+        while not stop.is_set():
+            pause = await self._pause()
+            if pause <= 0 and await self.tick():
+                continue
+            # Nothing is due, or what is due is held by another ticker or a handler and will be done in a moment.
+            await _sleep(stop, max(pause, 0.05))
+
+    async def tick(self) -> int:
+        """Fire one batch of what is due; answers how many levels fired."""
+        async with self._transaction() as tx:
+            due = await store.claim(tx, self._book, self._batch)
+            fired = await self._fire(tx, due)
+            if due:
+                self._reached("CP.sla.fired_before_commit")
+        if due:
+            self._reached("CP.sla.committed_before_relay")
+        for firing in fired:
+            FIRED.labels(firing.level.clock[0], str(firing.late).lower()).inc()
+            DELAY.observe((firing.fired_at - firing.level.at).total_seconds())
+        return len(fired)
+
+    async def _fire(self, tx: Tx, due: Sequence[Stored]) -> list[Firing]:
+        changed: list[tuple[Stored, Life]] = []
+        said: list[tuple[Stored, Event]] = []
+        lines: list[tuple[UUID, Firing]] = []
+        failed: list[UUID] = []
+        for stored in due:
+            try:
+                case, life, firings, events = fire(stored.case, tx.now, self._new_id)
+            except Exception as error:
+                # One complaint that cannot be worked out must not hold up the clocks of all others.
+                extra = {"action": "fire_failed", "reference": stored.case.reference}
+                log.error("clocks of a complaint could not be fired", extra=extra, exc_info=error)
+                failed.append(stored.case.complaint_id)
+                continue
+            changed.append((replace(stored, case=case), life))
+            said += ((stored, event) for event in events)
+            lines += ((case.complaint_id, firing) for firing in firings)
+        if failed:
+            FAILED.inc(len(failed))
+            await store.postpone(tx, failed, tx.now + _TRY_AGAIN)
+        fresh = await store.record(tx, lines)
+        for stored, event in said:
+            if not isinstance(event, DeadlineEvent) or event.event_id in fresh:
+                tx.emit(event, trace=self._trace(stored, event))
+        await store.save(tx, changed)
+        return [firing for _, firing in lines if firing.event_id in fresh]
+
+    def _trace(self, stored: Stored, event: Event) -> str | None:
+        if not isinstance(event, DeadlineEvent):
+            return stored.trace
+        attributes = {
+            "complaint.id": str(stored.case.complaint_id),
+            "complaint.reference": stored.case.reference,
+            "sla.clock": event.clock,
+            "sla.level": event.level,
+        }
+        return self._tracing.fired("sla timer", stored.trace, attributes)
+
+    async def _pause(self) -> float:
+        """Seconds until something is due, at most one."""
+        row = await self._database.fetchrow(QUERIES.next_moment)
+        assert row is not None
+        now, next_at = row["now"], row["next_at"]
+        await self._measure(now, next_at)
+        if next_at is None:
+            return _LONGEST_SLEEP
+        return float(min((next_at - now).total_seconds(), _LONGEST_SLEEP))
+
+    async def _measure(self, now: datetime, next_at: datetime | None) -> None:
+        if self._measured is not None and abs(now - self._measured) < _MEASURE_EVERY:
+            return
+        self._measured = now
+        limit = now - LATE
+        waits = next_at is not None and next_at < limit
+        OVERDUE.set(await self._database.fetchval(QUERIES.overdue, limit) if waits else 0)
+
+
+async def _sleep(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        pass

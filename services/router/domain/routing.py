@@ -149,8 +149,8 @@ def _named(facts: Facts, policy: RoutingPolicy, found: frozenset[str], priority:
     for place in policy.shortlist.for_words(found):
         rule = policy.rules[place]
         if _holds(rule.when, facts, found, priority):
-            why = (Reason(rule.id, rule.because, _words_behind(rule.when, found)),)
-            return _Named(rule.owner, why, rule.category, rule.staff_of)
+            words = _words_behind(rule.when, found) + (_staff_words(policy, found) if rule.when.about_staff else ())
+            return _Named(rule.owner, (Reason(rule.id, rule.because, words),), rule.category, rule.staff_of)
     weighed = weigh(policy, found)
     if policy.topics and weighed and weighed[0][1].points >= policy.topics.minimum:
         (topic, first), second = weighed[0], weighed[1][1].points if len(weighed) > 1 else 0
@@ -223,7 +223,14 @@ def _enough(listed: frozenset[str], at_least: int, found: frozenset[str]) -> boo
 
 def _words_behind(when: Conditions, found: frozenset[str]) -> tuple[str, ...]:
     """Return the policy's words that made a rule hold, in a fixed order."""
-    if when.words is None:
-        return ()
-    asked = (when.words.any, when.words.also, when.words.all)
+    return _met(when.words, found) if when.words else ()
+
+
+def _staff_words(policy: RoutingPolicy, found: frozenset[str]) -> tuple[str, ...]:
+    signs = policy.about_staff.words
+    return _met(signs, found) if signs and _words_hold(signs, found) else ()
+
+
+def _met(words: Words, found: frozenset[str]) -> tuple[str, ...]:
+    asked = (words.any, words.also, words.all)
     return tuple(sorted({written for given in asked if given is not None for written in found & given.written}))

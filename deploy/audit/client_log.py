@@ -32,7 +32,8 @@ class Answer:
 
     def line(self) -> str:
         """The JSON line."""
-        return json.dumps({name: str(v) if isinstance(v, UUID) else v for name, v in asdict(self).items()}) + "\n"
+        said = {name: str(v) if isinstance(v, UUID) else v for name, v in asdict(self).items()}
+        return json.dumps({"idempotency_key": said.pop("key"), **said}) + "\n"
 
     @classmethod
     def read(cls, line: str) -> Self:
@@ -45,7 +46,7 @@ class Answer:
         found = data.get("complaint_id")
         return cls(
             client=data.get("client"),
-            key=UUID(data["key"]),
+            key=UUID(data["idempotency_key"]),
             status=data.get("status"),
             complaint_id=UUID(found) if found else None,
             reference=data.get("reference"),
@@ -83,4 +84,6 @@ def read_client_log(path: Path) -> Iterator[Answer]:
             try:
                 yield Answer.read(line)
             except (ValueError, KeyError, TypeError, AttributeError):
-                raise StackError(f"{path} line {number} is no answer", 'Lines look like {"key", "status", …}') from None
+                raise StackError(
+                    f"{path} line {number} is no answer", 'Lines look like {"idempotency_key", "status", …}'
+                ) from None

@@ -79,6 +79,18 @@ class TimerRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerRow:
+    """A stretch of a closed complaint's journey, which runs from `received_at` to `closed_at`."""
+
+    complaint_id: UUID
+    line: int
+    since: datetime
+    until: datetime
+    received_at: datetime
+    closed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeRow:
     """A line of notifier's send ledger. `recipient` is a reference or a hash, never an address."""
 
@@ -216,6 +228,7 @@ class Snapshot:
     Attributes:
         taken_at: the database's clock as the tables were read.
         settled: what is younger than this may still be under way and is not judged.
+        versions: (topic, complaint) → how many events its writer has committed, for sla and notifier.
         inbox: consumer → ids of the events it has applied.
         whole_topics: topics of which no record has expired.
         mailbox: None when there is no mail catcher to read.
@@ -233,6 +246,8 @@ class Snapshot:
     cases: Mapping[UUID, CaseRow] = field(default_factory=dict)
     clocks: tuple[ClockRow, ...] = ()
     timers: tuple[TimerRow, ...] = ()
+    ledger: tuple[LedgerRow, ...] = ()
+    versions: Mapping[tuple[str, UUID], int] = field(default_factory=dict)
     notices: tuple[NoticeRow, ...] = ()
     suppressions: tuple[Suppression, ...] = ()
     outbox: tuple[OutboxRow, ...] = ()

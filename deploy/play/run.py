@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from deploy.audit.client_log import ClientLog
 from deploy.endpoints import Endpoints, endpoints_file
 from deploy.play.channel import Channel
 from deploy.play.journal import Journal
-from deploy.play.keys import channel_keys
+from deploy.play.keys import DEFAULT_PACK, channel_keys
 from deploy.play.player import Pace, play
 from deploy.play.show import live
 from deploy.play.sources import Reading, read_file
@@ -53,7 +54,8 @@ async def run(endpoints: Endpoints, wish: Wish, console: Console, stop: asyncio.
     pace = Pace(rate=wish.rate, batch=wish.batch, at_once=wish.at_once, limit=wish.limit)
     try:
         async with open_http(wish.at_once) as http:
-            channels = Channels(http, endpoints, wish.pack, tally, log)
+            keys = await channel_keys(endpoints, wish.pack)
+            channels = Channels(http, endpoints.intake, wish.pack, keys, tally, log)
             async with live(console, tally, f"Playing {wish.file.name} into {wish.pack}"):
                 lines = read_file(wish.file, reading)
                 await play(lines, channels, pace, tally, journal=journal, again=wish.again, stop=stop)
@@ -74,11 +76,18 @@ class Channels:
     """The channel client for a channel's name, made when it is first needed."""
 
     def __init__(
-        self, http: httpx.AsyncClient, endpoints: Endpoints, pack: str, tally: Tally, log: ClientLog | None = None
+        self,
+        http: httpx.AsyncClient,
+        url: str,
+        pack: str,
+        keys: Mapping[str, str],
+        tally: Tally,
+        log: ClientLog | None = None,
     ) -> None:
         self._http = http
-        self._url = endpoints.intake
-        self._keys = channel_keys(endpoints, pack)
+        self._url = url
+        self._pack = pack
+        self._keys = keys
         self._tally = tally
         self._log = log
         self._made: dict[str, Channel] = {}
@@ -88,7 +97,8 @@ class Channels:
             key = self._keys.get(name)
             if key is None:
                 raise StackError(f"There is no key for the channel {name}", "Make one with `redress channels key`")
+            client = f"local-{name}" if self._pack == DEFAULT_PACK else f"play-{self._pack}-{name}"
             self._made[name] = Channel(
-                self._http, self._url, key, log=self._log, waiting=lambda why: setattr(self._tally, "waiting", why)
+                self._http, self._url, key, log=self._log, client=client, waiting=self._tally.wait
             )
         return self._made[name]

@@ -51,6 +51,10 @@ class Tally:
         self.amended += len(outcome.entry.rest)
         self.receipts.append(outcome)
 
+    def wait(self, why: str) -> None:
+        """Show why a request has to wait."""
+        self.waiting = why
+
     @property
     def rate(self) -> float:
         """New complaints per second so far."""

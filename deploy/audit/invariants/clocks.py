@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from deploy.audit.history import by_complaint, distinct
-from deploy.audit.snapshot import Snapshot, Told, Violation
+from deploy.audit.snapshot import LedgerRow, Snapshot, Told, Violation
 
 TOPIC = "complaints.sla"
 IN_TIME = timedelta(seconds=60)
@@ -123,6 +123,22 @@ def check_stopped(seen: Snapshot) -> Iterator[Violation]:
         if row.state in _LIVE and last is not None and last.at <= seen.settled:
             yield Violation("I8", row.complaint_id, f"it is closed, yet its {row.kind} clock is {row.state}")
 
+    yield from _ledger(seen)
+
+
+def _ledger(seen: Snapshot) -> Iterator[Violation]:
+    """The time ledger of a closed complaint joins without gaps and sums exactly to its journey."""
+    lines: dict[UUID, list[LedgerRow]] = defaultdict(list)
+    for row in seen.ledger:
+        lines[row.complaint_id].append(row)
+    for complaint_id, rows in lines.items():
+        rows.sort(key=lambda row: row.line)
+        ends = [rows[0].received_at, *(row.until for row in rows)]
+        if any(row.since != end for row, end in zip(rows, ends, strict=False)):
+            yield Violation("I8", complaint_id, "the lines of its time ledger do not join")
+        if rows[-1].until != rows[0].closed_at:
+            yield Violation("I8", complaint_id, "its time ledger does not sum to its journey")
+
 
 def size_stopped(seen: Snapshot) -> int:
     """How many of sla's events were looked at."""
@@ -147,7 +163,12 @@ def _walk(complaint_id: UUID, history: Sequence[Told]) -> Iterator[Violation]:
             dues[mark] = clock.get("due_at") or dues.get(mark)
 
 
-_FROM = {"clock.paused": {"running"}, "clock.resumed": {"paused"}, "clock.stopped": {"running", "paused"}}
+_FROM = {
+    "clock.paused": {"running"},
+    # A reopened case's clocks go on: the time they were over does not count.
+    "clock.resumed": {"paused", "stopped"},
+    "clock.stopped": {"running", "paused"},
+}
 
 
 def _step(

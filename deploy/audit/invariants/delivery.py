@@ -37,16 +37,21 @@ def _gaps(seen: Snapshot) -> Iterator[Violation]:
             missing = sorted(set(range(1, max(told) + 1)) - told)
             if missing:
                 yield Violation("I4", complaint_id, f"{topic} lacks its versions {', '.join(map(str, missing[:5]))}")
-    committed = {
-        "complaints.intake": [(row.complaint_id, row.version) for row in seen.complaints.values()],
-        "complaints.routing": [(row.complaint_id, row.version) for row in seen.cases.values()],
-    }
-    for topic in sorted(committed.keys() & seen.whole_topics):
-        for complaint_id, version in committed[topic]:
-            last = max(versions[topic].get(complaint_id, {0}))
-            if version > last:
-                what = f"{WRITER_OF[topic]} committed version {version}, {topic} ends at {last}"
-                yield Violation("I4", complaint_id, what)
+    for topic, complaint_id, version in _committed(seen):
+        last = max(versions[topic].get(complaint_id, {0}))
+        if version > last and topic in seen.whole_topics:
+            yield Violation(
+                "I4", complaint_id, f"{WRITER_OF[topic]} committed version {version}, {topic} ends at {last}"
+            )
+
+
+def _committed(seen: Snapshot) -> Iterator[tuple[str, UUID, int]]:
+    for row in seen.complaints.values():
+        yield "complaints.intake", row.complaint_id, row.version
+    for case in seen.cases.values():
+        yield "complaints.routing", case.complaint_id, case.version
+    for (topic, complaint_id), version in seen.versions.items():
+        yield topic, complaint_id, version
 
 
 def _unread(seen: Snapshot) -> Iterator[Violation]:

@@ -10,7 +10,7 @@ import pytest
 from deploy.audit.client_log import Answer
 from deploy.audit.report import CHECKS, judge
 from deploy.audit.snapshot import DeadRecord, KeyRow, Leak, Mail, OutboxRow, Snapshot, Suppression
-from tests.support.audited import (
+from tests.unit.audit.healthy import (
     COMPLAINT,
     KEY,
     MESSAGE_ID,
@@ -160,6 +160,11 @@ BROKEN: dict[str, tuple[str, Change, str]] = {
     "a lost event in the middle": ("I4", lambda seen: without(seen, 9), "lacks its versions 4"),
     "a lost event at the end of intake": ("I4", lambda seen: complaint(seen, version=2), "committed version 2"),
     "a lost event at the end of the router": ("I4", lambda seen: without(seen, 61), "committed version 6"),
+    "a lost event at the end of sla": (
+        "I4",
+        lambda seen: replace(seen, versions={("complaints.sla", COMPLAINT): 7}),
+        "sla committed version 7",
+    ),
     "a record a reader never applied": (
         "I4",
         lambda seen: replace(seen, inbox={**seen.inbox, "router": seen.inbox["router"] - {event_id(1)}}),
@@ -242,6 +247,8 @@ BROKEN: dict[str, tuple[str, Change, str]] = {
         lambda seen: clock_row(seen, "silence", state="running"),
         "its silence clock is running",
     ),
+    "a ledger with a hole": ("I8", lambda seen: replace(seen, ledger=(seen.ledger[0], seen.ledger[2])), "do not join"),
+    "a ledger that ends too soon": ("I8", lambda seen: replace(seen, ledger=seen.ledger[:2]), "does not sum"),
     # I9
     "two copies of one message": ("I9", mails(MAIL, MAIL), "2 copies"),
     "a message to two people": (
@@ -415,7 +422,7 @@ def test_what_the_promises_allow_is_not_reported(name: str) -> None:
 
 YOUNG: dict[str, Change] = {
     "a complaint just accepted": lambda seen: replace(
-        complaint(seen, accepted_at=NOW), cases={}, told=seen.told[:1], notices=(), clocks=()
+        complaint(seen, accepted_at=NOW), cases={}, told=seen.told[:1], notices=(), clocks=(), versions={}
     ),
     "a record just written": lambda seen: replace(
         seen, inbox={}, told=tuple(replace(record, at=NOW) for record in seen.told)

@@ -210,7 +210,7 @@ async def test_the_client_log_holds_every_final_answer(intake: Intake, tmp_path:
 
 def test_a_client_log_with_another_kind_of_line_is_refused_with_its_number(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
-    path.write_text(json.dumps({"key": str(UUID(int=1)), "status": 201}) + "\n{}\n")
+    path.write_text(json.dumps({"idempotency_key": str(UUID(int=1)), "status": 201}) + "\n{}\n")
     with pytest.raises(StackError, match="line 2"):
         list(read_client_log(path))
 

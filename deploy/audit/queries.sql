@@ -1,0 +1,78 @@
+-- name: moment
+-- When the tables are read by the server's own clock, and what the clock of deadlines says (tests move that one).
+SELECT clock_timestamp() AS taken_at, clock.now() AS clock_now
+
+-- name: complaints
+-- Complaints as told, with the contact and words that must not be carried on in clear.
+SELECT complaint_id, reference, version, state, department, received_at, accepted_at, customer_name, email, phone, title,
+       body
+FROM intake.complaint
+
+-- name: keys
+-- Which key of which client was answered with which complaint.
+SELECT c.name AS client, i.key, i.complaint_id FROM intake.idempotency i JOIN intake.client c USING (client_id)
+
+-- name: cases
+-- Owners.
+SELECT complaint_id, reference, department, state, version, epoch, stage FROM router.cases
+
+-- name: clocks
+-- Clocks, paused and stopped ones too.
+SELECT complaint_id, kind, epoch, state, started_at, due_at, paused_at, stopped_at FROM sla.clock
+
+-- name: timers
+-- What fires next, per complaint.
+SELECT complaint_id, kind, epoch, level, due_at FROM sla.timer
+
+-- name: ledger
+-- The time ledger of closed complaints, and the journey it has to sum to.
+SELECT l.complaint_id, l.line, l.since, l.until, j.received_at, j.closed_at
+FROM sla.ledger l JOIN sla.journey j USING (complaint_id)
+WHERE j.closed_at IS NOT NULL AND j.phase = 'closed'
+ORDER BY l.complaint_id, l.line
+
+-- name: journeys
+-- How many events sla and notifier have committed about each complaint.
+SELECT 'complaints.sla' AS topic, complaint_id, version FROM sla.journey
+UNION ALL
+SELECT 'complaints.notices', complaint_id, own_version FROM notifier.journey
+
+-- name: notices
+-- The send ledger. When a message was sent is when its row was settled.
+SELECT notice_id, complaint_id, cause_id, kind, channel, recipient_ref, state, message_id, created_at, settled_at
+FROM notifier.notice
+
+-- name: suppressions
+-- Whom not to write to, as the recipients of the ledger: a suppressed mailbox is all persons who gave it.
+SELECT DISTINCT k.person_id, s.since
+FROM notifier.suppression s
+JOIN intake.complaint k ON k.email_hash = s.contact_hash
+
+-- name: tokens
+-- Hashes of the private links.
+SELECT complaint_id, encode(token_hash, 'hex') AS token_hash FROM notifier.contact WHERE token_hash IS NOT NULL
+
+-- name: outbox
+-- Committed events that the broker has not acknowledged.
+SELECT 'intake' AS service, topic, event_id, occurred_at, key, payload, headers FROM intake.outbox
+UNION ALL SELECT 'router', topic, event_id, occurred_at, key, payload, headers FROM router.outbox
+UNION ALL SELECT 'sla', topic, event_id, occurred_at, key, payload, headers FROM sla.outbox
+UNION ALL SELECT 'notifier', topic, event_id, occurred_at, key, payload, headers FROM notifier.outbox
+
+-- name: inbox
+-- Which events each consumer has applied.
+SELECT consumer, event_id FROM intake.inbox
+UNION ALL SELECT consumer, event_id FROM router.inbox
+UNION ALL SELECT consumer, event_id FROM sla.inbox
+UNION ALL SELECT consumer, event_id FROM notifier.inbox
+
+-- name: dead_letters
+-- What could not be processed.
+SELECT 'intake' AS service, id, consumer, topic, partition, record_offset, event_id, reason, detail, key, value, headers,
+       failed_at, replayed_at FROM intake.dead_letter
+UNION ALL SELECT 'router', id, consumer, topic, partition, record_offset, event_id, reason, detail, key, value, headers,
+       failed_at, replayed_at FROM router.dead_letter
+UNION ALL SELECT 'sla', id, consumer, topic, partition, record_offset, event_id, reason, detail, key, value, headers,
+       failed_at, replayed_at FROM sla.dead_letter
+UNION ALL SELECT 'notifier', id, consumer, topic, partition, record_offset, event_id, reason, detail, key, value, headers,
+       failed_at, replayed_at FROM notifier.dead_letter

@@ -1,0 +1,48 @@
+"""`redress audit`: every promise, checked from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds that what is under way may take to finish.")] = 60.0,
+    client_log: Annotated[
+        list[Path] | None, typer.Option(help="What a client was answered, as `redress play --client-log` writes it.")
+    ] = None,
+    marker: Annotated[list[str] | None, typer.Option(help="A text that must stand in clear nowhere.")] = None,
+    logs: Annotated[list[Path] | None, typer.Option(help="Folders of log files; default: those of the stack.")] = None,
+) -> None:
+    """Check every promise against schemas, topics, mailbox, logs and traces; exit 1 when one is broken.
+
+    Looks again until nothing is broken or --wait seconds are over; then it names what is missing.
+    """
+    from rich.console import Console
+
+    from deploy.audit.auditor import Places, audit
+    from deploy.audit.show import view
+    from deploy.endpoints import endpoints_file, load_endpoints
+
+    endpoints = load_endpoints()
+    places = Places(
+        postgres=endpoints.dsn,
+        kafka=endpoints.kafka,
+        mail=endpoints.mail or None,
+        traces=endpoints.traces or None,
+        logs=logs or [endpoints_file().parent / "logs"],
+        client_logs=client_log or (),
+        markers=marker or (),
+    )
+    report = asyncio.run(audit(places, wait))
+    if as_json:
+        typer.echo(json.dumps(report.as_json(), ensure_ascii=False))
+    else:
+        Console().print(view(report))
+    if not report.ok:
+        raise typer.Exit(1)

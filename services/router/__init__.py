@@ -6,5 +6,5 @@ Consumes: complaint.submitted, complaint.amended, complaint.withdrawn, person.er
     complaint.confirmed, complaint.disputed, customer.replied, customer.added, feedback.given
 Emits: complaint.assigned, complaint.accepted, transfer.offered, transfer.accepted, transfer.declined,
     progress.reported, customer.asked, customer.answered, promise.made, promise.renewed, resolution.proposed,
-    complaint.closed, complaint.reopened
+    complaint.closed, complaint.reopened; named but not yet sent: complaint.merged, complaint.linked
 """

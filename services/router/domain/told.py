@@ -144,7 +144,8 @@ def breached(
 ) -> Outcome:
     """A clock ran out. Two of them move the case: no word about the resolution, no answer to the question.
 
-    A breach of an earlier owner's clock, or one that fired before the present wait began, moves nothing.
+    A breach of an earlier owner's clock, or one that fired before the present state began, moves nothing. Every other
+    one asks for attention.
     """
     story = Story(case, moment)
     story.remember(event_id, "breached", who="clock", at=fired_at, detail={"clock": clock})
@@ -152,8 +153,11 @@ def breached(
         return story.end()
     if clock == "confirmation" and case.state is State.PROPOSED:
         _close(story, "no_answer")
-    elif clock == "answer":
+        return story.end()
+    if clock == "answer":
         end_wait(story, desks)
+    if case.state is not State.CLOSED:
+        story.change(attention=True)
     return story.end()
 
 

@@ -1,7 +1,162 @@
-"""stub"""
+"""The desk in the browser: queue, case, every action by a plain form; script only makes it faster."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from services.router.domain.rights import Action, Actor
+from services.router.http import queue, views
+from services.router.http.bodies import BODY_OF
+from services.router.http.casepage import CasePage, Sent, done_said, errors_of, read_body, refused, watch_of
+from services.router.http.export import csv_of
+from services.router.http.office import Office, canonical
+from services.router.http.queue import Filters
+from services.router.settings import Settings
+from services.router.store.cases import case_of
+from shared.runtime.web import language as languages
+from shared.runtime.web.forms import read_form
+from shared.runtime.web.look import Look
+from shared.runtime.web.problems import Problem
+
+ROWS = 50
+EXPORTED = 5_000
+_NOTHING_NEW = Response(status_code=204, headers={"Cache-Control": "no-store"})
 
 
-def make_desk(*a) -> APIRouter:
-    return APIRouter()
+class Desk:
+    """Pages of the desk."""
+
+    def __init__(self, office: Office, look: Look, settings: Settings) -> None:
+        self._office = office
+        self._look = look
+        self._poll = settings.router_poll_seconds
+        self._case = CasePage(office, look)
+
+    async def queue(self, request: Request, actor: Actor) -> Response:
+        """The queue; the list alone when an open desk asks, and nothing when nothing changed."""
+        filters = Filters.read(request.query_params)
+        wish = queue.wish(self._office, actor, filters, ROWS)
+        page = await self._office.page(wish, actor)
+        counts = await self._office.reading.counts(actor.department, self._office.packs_of(actor))
+        entries = [queue.entry(row, actor, self._office.packs) for row in page.rows]
+        now = counts["now"]
+        digest = queue.digest_of(entries, page.total, f"{now:%H:%M} {languages.of(request)}")
+        asked = request.query_params.get("seen")
+        if asked == digest:
+            return _NOTHING_NEW
+        spoken = languages.of(request)
+        wide = self._office.reads_all(actor)
+        return self._look.render(
+            request,
+            "desk_list.html" if asked is not None else "desk.html",
+            entries=entries,
+            total=page.total,
+            next_page=filters.address(after=page.after) if page.after else None,
+            first_page=filters.address() if filters.after else None,
+            filters=filters,
+            here_list=filters.address(after=filters.after, seen=digest, lang=spoken),
+            csv=filters.address("/desk.csv"),
+            counts=counts,
+            wide=wide,
+            view=wish.view if not filters.words else filters.view,
+            department=views.name_of(wish.department or actor.department, self._office.packs)[spoken],
+            departments=self._departments(actor, spoken),
+            poll=self._poll,
+            now=now,
+            tz=self._case.zone(actor.department),
+            about=request.query_params.get("about", "")[:16],
+            done=done_said(request, self._look),
+        )
+
+    def _departments(self, actor: Actor, spoken: str) -> list[tuple[str, str]]:
+        packs = [self._office.packs[name] for name in self._office.packs_of(actor)]
+        return [(one.id, one.name.in_(spoken)) for pack in packs for one in pack.departments.values()]
+
+    async def csv(self, request: Request, actor: Actor) -> Response:
+        """The list as a file, with everything the filters find (up to 5,000)."""
+        filters = Filters.read(request.query_params)
+        page = await self._office.page(queue.wish(self._office, actor, filters, EXPORTED), actor)
+        body = csv_of(views.summary(row, self._office.packs) for row in page.rows)
+        headers = {"Content-Disposition": 'attachment; filename="cases.csv"', "Cache-Control": "no-store"}
+        return Response(body, media_type="text/csv; charset=utf-8", headers=headers)
+
+    async def case(self, request: Request, reference: str, actor: Actor) -> Response:
+        """One case. An open page asks with `seen` whether it changed and gets a hint, never a new form under its hands."""
+        seen = request.query_params.get("seen")
+        if seen is not None:
+            case = case_of(await self._office.row(reference, actor))
+            if seen == watch_of(case):
+                return _NOTHING_NEW
+            return self._look.render(request, "case_changed.html", reference=case.reference)
+        response: Response = await self._case.show(request, reference, actor, None)
+        return response
+
+    async def act(self, request: Request, reference: str, action_name: str, actor: Actor) -> Response:
+        """Carry out a form and go on; refused, the page comes back with what was written."""
+        if action_name not in BODY_OF:
+            raise Problem(404, "not-found")
+        action, form = Action(action_name), await read_form(request)
+        try:
+            zone = self._case.zone(form["zone_of"] or actor.department)
+            body = read_body(action, form, zone)
+            case = await self._office.acting.act(canonical(reference), actor, body, form["mark"] or None)
+        except ValidationError as error:
+            errors = errors_of(action, error, self._look, request)
+            return await self._again(
+                request, reference, actor, Sent(action=action, form=dict(form), errors=errors), 422
+            )
+        except Problem as problem:
+            if problem.status not in {409, 422}:
+                raise
+            sent = refused(action, form, problem, self._look, request)
+            return await self._again(request, reference, actor, sent, problem.status)
+        return self._onward(case.reference, action, await self._still_readable(reference, actor))
+
+    async def _again(self, request: Request, reference: str, actor: Actor, sent: Sent, status: int) -> Response:
+        response: Response = await self._case.show(request, reference, actor, sent, status)
+        return response
+
+    async def _still_readable(self, reference: str, actor: Actor) -> bool:
+        try:
+            await self._office.row(reference, actor)
+        except Problem:
+            return False
+        return True
+
+    @staticmethod
+    def _onward(reference: str, action: Action, readable: bool) -> Response:
+        done = action.value.replace("/", "_")
+        target = f"/desk/cases/{reference}?done={done}" if readable else f"/desk?done={done}&about={reference}"
+        return RedirectResponse(target, status_code=303, headers={"Cache-Control": "no-store"})
+
+
+def make_desk(office: Office, look: Look, settings: Settings) -> APIRouter:
+    """The routes `/desk…`."""
+    desk = Desk(office, look, settings)
+    pages = APIRouter(include_in_schema=False)
+    Signed = Annotated[Actor, Depends(office.actor)]  # noqa: N806  a type of this function
+
+    @pages.get("/")
+    async def root() -> Response:
+        return RedirectResponse("/desk", status_code=303)
+
+    @pages.get("/desk")
+    async def show_queue(request: Request, actor: Signed) -> Response:
+        return await desk.queue(request, actor)
+
+    @pages.get("/desk.csv")
+    async def show_csv(request: Request, actor: Signed) -> Response:
+        return await desk.csv(request, actor)
+
+    @pages.get("/desk/cases/{reference}")
+    async def show_case(request: Request, reference: str, actor: Signed) -> Response:
+        return await desk.case(request, reference, actor)
+
+    @pages.post("/desk/cases/{reference}/{action:path}")
+    async def act(request: Request, reference: str, action: str, actor: Signed) -> Response:
+        return await desk.act(request, reference, action, actor)
+
+    return pages

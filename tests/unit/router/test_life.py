@@ -311,16 +311,20 @@ class TestClocks:
         [
             replace(proposed(), epoch=2),
             replace(proposed(), since=LATER + timedelta(seconds=1)),
-            in_hand(),
             confirmed(proposed(), an_id(), NOON, moment()).case,
         ],
-        ids=["earlier owner", "earlier wait", "nothing proposed", "closed"],
+        ids=["earlier owner", "earlier wait", "closed"],
     )
     def test_a_stale_breach_is_remembered_and_moves_nothing(self, case: Case) -> None:
         late = breached(case, an_id(), "confirmation", 1, LATER, moment(LATER), DESKS)
         assert late.case == case
         assert late.events == ()
         assert len(late.lines) == 1
+
+    def test_any_other_breach_asks_for_attention(self) -> None:
+        late = breached(in_hand(), an_id(), "owner", 1, LATER, moment(LATER), DESKS)
+        assert (late.case.attention, late.case.state) == (True, State.ACCEPTED)
+        assert late.events == ()
 
     def test_an_escalation_marks_the_case(self) -> None:
         marked = escalated(in_hand(), an_id(), "lead", "owner", NOON, moment())

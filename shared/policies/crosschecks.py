@@ -184,6 +184,7 @@ def _rules(sources: Sources) -> Iterable[Problem]:
             yield sources.problem(
                 "routing", (*here, "owner"), reason, "let the complaints office own it, or name staff_of"
             )
+    yield from _topics(sources)
     for place, earlier in shadowed_rules(routing):
         reason = (
             f"rule {routing.rules[place].id!r} can never be reached: whatever it catches, {earlier} catches before it"

@@ -60,7 +60,7 @@ class Departments(PolicyModel):
     pack: Id
     version: Wording
     name: Text
-    departments: Annotated[tuple[Department, ...], Field(min_length=2)]
+    departments: Annotated[tuple[Department, ...], Field(min_length=2, max_length=200)]
 
     @cached_property
     def by_id(self) -> dict[str, Department]:

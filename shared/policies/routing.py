@@ -194,7 +194,7 @@ class Topics(PolicyModel):
     strong_points: Annotated[int, Field(ge=1, le=20)] = 3
     minimum: Annotated[int, Field(ge=1, le=100)] = 3
     lead: Annotated[int, Field(ge=1, le=100)] = 1
-    choices: Annotated[tuple[Topic, ...], Field(min_length=1)]
+    choices: Annotated[tuple[Topic, ...], Field(min_length=1, max_length=100)]
 
     @cached_property
     def points_of(self) -> dict[str, tuple[tuple[int, int], ...]]:
@@ -239,7 +239,7 @@ class PriorityPolicy(PolicyModel):
     """How urgency is found: the points of every rule that holds are added."""
 
     thresholds: Thresholds
-    rules: tuple[PriorityRule, ...] = ()
+    rules: Annotated[tuple[PriorityRule, ...], Field(max_length=MAX_RULES)] = ()
 
     @cached_property
     def shortlist(self) -> Shortlist:
@@ -274,7 +274,7 @@ class RoutingPolicy(PolicyModel):
         topics: weighed when no rule holds; without a clear winner the fallback owns the complaint.
     """
 
-    categories: Annotated[tuple[Category, ...], Field(min_length=1)]
+    categories: Annotated[tuple[Category, ...], Field(min_length=1, max_length=100)]
     fallback: Id
     office: Id
     second_stage: Id

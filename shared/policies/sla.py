@@ -104,7 +104,7 @@ class SlaPolicy(PolicyModel):
 class SlaRules(PolicyModel):
     """File `sla.yaml`: policies in order; the last one has no `when`, so there is always one."""
 
-    policies: Annotated[tuple[SlaPolicy, ...], Field(min_length=1)]
+    policies: Annotated[tuple[SlaPolicy, ...], Field(min_length=1, max_length=200)]
 
     def choose(self, *, priority: str, category: str | None, channel: str) -> SlaPolicy:
         """Return the first policy whose conditions are met; the last one always is."""

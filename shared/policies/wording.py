@@ -22,16 +22,17 @@ _MENDS = {
 
 
 def explain(error: ValidationError, document: Document) -> list[Problem]:
-    """Return one problem per error and line; alternatives of one value are told once."""
-    seen: dict[int, Problem] = {}
+    """Return one problem per place; where a value fits none of several types, the first one's complaint is told."""
+    told: dict[Place, Problem] = {}
     for detail in error.errors(include_url=False, include_input=False):
-        problem = _problem(detail, document)
-        seen.setdefault(problem.line * 1_000_003 + hash(problem.reason) % 1_000_003, problem)
-    return list(seen.values())
+        place: Place = tuple(step for step in detail["loc"] if step != "[key]")
+        if detail["type"] not in ("missing", "extra_forbidden"):
+            place = _known(place, document)
+        told.setdefault(place, _problem(place, detail, document))
+    return list(told.values())
 
 
-def _problem(detail: ErrorDetails, document: Document) -> Problem:
-    place: Place = tuple(step for step in detail["loc"] if step != "[key]")
+def _problem(place: Place, detail: ErrorDetails, document: Document) -> Problem:
     kind = detail["type"]
     message = detail["msg"].removeprefix("Value error, ")
     if kind == "missing":
@@ -39,7 +40,7 @@ def _problem(detail: ErrorDetails, document: Document) -> Problem:
     elif kind == "extra_forbidden":
         reason = f"unknown field {_path(place)}"
     else:
-        reason = f"{_path(_known(place, document))}: {message[:1].lower()}{message[1:]}" if place else message
+        reason = f"{_path(place)}: {message[:1].lower()}{message[1:]}" if place else message
     return document.problem(place, reason, _MENDS.get(kind, "change it so that it holds"))
 
 

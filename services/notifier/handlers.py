@@ -85,7 +85,9 @@ class _Work:
             return
         self.journeys[event.complaint_id] = step.journey
         self._changed.add(event.complaint_id)
-        self._entries += step.entries
+        # Words of an erased person may still be on their way; they are not kept.
+        forget = step.journey.erased
+        self._entries += (replace(entry, text=None, field=None) if forget else entry for entry in step.entries)
         if step.release:
             self._release(event.complaint_id)
         if isinstance(event, ComplaintSubmitted):

@@ -40,9 +40,9 @@ FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text
            decision, closed_how, closed_at, rating, held, intake_version, router_version, sla_version, own_version)
 WHERE j.complaint_id = t.complaint_id;
 
--- name: hold_journeys
--- Notices of these journeys may wait for a date.
-UPDATE journey SET held = true WHERE complaint_id = ANY ($1::uuid[]);
+-- name: note_owner_told
+-- A notice names the owner of these complaints, and may wait for the date.
+UPDATE journey SET held = true, acknowledged = 'full' WHERE complaint_id = ANY ($1::uuid[]);
 
 -- name: insert_contacts
 -- How to reach the customers of new complaints, sealed.
@@ -127,7 +127,7 @@ UPDATE journey AS j
 SET own_version = j.own_version + t.count, acknowledged = coalesce(t.acknowledged, j.acknowledged)
 FROM unnest($1::uuid[], $2::int[], $3::text[]) AS t (complaint_id, count, acknowledged)
 WHERE j.complaint_id = t.complaint_id
-RETURNING j.complaint_id, j.own_version;
+RETURNING j.complaint_id, j.own_version, j.department;
 
 -- name: settle_notices
 -- The outcome of attempts; rows whose lease has passed to somebody else stay as they are.

@@ -55,5 +55,5 @@ def _make(model: type[NoticeEvent], tx: Tx, about: About, version: int, **fields
         notice_id=about.notice_id,
         notice=about.kind,
         about=str(about.cause_id),
-        **fields,  # type: ignore[arg-type]  # each caller names the fields of its model
+        **fields,
     )

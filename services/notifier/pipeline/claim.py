@@ -19,8 +19,8 @@ class Claimed:
 
     Attributes:
         lease: the fencing token; whoever claims the row later has another.
-        expires: by `time.monotonic()`; nothing may be begun that could last longer.
-        now: by the database's clock, when it was claimed.
+        since, expires: by `time.monotonic()`; nothing may be begun that could last longer.
+        at: by the database's clock, when it was claimed.
         name, email, token, said: sealed; `said_field` is the field of `said`.
         attempts: that reached the mail relay before this one.
         resends: 1 when this is the one resend after an unknown outcome.
@@ -29,8 +29,9 @@ class Claimed:
     complaint_id: UUID
     notice_id: UUID
     lease: UUID
+    since: float
     expires: float
-    now: datetime
+    at: datetime
     journey: Journey
     kind: NoticeKind
     cause_id: UUID
@@ -51,20 +52,27 @@ class Claimed:
     said: str | None
     said_field: str | None
 
+    @property
+    def now(self) -> datetime:
+        """The time by the database's clock, as far as this process can tell."""
+        return self.at + timedelta(seconds=time.monotonic() - self.since)
+
 
 async def claim(database: Database, count: int, length: timedelta) -> list[Claimed]:
     """Lease up to `count` notices that are due."""
-    lease, expires = uuid4(), time.monotonic() + length.total_seconds()
-    return [_claimed(row, lease, expires) for row in await ledger.claim(database, count, lease, length)]
+    lease, since = uuid4(), time.monotonic()
+    rows = await ledger.claim(database, count, lease, length)
+    return [_claimed(row, lease, since, since + length.total_seconds()) for row in rows]
 
 
-def _claimed(row: Any, lease: UUID, expires: float) -> Claimed:
+def _claimed(row: Any, lease: UUID, since: float, expires: float) -> Claimed:
     return Claimed(
         complaint_id=row["complaint_id"],
         notice_id=row["notice_id"],
         lease=lease,
+        since=since,
         expires=expires,
-        now=row["now"],
+        at=row["now"],
         journey=journey_of(row),
         kind=row["kind"],
         cause_id=row["cause_id"],

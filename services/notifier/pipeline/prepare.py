@@ -111,7 +111,7 @@ class Preparer:
         )
         language = journey.language
         remedies = self._renderer.remedies(language)
-        letter = compose(facts, journey, packs, remedies, language=language, now=claimed.now)
+        letter = compose(facts, journey, packs, remedies, language=language, now=claimed.at)
         words = self._renderer.render(letter)
         sender = packs[journey.pack].notices.sender
         message_id = message_id_of(
@@ -126,7 +126,7 @@ class Preparer:
                 text=words.text,
                 html=words.html,
                 message_id=message_id,
-                at=claimed.now,
+                at=claimed.at,
                 language=_TAG[language],
             )
         )

@@ -1,7 +1,8 @@
 """Last stage: what has ended, written down and told, many ends with one transaction."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from uuid import UUID
 
 from services.notifier import metrics
@@ -32,15 +33,16 @@ class Recorder:
     async def record(self, ends: Sequence[Ended]) -> None:
         """One transaction: versions, states, suppressed mailboxes, events. Ends of a lost lease leave no trace."""
         async with self._transaction() as tx:
-            followed = await self._follow_bare(tx, [end for end in ends if end.bare])
-            versions = await ledger.count_own_events(tx, _counts(ends, followed))
+            drawn = await ledger.count_own_events(tx, _counts(ends))
             ours = await ledger.settle(tx, [end.settlement for end in ends])
             await ledger.suppress(tx, {end.mailbox for end in ends if end.mailbox is not None}, "bad_mailbox")
+            versions = {complaint_id: version for complaint_id, (version, _) in drawn.items()}
             for end, version in _numbered([end for end in ends if end.tells], versions):
                 if end.claimed.notice_id in ours:
                     _tell(tx, end, version)
+            await self._follow(tx, [end for end in ends if _is_outdated(end, drawn)])
         for end in ends:
-            _measure(end)
+            _measure(end, tx.now)
 
     async def record_lost(self) -> int:
         """Take over notices whose sender died while sending: unknown, and due once more. Answers how many."""
@@ -51,7 +53,7 @@ class Recorder:
             counts: dict[UUID, tuple[int, str | None]] = {}
             for row in rows:
                 counts[row["complaint_id"]] = (counts.get(row["complaint_id"], (0, None))[0] + 1, None)
-            versions = await ledger.count_own_events(tx, counts)
+            versions = {i: version for i, (version, _) in (await ledger.count_own_events(tx, counts)).items()}
             await ledger.settle(tx, [_lost(row, tx) for row in rows])
             for row in rows:
                 about = About(
@@ -67,18 +69,16 @@ class Recorder:
         metrics.UNKNOWN.inc(len(rows))
         return len(rows)
 
-    async def _follow_bare(self, tx: Tx, ends: Sequence[Ended]) -> frozenset[UUID]:
-        """Acknowledgements that left without an owner who has come meanwhile: plan the notice that names it."""
+    async def _follow(self, tx: Tx, ends: Sequence[Ended]) -> None:
+        """Acknowledgements that left without the present owner: plan the notice that names it."""
         if not ends:
-            return frozenset()
+            return
         journeys = await store.load(tx, {end.claimed.complaint_id for end in ends})
-        late = {i: journey for i, journey in journeys.items() if journey.department is not None}
-        causes = await ledger.newest_assignments(tx, late)
-        packs = self._policies.packs
+        causes = await ledger.newest_assignments(tx, journeys)
         notices = []
         for end in ends:
-            journey, cause_id = late.get(end.claimed.complaint_id), causes.get(end.claimed.complaint_id)
-            if journey is None or cause_id is None:
+            journey, cause_id = journeys[end.claimed.complaint_id], causes.get(end.claimed.complaint_id)
+            if cause_id is None:
                 continue
             plan = Plan(
                 complaint_id=journey.complaint_id,
@@ -87,21 +87,28 @@ class Recorder:
                 epoch=journey.epoch,
                 waits="no" if journey.informed else "owner",
             )
-            notices.append(new_notice(plan, journey, packs, now=tx.now, trace=end.trace, why=None))
+            notices.append(new_notice(plan, journey, self._policies.packs, now=tx.now, trace=end.trace, why=None))
         await ledger.insert(tx, notices)
-        followed = frozenset(notice.complaint_id for notice in notices)
-        await store.hold(tx, followed)
-        return followed
+        await store.note_owner_told(tx, [notice.complaint_id for notice in notices])
 
 
-def _counts(ends: Sequence[Ended], followed: Collection[UUID]) -> dict[UUID, tuple[int, str | None]]:
+def _is_outdated(end: Ended, drawn: Mapping[UUID, tuple[int, str | None]]) -> bool:
+    """Whether an acknowledgement that was sent names no owner, or one that is no more, while there is one now."""
+    claimed = end.claimed
+    if claimed.kind != "acknowledgement" or end.state is not State.SENT:
+        return False
+    owner = drawn[claimed.complaint_id][1]
+    return owner is not None and (end.bare or owner != claimed.journey.department)
+
+
+def _counts(ends: Sequence[Ended]) -> dict[UUID, tuple[int, str | None]]:
     """How many events each complaint needs, and what to note of its acknowledgement."""
     counts: dict[UUID, tuple[int, str | None]] = {}
     for end in ends:
         complaint_id = end.claimed.complaint_id
         count, noted = counts.get(complaint_id, (0, None))
         if end.claimed.kind == "acknowledgement" and end.next_at is None:
-            noted = "bare" if end.bare and complaint_id not in followed else "full"
+            noted = "bare" if end.bare else "full"
         if end.tells or noted:
             counts[complaint_id] = (count + end.tells, noted)
     return counts
@@ -150,9 +157,11 @@ def _lost(row: ledger.Row, tx: Tx) -> ledger.Settlement:
     )
 
 
-def _measure(end: Ended) -> None:
+def _measure(end: Ended, now: datetime) -> None:
     claimed = end.claimed
     if end.state is State.UNKNOWN and end.tells:
         metrics.UNKNOWN.inc()
     if end.next_at is None:
         metrics.NOTICES.labels(claimed.kind, end.state).inc()
+    if end.state is State.SENT:
+        metrics.DELAY.observe(max(0.0, (now - claimed.due_since).total_seconds()))

@@ -64,10 +64,10 @@ async def update(tx: Tx, journeys: Sequence[Journey]) -> None:
         await tx.execute(QUERIES.update_journeys, *columns(map(_row_of, journeys)))
 
 
-async def hold(tx: Tx, complaint_ids: Collection[UUID]) -> None:
-    """Note that notices of these journeys may wait for a date, and that their owner is told in one of them."""
+async def note_owner_told(tx: Tx, complaint_ids: Collection[UUID]) -> None:
+    """Note that a notice names the owner of these complaints, and may wait for the date."""
     if complaint_ids:
-        await tx.execute(QUERIES.hold_journeys, list(complaint_ids))
+        await tx.execute(QUERIES.note_owner_told, list(complaint_ids))
 
 
 async def insert_contacts(tx: Tx, contacts: Sequence[Contact]) -> None:

@@ -91,12 +91,13 @@ async def suppressed_among(database: Database, hashes: Collection[bytes]) -> fro
     return frozenset(row["contact_hash"] for row in await database.fetch(QUERIES.find_suppressed, list(hashes)))
 
 
-async def count_own_events(tx: Tx, counts: Mapping[UUID, tuple[int, str | None]]) -> dict[UUID, int]:
-    """Draw versions for events of our own; answers the last version of each complaint."""
+async def count_own_events(tx: Tx, counts: Mapping[UUID, tuple[int, str | None]]) -> dict[UUID, tuple[int, str | None]]:
+    """Draw versions for events of our own; answers the last version and the present owner of each complaint."""
     rows = [(complaint_id, count, noted) for complaint_id, (count, noted) in sorted(counts.items())]
     if not rows:
         return {}
-    return {row["complaint_id"]: row["own_version"] for row in await tx.fetch(QUERIES.count_own_events, *columns(rows))}
+    drawn = await tx.fetch(QUERIES.count_own_events, *columns(rows))
+    return {row["complaint_id"]: (row["own_version"], row["department"]) for row in drawn}
 
 
 async def settle(tx: Tx, settlements: Sequence[Settlement]) -> frozenset[UUID]:

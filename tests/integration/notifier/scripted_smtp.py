@@ -101,10 +101,14 @@ class ScriptedSmtp:
 
     async def until(self, count: int) -> None:
         """Wait until so many messages are taken."""
-        async with asyncio.timeout(20):
-            while len(self.taken) < count:
-                self.changed.clear()
-                await self.changed.wait()
+        try:
+            async with asyncio.timeout(20):
+                while len(self.taken) < count:
+                    self.changed.clear()
+                    await self.changed.wait()
+        except TimeoutError:
+            subjects = [str(taken.parsed["Subject"]) for taken in self.taken]
+            raise AssertionError(f"{len(self.taken)} of {count} mails came: {subjects}") from None
 
     def by_message_id(self) -> Counter[str]:
         return Counter(taken.message_id for taken in self.taken)

@@ -1,0 +1,188 @@
+"""Several copies, dead copies, sleeping copies: one message per cause, and at most one more when nobody can know (I9)."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rig import POLICIES, QUICK, Rig, rigged
+from scripted_smtp import ScriptedSmtp, Step
+from story import day
+from waiting import until
+
+from shared.events import notices
+from tests.support.stack import Database, DatabaseFactory
+
+
+@pytest.fixture
+async def smtp() -> AsyncIterator[ScriptedSmtp]:
+    async with ScriptedSmtp() as server:
+        yield server
+
+
+@pytest.fixture
+def database(fresh_database: DatabaseFactory) -> Database:
+    return fresh_database("notifier")
+
+
+async def doomed(
+    point: str, database: Database, keys: Path, smtp: ScriptedSmtp, **more: Any
+) -> "asyncio.subprocess.Process":
+    """Start a pipeline that kills itself at a crash point."""
+    values = {
+        "database_url": database.url_of("notifier"),
+        "smtp_url": smtp.url,
+        "master_key_file": keys / "master.key",
+        "session_key_file": keys / "session.key",
+        "policies_dir": POLICIES,
+        "public_notifier_url": "https://help.example",
+        **QUICK,
+        **more,
+    }
+    root = Path(__file__).parents[3]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(root),
+        **{name.upper(): str(value) for name, value in values.items()},
+    }
+    script = Path(__file__).with_name("doomed.py")
+    return await asyncio.create_subprocess_exec(sys.executable, str(script), point, env=environment, cwd=root)
+
+
+async def file_many(rig: Rig, count: int) -> list[Any]:
+    stories = [await rig.story(f"c{number}@example.com") for number in range(count)]
+    await rig.apply(*(event for story in stories for event in story.begun(day(7))))
+    return stories
+
+
+async def test_two_copies_at_once_send_each_message_once(database: Database, keys: Path, smtp: ScriptedSmtp) -> None:
+    async with rigged(database, keys, smtp) as one, rigged(database, keys, smtp) as two:
+        await file_many(one, 300)
+        one.start()
+        two.start()
+        await smtp.until(300)
+        await one.settled(300)
+        assert len(smtp.taken) == 300 and set(smtp.by_message_id().values()) == {1}
+        said = await one.said()
+        assert len(said) == 300 and {type(event) for event in said} == {notices.NoticeSent}
+
+
+async def test_a_copy_killed_after_the_lease_leaves_the_message_to_the_next_one_once(
+    database: Database, keys: Path, smtp: ScriptedSmtp
+) -> None:
+    async with rigged(database, keys, smtp) as rig:
+        await file_many(rig, 3)
+        process = await doomed("CP.notifier.leased_before_connect", database, keys, smtp)
+        assert await process.wait() == -signal.SIGKILL
+        assert {state for _, state in await rig.states()} == {"leased"}
+        rig.start()
+        assert [state for _, state in await rig.settled(3)] == ["sent"] * 3
+        assert set(smtp.by_message_id().values()) == {1}
+        assert {type(event) for event in await rig.said()} == {notices.NoticeSent}
+
+
+async def test_a_copy_killed_after_the_server_took_it_makes_it_unknown_and_one_copy_more(
+    database: Database, keys: Path, smtp: ScriptedSmtp
+) -> None:
+    async with rigged(database, keys, smtp) as rig:
+        await file_many(rig, 1)
+        process = await doomed("CP.notifier.accepted_before_sent", database, keys, smtp)
+        assert await process.wait() == -signal.SIGKILL
+        assert await rig.states() == [("acknowledgement", "sending")]
+        assert len(smtp.taken) == 1
+        rig.start()
+        assert await rig.settled(1) == [("acknowledgement", "sent")]
+        assert list(smtp.by_message_id().values()) == [2]
+        assert [type(event) for event in await rig.said()] == [notices.NoticeUnknown, notices.NoticeSent]
+        [row] = await rig.notices()
+        assert (row["resends"], row["attempts"]) == (1, 2)
+
+
+async def test_killed_again_after_the_resend_it_stays_unknown(
+    database: Database, keys: Path, smtp: ScriptedSmtp
+) -> None:
+    async with rigged(database, keys, smtp) as rig:
+        await file_many(rig, 1)
+        for _ in range(2):
+            process = await doomed("CP.notifier.accepted_before_sent", database, keys, smtp)
+            assert await process.wait() == -signal.SIGKILL
+        rig.start()
+        assert await rig.settled(1) == [("acknowledgement", "unknown")]
+        assert list(smtp.by_message_id().values()) == [2]
+
+
+async def test_one_that_sleeps_beyond_its_lease_records_nothing_when_it_wakes(
+    database: Database, keys: Path, smtp: ScriptedSmtp
+) -> None:
+    sleepy = {"notifier_dot_seconds": 30, "notifier_lease_seconds": 40}
+    async with rigged(database, keys, smtp, **sleepy) as sleeper, rigged(database, keys, smtp) as other:
+        smtp.script.append(Step("dot", "hang"))
+        await file_many(sleeper, 1)
+        sleeper.start()
+        await until(lambda: smtp.hanging)
+        await sleeper.execute("UPDATE notifier.notice SET next_at = clock_timestamp() - interval '1 second'")
+        other.start()
+        assert await other.settled(1) == [("acknowledgement", "sent")]
+        [before] = await other.notices()
+        smtp.release()
+        await smtp.until(2)
+        await sleeper.stop()
+        assert await other.notices() == [before]
+        assert [type(event) for event in await other.said()] == [notices.NoticeUnknown, notices.NoticeSent]
+        assert list(smtp.by_message_id().values()) == [2]
+
+
+async def test_stopping_lets_mails_on_their_way_arrive_and_hands_the_rest_back(
+    database: Database, keys: Path, smtp: ScriptedSmtp
+) -> None:
+    async with rigged(
+        database, keys, smtp, notifier_connections=1, notifier_command_seconds=5, notifier_lease_seconds=60
+    ) as rig:
+        smtp.script.append(Step("data", "hang"))
+        await file_many(rig, 5)
+        rig.start()
+        await until(lambda: smtp.hanging)
+        stopping = asyncio.create_task(rig.stop())
+        await asyncio.sleep(0)
+        smtp.release()
+        await stopping
+        assert len(smtp.taken) == 1
+        assert sorted(state for _, state in await rig.states()) == ["pending"] * 4 + ["sent"]
+        rig.start()
+        assert [state for _, state in await rig.settled(5)] == ["sent"] * 5
+        assert set(smtp.by_message_id().values()) == {1}
+
+
+async def test_a_database_that_is_away_while_recording_is_waited_for(
+    database: Database, keys: Path, smtp: ScriptedSmtp
+) -> None:
+    async with rigged(database, keys, smtp) as rig:
+        smtp.script.append(Step("dot", "hang"))
+        await file_many(rig, 1)
+        rig.start()
+        await until(lambda: smtp.hanging)
+        await rig.execute("ALTER TABLE notifier.journey RENAME TO journey_away")
+        smtp.release()
+        await smtp.until(1)
+        await rig.execute("ALTER TABLE notifier.journey_away RENAME TO journey")
+        assert await rig.settled(1) == [("acknowledgement", "sent")]
+        assert len(smtp.taken) == 1
+
+
+async def test_the_same_cause_is_written_down_once(database: Database, keys: Path, smtp: ScriptedSmtp) -> None:
+    async with rigged(database, keys, smtp) as rig:
+        story = await rig.story()
+        events = [*story.begun(day(7)), story.progress(story.seal("text", "…"))]
+        await rig.apply(*events)
+        await rig.apply(*events)
+        await rig.execute(
+            "UPDATE notifier.journey SET router_version = 0, intake_version = 0, acknowledged = 'pending'"
+        )
+        await rig.apply(*events)
+        rig.start()
+        await rig.settled(2)
+        assert len(smtp.taken) == 2 and set(smtp.by_message_id().values()) == {1}

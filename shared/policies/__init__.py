@@ -6,11 +6,12 @@ Nothing in here decides about a complaint; the services do, from these models.
 """
 
 from shared.policies.calendars import Calendar, Interval
+from shared.policies.conditions import Conditions, Words
 from shared.policies.departments import Department, Rung
 from shared.policies.errors import PolicyError, Problem
 from shared.policies.notices import NoticePolicy
 from shared.policies.packs import Pack, Packs, load_pack, load_packs
-from shared.policies.routing import Conditions, PriorityRule, RoutingPolicy, Rule, Words
+from shared.policies.routing import PriorityRule, RoutingPolicy, Rule
 from shared.policies.sla import Clocks, SlaPolicy, SlaRules
 from shared.policies.spans import Span
 from shared.policies.texts import Text

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from shared.policies.calendars import Calendars
+from shared.policies.conditions import WordList, Words
 from shared.policies.departments import LEAD, DepartmentKind, Departments
 from shared.policies.errors import Problem
 from shared.policies.notices import NoticePolicy
 from shared.policies.reachability import shadowed_policies, shadowed_rules
-from shared.policies.routing import PriorityRule, RoutingPolicy, Rule, WordList, Words
+from shared.policies.routing import PriorityRule, RoutingPolicy, Rule
 from shared.policies.sla import SlaRules
 from shared.policies.words import fold
 from shared.policies.yaml_source import Document, Place

@@ -15,7 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 from typing import Any
 
-from shared.policies.routing import Conditions, RoutingPolicy, WordList, Words
+from shared.policies.conditions import Conditions, WordList, Words
+from shared.policies.routing import RoutingPolicy
 from shared.policies.sla import SlaConditions, SlaRules
 from shared.policies.texts import CHANNELS, LANGUAGES, PRIORITIES
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from shared.policies.routing import Conditions, RoutingPolicy, Topic, Words
+from shared.policies.conditions import Conditions, Words
+from shared.policies.routing import RoutingPolicy, Topic
 from shared.policies.texts import PRIORITIES, Channel, Language, Priority, Text
 
 #: Told when no rule of the policy catches a complaint.

@@ -134,6 +134,8 @@ def _show(settings: StackSettings, processes: list[dict[str, Any]]) -> None:
 
 
 def _short(why: str) -> str:
+    if not why:
+        return "-"
     return why if len(why) <= _LONGEST_WHY else why[: _LONGEST_WHY - 1] + "…"
 
 

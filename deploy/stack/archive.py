@@ -1,7 +1,8 @@
-"""Builds the class-data archive that lets the broker start in one second; run in the background, once per JVM.
+"""Builds the class-data archives that halve the start of the JVMs; run in the background, once per JVM.
 
-`python -m deploy.stack.archive` starts a throw-away broker that records which classes it loads, uses it once, and
-stops it, which writes the archive. Until then, and whenever the JVM finds the archive stale, starts are just slower.
+`python -m deploy.stack.archive` starts a throw-away broker and trace viewer that record which classes they load, uses
+them once, and stops them, which writes the archives. Until then, and whenever the JVM finds one stale, starts are just
+slower.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
 from deploy.stack.artifacts import ArtifactCache
@@ -21,50 +22,66 @@ from deploy.stack.errors import StackError
 from deploy.stack.java import find_java
 from deploy.stack.kafka import KafkaBroker
 from deploy.stack.ports import free_ports
-from deploy.stack.process import ProcessSpec, plain_environment
+from deploy.stack.process import plain_environment, wait_until
 from deploy.stack.settings import CHECKOUT, StackSettings, load_settings
+from deploy.stack.traces import TraceViewer
+
+#: At the lowest priority beside a busy machine everything takes its time.
+_PATIENCE = 120.0
+_SPAN = {
+    "id": "352bff9a74ca9ad2",
+    "traceId": "5af7183fb1d4cf5f",
+    "name": "training",
+    "timestamp": 1_780_000_000_000_000,
+}
 
 
-class _TrainingBroker(KafkaBroker):
-    """A broker that writes its archive when it stops."""
-
-    target: Path
-
-    def spec(self) -> ProcessSpec:
-        plain = super().spec()
-        # The dump happens inside the orderly stop and takes several seconds of one core.
-        return replace(plain, argv=self.command(self._java.training_flag(self.target)), grace=120.0)
-
-
-def build(settings: StackSettings) -> Path | None:
-    """Build the archive for the JVM in use; returns it, or `None` when there is nothing to do it with."""
+def build(settings: StackSettings) -> list[Path]:
+    """Build what is missing for the JVM in use, for the parts that are downloaded; returns the new archives."""
     java = find_java(settings.redress_java)
+    if java is None:
+        return []
     cache = ArtifactCache(settings.cache, settings.redress_maven_url)
-    if java is None or cache.missing("kafka"):
-        return None
     folder = settings.cache / "archives"
     folder.mkdir(parents=True, exist_ok=True)
+    built = []
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            broker = _TrainingBroker(
-                Path(scratch), *free_ports(2), java=java, jars=cache.fetch("kafka"), archives=folder
-            )
-            if broker.archive.exists():
-                return broker.archive
-            broker.target = Path(scratch) / "archive"
-            broker.start()
-            try:
-                asyncio.run(_use(broker.bootstrap))
-            finally:
-                broker.stop()
-            if not broker.target.exists():
-                return None
-            broker.target.rename(broker.archive)
-            return broker.archive
+            home = Path(scratch)
+            if not cache.missing("kafka"):
+                jars = cache.fetch("kafka")
+                broker = KafkaBroker(home, *free_ports(2), java=java, jars=jars, archives=folder)
+                built += _train(broker, home, lambda: asyncio.run(_use_broker(broker.bootstrap)))
+            if not cache.missing("traces"):
+                jars = cache.unpack_application("traces")
+                viewer = TraceViewer(home, free_ports(1)[0], java=java, jars=jars, archives=folder)
+                built += _train(viewer, home, lambda: _use_viewer(viewer))
+    return built
 
 
-async def _use(bootstrap: str) -> None:
+def _train(server: KafkaBroker | TraceViewer, home: Path, use: Callable[[], None]) -> list[Path]:
+    if server.archive.exists():
+        return []
+    target = home / "archive"
+    server.prepare()
+    spec = server.training_spec(target)
+    process = spec.spawn(die_with_parent=True)
+    try:
+        wait_until(server.is_ready, spec, alive=lambda: process.poll() is None, patience=_PATIENCE)
+        use()
+        process.send_signal(spec.stop_signal)
+        process.wait(spec.grace)
+    finally:
+        process.kill()
+        process.wait()
+    if not target.exists():
+        return []
+    target.rename(server.archive)
+    return [server.archive]
+
+
+async def _use_broker(bootstrap: str) -> None:
     """Load the classes of everyday work: create a topic, produce, consume, commit."""
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
     from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -88,19 +105,31 @@ async def _use(bootstrap: str) -> None:
         await consumer.commit()
 
 
+def _use_viewer(viewer: TraceViewer) -> None:
+    """Send a span and look at the page and at a search."""
+    import httpx
+
+    with httpx.Client(timeout=30) as http:
+        http.post(viewer.spans_url, json=[_SPAN]).raise_for_status()
+        http.get(viewer.web_url).raise_for_status()
+        http.get(viewer.spans_url.replace("spans", "traces")).raise_for_status()
+
+
 def build_in_background(settings: StackSettings) -> None:
     """Start the build as a process of its own with the lowest priority; it outlives us and says nothing."""
     java = {"REDRESS_JAVA": str(settings.redress_java)} if settings.redress_java else {}
+    path = os.environ.get("PATH", os.defpath)
     with contextlib.suppress(OSError):
-        subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "deploy.stack.archive"],
             cwd=CHECKOUT,
-            env=plain_environment(REDRESS_CACHE=str(settings.cache), PATH=os.environ.get("PATH", os.defpath), **java),
+            env=plain_environment(REDRESS_CACHE=str(settings.cache), PATH=path, **java),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+        process.returncode = 0  # not ours to wait for
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -102,6 +103,18 @@ class ArtifactCache:
                         raise
         return self._web
 
+    def unpack_application(self, part: Part) -> list[Path]:
+        """Return the class path of a Spring Boot jar, unpacked: only plain jars can go into a class-data archive."""
+        (jar,) = self.fetch(part)
+        target = self._jars.parent / "applications" / jar.stem
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+                _split(jar, Path(scratch) / "parts")
+                with contextlib.suppress(OSError):  # another process was faster
+                    (Path(scratch) / "parts").rename(target)
+        return [target / "classes.jar", *sorted((target / "lib").iterdir())]
+
     def _has(self, artifact: Artifact) -> bool:
         try:
             return (self._jars / artifact.filename).stat().st_size == artifact.size
@@ -141,6 +154,16 @@ class ArtifactCache:
         with (self._jars / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def _split(jar: Path, target: Path) -> None:
+    (target / "lib").mkdir(parents=True)
+    with zipfile.ZipFile(jar) as source, zipfile.ZipFile(target / "classes.jar", "w") as classes:
+        for name in source.namelist():
+            if name.startswith("BOOT-INF/lib/") and name.endswith(".jar"):
+                (target / "lib" / Path(name).name).write_bytes(source.read(name))
+            elif name.startswith("BOOT-INF/classes/") and not name.endswith("/"):
+                classes.writestr(name.removeprefix("BOOT-INF/classes/"), source.read(name))
 
 
 def locked(*parts: Part) -> list[Artifact]:

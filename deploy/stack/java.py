@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import os
@@ -9,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +36,14 @@ class Java:
     def major(self) -> int:
         """The feature release, say 17."""
         return int(re.split(r"\D", self.version, maxsplit=1)[0])
+
+    def archive_of(self, what: str, jars: Sequence[Path], folder: Path) -> Path:
+        """Name the class-data archive for exactly this JVM and class path; the JVM ignores one made for another."""
+        parts = [str(self.path), self.version]
+        for jar in jars:
+            found = jar.stat()
+            parts.append(f"{jar}:{found.st_size}:{found.st_mtime_ns}")
+        return folder / f"{what}-{hashlib.sha256(chr(10).join(parts).encode()).hexdigest()[:16]}.jsa"
 
     def training_flag(self, archive: Path) -> str:
         """The option that makes this JVM write `archive` when it stops."""

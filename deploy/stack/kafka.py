@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import socket
 import struct
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from deploy.stack.java import Java
@@ -78,7 +78,7 @@ class KafkaBroker(Server):
         self._data = self._home / "kafka"
         self._log = self._home / "logs" / "kafka.log"
         #: Where the class-data archive for exactly this JVM and class path belongs.
-        self.archive = archives / f"kafka-{_fingerprint(java, self._jars)}.jsa"
+        self.archive = java.archive_of("kafka", self._jars, archives)
 
     @property
     def bootstrap(self) -> str:
@@ -99,15 +99,18 @@ class KafkaBroker(Server):
         """Run in the foreground; SIGTERM is a clean stop. An archive that is not there yet does no harm."""
         return ProcessSpec(
             name="kafka",
-            argv=self.command(*self._java.archive_flags(self.archive)),
+            argv=self._command(*self._java.archive_flags(self.archive)),
             env=plain_environment(),
             log=self._log,
             cwd=self._home,
             grace=20.0,
         )
 
-    def command(self, *flags: str) -> tuple[str, ...]:
-        """The broker's command line with more JVM options."""
+    def training_spec(self, archive: Path) -> ProcessSpec:
+        """Run once to write `archive`: that happens in the orderly stop and takes several seconds of one core."""
+        return replace(self.spec(), argv=self._command(self._java.training_flag(archive)), grace=120.0)
+
+    def _command(self, *flags: str) -> tuple[str, ...]:
         return (
             str(self._java.path),
             *_JVM,
@@ -144,12 +147,3 @@ def answers(host: str, port: int) -> bool:
         return False
     _size, correlation, brokers = struct.unpack("!iii", head)
     return bool(correlation == 7 and brokers > 0)
-
-
-def _fingerprint(java: Java, jars: Sequence[Path]) -> str:
-    """Name what a class-data archive depends on; the JVM silently ignores one made for anything else."""
-    parts = [str(java.path), java.version]
-    for jar in jars:
-        found = jar.stat()
-        parts.append(f"{jar}:{found.st_size}:{found.st_mtime_ns}")
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Starts one command as another user or tied to its parent's life; run as a script, imports nothing of ours.
+"""Starts one command as another user, at a lower priority or tied to its parent's life; run as a script, imports nothing of ours.
 
 Postgres refuses to run as root. As root we therefore become an ordinary user first. When a folder on the way (say
 `/root`) is closed to that user, nothing is opened up for everybody: the command keeps the one capability to pass.
@@ -34,8 +34,10 @@ def main() -> None:
     parser.add_argument("--group", type=int)
     parser.add_argument("--pass-folders", action="store_true")
     parser.add_argument("--die-with-parent", action="store_true")
+    parser.add_argument("--nice", type=int, default=0)
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
+    os.nice(options.nice)
     if options.user is not None:
         _become(options.user, options.group, keep_passing=options.pass_folders)
     if options.die_with_parent:

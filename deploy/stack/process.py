@@ -30,6 +30,8 @@ class ProcessSpec:
         stop_signal: Asks for an orderly stop.
         grace: Seconds until SIGKILL after that.
         user: Run as this user and group, when we are root and the command refuses to be.
+        pass_folders: Let that user through folders that are closed to it.
+        nice: Steps of lower priority, for what nobody waits for.
     """
 
     name: str
@@ -41,10 +43,11 @@ class ProcessSpec:
     grace: float = 10.0
     user: tuple[int, int] | None = None
     pass_folders: bool = False
+    nice: int = 0
 
     def command(self, *, die_with_parent: bool = False) -> list[str]:
         """Return the full command line, through the launcher where one is needed."""
-        if self.user is None and not die_with_parent:
+        if self.user is None and not self.nice and not die_with_parent:
             return list(self.argv)
         launch = [sys.executable, "-I", "-S", str(_LAUNCHER)]
         if self.user is not None:
@@ -53,6 +56,8 @@ class ProcessSpec:
             launch.append("--pass-folders")
         if die_with_parent:
             launch.append("--die-with-parent")
+        if self.nice:
+            launch += ["--nice", str(self.nice)]
         return [*launch, "--", *self.argv]
 
     def spawn(self, *, die_with_parent: bool = False) -> subprocess.Popen[bytes]:

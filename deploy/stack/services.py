@@ -21,7 +21,8 @@ _PASSED_ON = (
     *("LOG_LEVEL", "TRACE_RATIO", "OTEL_EXPORTER_OTLP_ENDPOINT", "DEFAULT_PACK", "DATABASE_POOL"),
     *("BATCH_RECORDS", "WATCHDOG_SECONDS", "POLICIES_DIR", "VAULT_DATABASE_URL"),
 )
-_SOURCES = ("services", "shared", "deploy/policies")
+#: The folders that a service is made of.
+SOURCES = ("services", "shared", "deploy/policies")
 _SUFFIXES = frozenset({".py", ".sql", ".yaml", ".html", ".j2", ".txt", ".css", ".js", ".svg", ".json"})
 
 
@@ -107,10 +108,10 @@ def is_ready(url: str) -> bool:
         return False
 
 
-def fingerprint() -> str:
-    """Name the code and policies of the services as they are on disk now."""
+def fingerprint(*sources: str) -> str:
+    """Name the content of these folders as it is on disk now; by default the services' code and policies."""
     found = hashlib.sha256()
-    for source in _SOURCES:
+    for source in sources or SOURCES:
         for folder, folders, files in os.walk(CHECKOUT / source):
             folders[:] = sorted(name for name in folders if name != "__pycache__")
             for name in sorted(files):

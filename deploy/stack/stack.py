@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,13 +78,15 @@ class LocalStack:
         self.kafka: KafkaBroker | None = None
         self.traces: TraceViewer | None = None
         self.mail: MailCatcher | None = None
+        archives = settings.cache / "archives"
         if wanted.kafka and java is not None:
-            archives, jars = settings.cache / "archives", cache.fetch("kafka")
+            jars = cache.fetch("kafka")
             self.kafka = KafkaBroker(
                 self.home, ports.kafka, ports.kafka_controller, java=java, jars=jars, archives=archives
             )
         if wanted.traces and java is not None:
-            self.traces = TraceViewer(self.home, ports.traces, java=java, jar=cache.fetch("traces")[0])
+            jars = cache.unpack_application("traces")
+            self.traces = TraceViewer(self.home, ports.traces, java=java, jars=jars, archives=archives)
         if wanted.mail:
             self.mail = MailCatcher(self.home, ports.smtp, ports.mail, keep=settings.redress_mail_keep)
         self.web_assets: Path = cache.unpack_web("web")
@@ -97,6 +100,11 @@ class LocalStack:
     def database(self) -> str:
         """The administrator's DSN of the database the services share."""
         return self.postgres.url(DATABASE) if self.postgres else str(self.settings.database_url)
+
+    @property
+    def archives_missing(self) -> bool:
+        """Whether a JVM could start faster than it did."""
+        return any(server is not None and not server.archive.exists() for server in (self.kafka, self.traces))
 
     def passwords(self) -> dict[str, str]:
         """Role without `redress_` → password."""
@@ -124,6 +132,20 @@ class LocalStack:
             *self.infrastructure(),
             *(Planned(spec=services.service_spec(name, around), tier=2, fingerprint=code) for name in services.NAMES),
         ]
+
+    def contents(self) -> str | None:
+        """Name what a filled stack of ours contains: code, data folders, addresses. `None` with others' servers.
+
+        While it stays the same there is nothing to migrate or create, so that everything can start at once.
+        """
+        if self.postgres is None or self.kafka is None:
+            return None
+        marks = [self.home / "postgres" / "PG_VERSION", self.home / "kafka" / "meta.properties"]
+        if not all(mark.exists() for mark in marks):
+            return None
+        created = [f"{mark}:{mark.stat().st_ino}" for mark in marks]
+        parts = [services.fingerprint(*services.SOURCES, "deploy/stack"), str(self.ports.base), *created]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def endpoints(self, channel_keys: dict[str, str], sign_ins: list[dict[str, str]]) -> dict[str, Any]:
         """The content of `endpoints.json`."""

@@ -76,6 +76,15 @@ class StateFolder:
         _write_private(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
         return path
 
+    def is_filled_with(self, contents: str | None) -> bool:
+        """Say whether the servers were filled with exactly this before."""
+        mark = self.home / "filled"
+        return contents is not None and mark.exists() and mark.read_text() == contents
+
+    def mark_filled(self, contents: str | None) -> None:
+        """Remember what the servers were filled with."""
+        (self.home / "filled").write_text(contents or "")
+
     def remove(self) -> None:
         """Delete everything in the folder; the downloaded parts stay in the cache.
 

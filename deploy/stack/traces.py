@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from urllib.error import URLError
 from urllib.request import urlopen
 
 from deploy.stack.java import Java
 from deploy.stack.process import ProcessSpec, Server, plain_environment
 
+_JVM = ("-Xms32m", "-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
+#: Nobody waits for the viewer while services start beside it.
+_NICE = 10
+
 
 class TraceViewer(Server):
-    """A Zipkin on 127.0.0.1:`port`; page at `/zipkin/`, spans to `/api/v2/spans`."""
+    """A Zipkin on 127.0.0.1:`port`; page at `/zipkin/`, spans to `/api/v2/spans`.
 
-    def __init__(self, home: Path, port: int, *, java: Java, jar: Path) -> None:
+    Args:
+        home: The state folder.
+        port: Where it listens.
+        java: The JVM to run on.
+        jars: The class path in order.
+        archives: Folder with class-data archives; may be empty.
+    """
+
+    patience = 60.0
+
+    def __init__(self, home: Path, port: int, *, java: Java, jars: Sequence[Path], archives: Path) -> None:
         super().__init__()
         self._home = home.absolute()
         self._port = port
         self._java = java
-        self._jar = jar
+        self._jars = tuple(jars)
+        #: Where the class-data archive for exactly this JVM and class path belongs.
+        self.archive = java.archive_of("traces", self._jars, archives)
 
     @property
     def web_url(self) -> str:
@@ -31,26 +48,35 @@ class TraceViewer(Server):
         return f"http://127.0.0.1:{self._port}/api/v2/spans"
 
     def spec(self) -> ProcessSpec:
-        """Run in the foreground, quietly; 50,000 spans stay in memory."""
+        """Run in the foreground, quietly; 50,000 spans stay in memory. An archive that is not there does no harm."""
         return ProcessSpec(
             name="traces",
-            argv=(
-                *(str(self._java.path), "-Xms32m", "-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
-                *("-Djava.awt.headless=true", "-jar", str(self._jar), "--spring.main.lazy-initialization=true"),
-                # Without the first of these it would listen on every network of the machine.
-                *("--armeria.ports[0].ip=127.0.0.1", f"--armeria.ports[0].port={self._port}"),
-                *("--armeria.ports[0].protocols=http", f"--server.port={self._port}"),
-            ),
+            argv=self._command(*self._java.archive_flags(self.archive)),
             env=plain_environment(MEM_MAX_SPANS="50000", SELF_TRACING_ENABLED="false"),
             log=self._home / "logs" / "traces.log",
             cwd=self._home,
             grace=5.0,
+            nice=_NICE,
         )
+
+    def training_spec(self, archive: Path) -> ProcessSpec:
+        """Run once to write `archive`: that happens in the orderly stop and takes several seconds of one core."""
+        return replace(self.spec(), argv=self._command(self._java.training_flag(archive)), grace=120.0, nice=0)
 
     def is_ready(self) -> bool:
         """Ask its health page."""
         try:
             with urlopen(f"http://127.0.0.1:{self._port}/health", timeout=1.0) as answer:
                 return bool(answer.status == 200)
-        except (URLError, OSError):
+        except OSError:
             return False
+
+    def _command(self, *flags: str) -> tuple[str, ...]:
+        return (
+            *(str(self._java.path), *_JVM, *flags),
+            *("-cp", ":".join(str(jar) for jar in self._jars), "zipkin.server.ZipkinServer"),
+            "--spring.main.lazy-initialization=true",
+            # Without the first of these it would listen on every network of the machine.
+            *("--armeria.ports[0].ip=127.0.0.1", f"--armeria.ports[0].port={self._port}"),
+            *("--armeria.ports[0].protocols=http", f"--server.port={self._port}"),
+        )

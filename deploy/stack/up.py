@@ -48,7 +48,7 @@ def up(settings: StackSettings, terminal: Terminal, *, first: bool = True) -> No
         return
     endpoints = _start(stack, control, terminal)
     terminal.say(f"Everything is ready after {terminal.seconds:.1f} s.")
-    if stack.kafka and not stack.kafka.archive.exists():
+    if stack.archives_missing:
         archive.build_in_background(settings)
     if first:
         _tell_first_story(terminal, endpoints)
@@ -103,19 +103,23 @@ def _start(stack: LocalStack, control: Control, terminal: Terminal) -> dict[str,
     terminal.say(f"Starting Redress; state in {stack.home}, ports from {stack.ports.base}")
     with terminal.step("laying out the data folders"):
         stack.prepare()
-    _start_infrastructure(stack, control)
-    with terminal.step("starting " + ", ".join(planned.spec.name for planned in stack.infrastructure())):
-        endpoints = asyncio.run(_fill(stack, control))
-    stack.state.write_endpoints(endpoints)
-    with terminal.step("starting intake, router, sla, notifier"):
-        control.follow(stack.everything())
+    filled = stack.state.is_filled_with(stack.contents()) and (stack.home / "endpoints.json").exists()
+    if not filled:
+        _start_infrastructure(stack, control)
+        with terminal.step("starting and filling " + ", ".join(p.spec.name for p in stack.infrastructure())):
+            endpoints = asyncio.run(_fill(stack, control))
+        stack.state.write_endpoints(endpoints)
+        stack.state.mark_filled(stack.contents())
+    plan = stack.everything()
+    with terminal.step("starting " + ", ".join(p.spec.name for p in (plan if filled else plan[-4:]))):
+        control.follow(plan)
         for name in services.NAMES:
             url = services.url_of(stack.ports, name)
             wait(control, name, lambda url=url: services.is_ready(url))  # type: ignore[misc]
         for server, name in ((stack.mail, "mail"), (stack.traces, "traces")):
             if server is not None:
                 wait(control, name, server.is_ready)
-    return endpoints
+    return _read_endpoints(stack.home)
 
 
 def _start_infrastructure(stack: LocalStack, control: Control) -> None:
@@ -175,9 +179,12 @@ def wait(control: Control, name: str, ready: Callable[[], bool]) -> None:
         StackError: It keeps dying, or time ran out; with its own last words.
     """
     deadline = time.monotonic() + _PATIENCE
+    before: int | None = None
     while not ready():
         record = control.run.read_status().processes.get(name)
-        if record is not None and record.restarts >= _TOO_OFTEN:
+        if record is not None and before is None:
+            before = record.restarts
+        if record is not None and before is not None and record.restarts - before >= _TOO_OFTEN:
             raise StackError(
                 f"{name} keeps ending: {record.why}", f"See `make logs NAME={name}`; `make down` stops all"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from html import escape
 from typing import Any, Literal
@@ -65,6 +66,11 @@ setInterval(async () => {
 """
 
 
+#: Links of a message open in a new tab; beyond that its HTML may do nothing.
+SANDBOX = "allow-popups allow-popups-to-escape-sandbox"
+_URL = re.compile(r"https?://[^\s<>\"\u3000-\uffef]+[^\s<>\".,;:!?)\u3000-\uffef]")
+
+
 def word(key: str, language: Language) -> str:
     """The word for `key` in `language`."""
     return _WORDS[key][language]
@@ -103,14 +109,14 @@ def message_page(message: dict[str, Any], language: Language) -> str:
     if message["attachments"]:
         facts.append((word("attachments", language), ", ".join(message["attachments"])))
     html = (
-        f'<h2>{word("html", language)}</h2><iframe sandbox src="/messages/{message["id"]}/html" '
+        f'<h2>{word("html", language)}</h2><iframe sandbox="{SANDBOX}" src="/messages/{message["id"]}/html" '
         f'title="{word("html", language)}"></iframe>'
         if message["html"]
         else ""
     )
     body = f"""
 <p><a href="/">{word("back", language)}</a></p><h2>{escape(message["subject"])}</h2>{_facts(facts)}
-<h2>{word("text", language)}</h2><pre>{escape(message["text"])}</pre>{html}
+<h2>{word("text", language)}</h2><pre>{_linked(message["text"])}</pre>{html}
 <h2>{word("headers", language)}</h2>{_facts(message["headers"].items())}
 <p><a href="/messages/{message["id"]}.eml">{word("raw", language)}</a></p>"""
     return _page(message["subject"] or word("title", language), body, language)
@@ -120,6 +126,16 @@ def gone_page(language: Language) -> str:
     """The page for a message that is not there."""
     body = f'<p>{word("gone", language)}</p><p><a href="/">{word("back", language)}</a></p>'
     return _page(word("title", language), body, language)
+
+
+def _linked(text: str) -> str:
+    """Escape a text and make its addresses links."""
+    pieces, end = [], 0
+    for match in _URL.finditer(text):
+        url = escape(match[0], quote=True)
+        pieces += [escape(text[end : match.start()]), f'<a href="{url}" target="_blank" rel="noreferrer">{url}</a>']
+        end = match.end()
+    return "".join(pieces) + escape(text[end:])
 
 
 def _facts(pairs: Iterable[tuple[str, str]]) -> str:

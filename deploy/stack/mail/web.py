@@ -19,7 +19,9 @@ _DECODED = 1000
 _PAGE_POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; "
 _PAGE_POLICY += "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 #: What a caught message may do: nothing. Its own styles show, pictures only when they are inside the message.
-_MESSAGE_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+_MESSAGE_POLICY = (
+    f"sandbox {pages.SANDBOX}; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+)
 
 
 class Reader:
@@ -161,8 +163,8 @@ class _Handler(BaseHTTPRequestHandler):
         if entry is None or message is None:
             self._page(404, pages.gone_page(self._language(query)), query)
         elif rest == ["html"]:
-            html = message["html"] or "<!doctype html><title>-</title>"
-            self._send(200, "text/html; charset=utf-8", html.encode(), _MESSAGE_POLICY)
+            html = '<base target="_blank">' + message["html"]
+            self._send(200, "text/html; charset=utf-8", html.encode("utf-8", "replace"), _MESSAGE_POLICY)
         elif name.endswith(".eml"):
             self._send(200, "message/rfc822", self.server.reader.mailbox.content(entry) or b"")
         else:

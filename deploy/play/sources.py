@@ -15,7 +15,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -156,7 +156,12 @@ def _is_csv(stream: TextIO, path: Path) -> bool:
     )
 
 
-def _json_lines(stream: TextIO, reading: Reading) -> Iterator[Entry | BadLine]:
+def read_lines(lines: Iterable[str], reading: Reading) -> Iterator[Entry | BadLine]:
+    """Read JSON lines that are no file."""
+    return _json_lines(lines, reading)
+
+
+def _json_lines(stream: Iterable[str], reading: Reading) -> Iterator[Entry | BadLine]:
     for number, raw in enumerate(stream, 1):
         content = raw.strip()
         if not content:

@@ -1,0 +1,28 @@
+"""`redress where REFERENCE`: who has a complaint, why, until when, and what its customer was told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Annotated
+
+import typer
+
+
+def command(
+    reference: Annotated[str, typer.Argument(help="Reference in any case or spacing, or the complaint's id.")],
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Show one complaint: owner, why, clocks, notices."""
+    from rich.console import Console
+
+    from deploy.endpoints import load_endpoints
+    from deploy.where.lookup import look_up
+    from deploy.where.show import page_of
+
+    endpoints = load_endpoints()
+    found = asyncio.run(look_up(endpoints.dsn, reference))
+    if as_json:
+        typer.echo(json.dumps(found.as_json(), ensure_ascii=False))
+    else:
+        Console().print(page_of(found, endpoints))

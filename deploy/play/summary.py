@@ -1,0 +1,79 @@
+"""What the demo leaves behind: numbers, and addresses worth looking at."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from deploy.endpoints import Endpoints
+from deploy.play.demo import Played
+from deploy.play.scene import Scene
+
+_WORTH_A_LOOK = {
+    "retail-pump-3": "the pump nobody owned: promise, apology, one owner",
+    "retail-yogurt-1": "question, answer, promised call",
+    "retail-vanilla-2": "an absurd report that was a defect; settled and rated",
+    "retail-voucher-en": "not settled: reopened at the second stage",
+    "retail-afternoon-1": "a promise that slipped and was renewed in time",
+    "retail-owners-3": "the complaints office decided who owns it",
+    "bank-fr-zh-scam": "urgent: money still leaving",
+}
+
+
+def view(played: Played, endpoints: Endpoints) -> RenderableType:
+    """The summary."""
+    lines: list[RenderableType] = []
+    if played.scenes:
+        lines += [_states(played.scenes), Text(""), _looks(played, endpoints), Text("")]
+        ended = [scene for scene in played.scenes if scene.ended and scene.ended != "was worked on before"]
+        if ended:
+            lines.append(Text(f"{len(ended)} scripts ended early:", style="yellow"))
+            lines += [
+                Text(f"  {scene.reference} {scene.example.id}: {escape(scene.ended or '')}") for scene in ended[:10]
+            ]
+        before = sum(scene.ended == "was worked on before" for scene in played.scenes)
+        if before:
+            lines.append(Text(f"{before} cases had been worked on before and were left alone"))
+    lines.append(_addresses(endpoints))
+    return Group(*lines)
+
+
+def _states(scenes: Sequence[Scene]) -> RenderableType:
+    states = sorted({scene.state for scene in scenes})
+    counts = Counter((scene.department, scene.state) for scene in scenes)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("owner")
+    for state in states:
+        table.add_column(state.replace("_", " "), justify="right")
+    for department in sorted({scene.department for scene in scenes}):
+        table.add_row(department, *(str(counts[department, state] or "") for state in states))
+    return table
+
+
+def _looks(played: Played, endpoints: Endpoints) -> RenderableType:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for title in ("worth a look", "desk", "customer's page"):
+        table.add_column(title, overflow="fold")
+    for scene in played.scenes:
+        why = _WORTH_A_LOOK.get(scene.example.id)
+        if why:
+            table.add_row(why, f"{endpoints.router}/desk/cases/{scene.reference}", str(scene.receipt["progress_url"]))
+    return table
+
+
+def _addresses(endpoints: Endpoints) -> RenderableType:
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    rows = [
+        ("desk", f"{endpoints.router}/desk", "sign-ins: `make up` prints them, .redress/endpoints.json has them all"),
+        ("board", f"{endpoints.sla}/board", "what is late or at risk"),
+        ("mail", endpoints.mail or "–", "every message that was sent"),
+        ("traces", f"{endpoints.traces}/zipkin/" if endpoints.traces else "–", "one trace per complaint"),
+    ]
+    for row in rows:
+        table.add_row(*row)
+    return table

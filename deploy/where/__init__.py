@@ -1,0 +1,1 @@
+"""Where a complaint is: owner, why, clocks, notices, trace, read from the four schemas."""

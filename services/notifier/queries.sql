@@ -85,10 +85,16 @@ UPDATE contact SET name = NULL, email = NULL, token = NULL, token_hash = NULL WH
 UPDATE entry SET text = NULL, field = NULL WHERE complaint_id = ANY ($1::uuid[]) AND text IS NOT NULL;
 
 -- name: erase_notices
--- What was still to be sent to an erased person is not sent.
-UPDATE notice SET state = 'suppressed', reason = 'erased', next_at = NULL, lease = NULL, settled_at = $2
-WHERE complaint_id = ANY ($1::uuid[]) AND state IN ('pending', 'leased', 'unknown') AND next_at IS NOT NULL
-RETURNING complaint_id, notice_id, kind, cause_id, traceparent;
+-- What was still to be sent to an erased person is not sent. Rows that a sender is settling at this moment are left to
+-- the next claim, which sees the erased journey: waiting for them could cross with that sender's wait for the journey.
+WITH gone AS (
+    SELECT complaint_id, notice_id FROM notice
+    WHERE complaint_id = ANY ($1::uuid[]) AND state IN ('pending', 'leased', 'unknown') AND next_at IS NOT NULL
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE notice AS n SET state = 'suppressed', reason = 'erased', next_at = NULL, lease = NULL, settled_at = $2
+FROM gone WHERE n.complaint_id = gone.complaint_id AND n.notice_id = gone.notice_id
+RETURNING n.complaint_id, n.notice_id, n.kind, n.cause_id, n.traceparent;
 
 -- name: claim_notices
 -- Leases what is due: pending, to be sent once more, or leased by somebody who is gone (leased only: never sent).

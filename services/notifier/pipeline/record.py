@@ -31,17 +31,17 @@ class Recorder:
         self._policies = policies
 
     async def record(self, ends: Sequence[Ended]) -> None:
-        """One transaction: versions, states, suppressed mailboxes, events. Ends of a lost lease leave no trace."""
+        """One transaction: states, suppressed mailboxes, events. Ends of a lost lease leave no trace, nor a version."""
         async with self._transaction() as tx:
-            drawn = await ledger.count_own_events(tx, _counts(ends))
-            ours = await ledger.settle(tx, [end.settlement for end in ends])
-            await ledger.suppress(tx, {end.mailbox for end in ends if end.mailbox is not None}, "bad_mailbox")
+            still = await ledger.settle(tx, [end.settlement for end in ends])
+            ours = [end for end in ends if end.claimed.notice_id in still]
+            await ledger.suppress(tx, {end.mailbox for end in ours if end.mailbox is not None}, "bad_mailbox")
+            drawn = await ledger.count_own_events(tx, _counts(ours))
             versions = {complaint_id: version for complaint_id, (version, _) in drawn.items()}
-            for end, version in _numbered([end for end in ends if end.tells], versions):
-                if end.claimed.notice_id in ours:
-                    _tell(tx, end, version)
-            await self._follow(tx, [end for end in ends if _is_outdated(end, drawn)])
-        for end in ends:
+            for end, version in _numbered([end for end in ours if end.tells], versions):
+                _tell(tx, end, version)
+            await self._follow(tx, [end for end in ours if _is_outdated(end, drawn)])
+        for end in ours:
             _measure(end, tx.now)
 
     async def record_lost(self) -> int:

@@ -150,7 +150,7 @@ def _line(event: yaml.Event) -> int:
 
 def _scalar(event: yaml.ScalarEvent) -> Any:
     value: str = event.value
-    if event.style is not None:
+    if event.style:  # quoted or a block; a plain scalar has None from one parser and '' from the other
         return value
     if value in _WORDS:
         return _WORDS[value]

@@ -200,7 +200,9 @@ def test_all_problems_of_all_files_are_told_at_once(pack: Pack) -> None:
     pack.spoil("departments", "calendar: days", "calendar: never")
     pack.spoil("routing", "owner: repair", "owner: nobody")
     pack.spoil("sla", "calendar: days", "calendar: never")
-    assert {problem.file for problem in pack.problems()} == {f"small/{name}.yaml" for name in ("departments", "routing", "sla")}
+    assert {problem.file for problem in pack.problems()} == {
+        f"small/{name}.yaml" for name in ("departments", "routing", "sla")
+    }
 
 
 def test_problems_inside_several_files_are_told_at_once(pack: Pack) -> None:

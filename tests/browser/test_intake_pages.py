@@ -1,0 +1,377 @@
+"""Intake's pages in a browser: a customer on a phone, an agent without a mouse, somebody without script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from deploy.stack.ports import free_ports
+from services.intake.app import build
+from shared.runtime.service import Service
+from shared.runtime.web.sessions import Role, Staff
+from tests.browser.looking import KINDS, Language, Looker, Scheme, Width
+from tests.browser.serving import served
+from tests.integration.intake.conftest import settings_for
+from tests.support.stack import Database, Servers
+
+STORY = {
+    "zh": "三个月前买的水泵，上周三修好，周五又坏了。",
+    "en": "The pump I bought three months ago was mended on Wednesday and failed again on Friday.",
+}
+NEXT = {"zh": "继续", "en": "Continue"}
+
+
+@dataclass(frozen=True)
+class Site:
+    """Intake as a browser reaches it."""
+
+    url: str
+    service: Service
+    database: Database
+
+    def session(self, role: Role = "agent") -> str:
+        return self.service.sessions.issue(Staff("li.na", "李娜", role, "customer-service"))
+
+    def filed(self) -> list[dict[str, object]]:
+        return [dict(row) for row in self.database.fetch("SELECT * FROM intake.complaint ORDER BY complaint_id")]
+
+    def assign_all(self) -> None:
+        """What the router's news would do."""
+        self.database.execute("UPDATE intake.complaint SET state = 'assigned', department = 'after-sales'")
+
+
+@pytest.fixture(scope="module")
+def module_site(
+    servers: Servers, web_assets: Path, browser_path: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    database = servers.create_database("intake")
+    port = free_ports(1)[0]
+    url = f"http://127.0.0.1:{port}"
+    settings = settings_for(
+        database,
+        tmp_path_factory.mktemp("keys"),
+        http_port=port,
+        public_intake_url=url,
+        public_mail_url="http://127.0.0.1:8105",
+        public_traces_url="http://127.0.0.1:8106",
+        web_assets_dir=web_assets,
+        intake_form_rate=1000.0,
+        intake_form_burst=1000.0,
+    )
+    # The service makes its locks in the thread it serves from.
+    with served(build(settings), "writer", "keys") as service:
+        yield Site(url, service, database)
+    servers.drop_database(database)
+
+
+@pytest.fixture
+def site(module_site: Site) -> Site:
+    module_site.database.execute("TRUNCATE intake.complaint CASCADE")
+    return module_site
+
+
+@pytest.mark.parametrize(
+    ("path", "width", "language", "scheme"),
+    [(path, *kind) for path in ("/", "/file") for kind in KINDS]
+    + [(path, *kind) for path in ("/health", "/docs", "/file/done") for kind in KINDS[1:3]],
+)
+def test_open_pages_stand_the_checks(
+    looker: Looker, site: Site, path: str, width: Width, language: Language, scheme: Scheme
+) -> None:
+    page = looker.open(f"{site.url}{path}", width=width, language=language, scheme=scheme)
+    name = path.strip("/").replace("/", "-") or "start"
+    looker.check(page, f"intake-{name}-{width}-{language}-{scheme}")
+
+
+@pytest.mark.parametrize(
+    ("role_path", "address"),
+    [("/file", "/file"), ("/agent", "/agent"), ("/docs", "/docs"), ("desk", ":8102/desk"), ("board", ":8103/board")],
+)
+def test_the_start_page_leads_everyone_on_with_one_click(
+    looker: Looker, site: Site, role_path: str, address: str
+) -> None:
+    page = looker.open(site.url)
+    assert page.locator(f'main a[href$="{address}"]').count() >= 1
+
+
+TWICE = """async (carried) => {
+  const send = () => fetch('/file', {method: 'POST', body: new URLSearchParams(carried + '&action=send')});
+  const pages = await Promise.all((await Promise.all([send(), send()])).map((answer) => answer.text()));
+  return pages.map((page) => new DOMParser().parseFromString(page, 'text/html').querySelector('.reference').textContent);
+}"""
+
+
+def press(page: Page, words: str) -> None:
+    page.locator("button:visible", has_text=words).first.click()
+
+
+def walk_to_contact(page: Page, language: Language) -> None:
+    """Through the first four questions."""
+    page.fill("#text", STORY[language])
+    press(page, NEXT[language])
+    page.locator('input[name=category][value="repair"]').check()
+    press(page, NEXT[language])
+    page.fill("#store", "朝阳店")
+    page.fill("#order", "SO-2026-1122")
+    press(page, NEXT[language])
+    page.locator('input[name=wanted][value="exchange"]').check()
+    press(page, NEXT[language])
+
+
+@pytest.mark.parametrize(("width", "language", "scheme"), KINDS)
+def test_a_customer_files_a_complaint_question_by_question(
+    looker: Looker, site: Site, width: Width, language: Language, scheme: Scheme
+) -> None:
+    looker.expect_noise("status of 422")
+    page = looker.open(f"{site.url}/file", width=width, language=language, scheme=scheme)
+    look = f"{width}-{language}-{scheme}"
+    press(page, NEXT[language])
+    expect(page.locator("#text-error")).to_be_visible()
+    looker.check(page, f"file-1-missing-{look}")
+    walk_to_contact(page, language)
+    looker.check(page, f"file-5-contact-{look}")
+    page.locator("#last [type=submit]").click()
+    expect(page.locator(".errors a")).to_have_attribute("href", "#email")
+    looker.check(page, f"file-5-errors-{look}")
+    page.fill("#name", "张女士")
+    page.fill("#email", "zhang@example.com")
+    page.locator("#last [type=submit]").click()
+    expect(page.locator("dl.facts")).to_contain_text(STORY[language])
+    looker.check(page, f"file-6-review-{look}")
+    page.locator("button.big[name=action]").click()
+    page.wait_for_url("**/file/done*")
+    site.assign_all()
+    expect(page.locator("#owner")).to_have_text("售后维修" if language == "zh" else "After-sales and repair")
+    looker.check(page, f"file-7-done-{look}")
+    (filed,) = site.filed()
+    assert page.inner_text(".reference") == filed["reference"]
+    assert (filed["category"], filed["order_id"], filed["language"]) == ("repair", "SO-2026-1122", language)
+    assert filed["body"] == STORY[language] + ("\n\n门店：朝阳店" if language == "zh" else "\n\nShop: 朝阳店")
+    assert "/c/" in page.get_attribute("p.address a", "href")
+
+
+def test_the_receipt_survives_a_reload(looker: Looker, site: Site) -> None:
+    page = looker.open(f"{site.url}/file")
+    file_quickly(page)
+    reference = page.inner_text(".reference")
+    page.reload()
+    assert page.inner_text(".reference") == reference
+
+
+def file_quickly(page: Page) -> None:
+    walk_to_contact(page, "zh")
+    page.fill("#email", "zhang@example.com")
+    page.locator("#last [type=submit]").click()
+    page.locator("button.big[name=action]").click()
+    page.wait_for_url("**/file/done*")
+
+
+def test_nothing_is_lost_on_reload_and_forgotten_after_filing(looker: Looker, site: Site) -> None:
+    page = looker.open(f"{site.url}/file", width="phone")
+    walk_to_contact(page, "zh")
+    page.fill("#phone", "13812345678")
+    key = page.input_value("input[name=key]")
+    page.reload()
+    assert page.input_value("#phone") == "13812345678"
+    assert page.input_value("#text") == STORY["zh"]
+    assert page.locator('input[name=wanted][value="exchange"]').is_checked()
+    assert page.input_value("input[name=key]") == key
+    page.locator("#last [type=submit]").click()
+    page.locator("button.big[name=action]").click()
+    page.wait_for_url("**/file/done*")
+    page.goto(f"{site.url}/file")
+    assert page.input_value("#text") == ""
+
+
+def test_the_phones_own_back_button_goes_one_question_back(looker: Looker, site: Site) -> None:
+    page = looker.open(f"{site.url}/file", width="phone")
+    walk_to_contact(page, "zh")
+    expect(page.locator("#email")).to_be_visible()
+    page.go_back()
+    expect(page.locator("input[name=wanted]").first).to_be_visible()
+    page.go_back()
+    expect(page.locator("#store")).to_have_value("朝阳店")
+    page.reload()
+    expect(page.locator("#store")).to_be_visible()
+
+
+def test_change_returns_to_the_question_with_everything_kept(looker: Looker, site: Site) -> None:
+    page = looker.open(f"{site.url}/file")
+    walk_to_contact(page, "zh")
+    page.fill("#email", "zhang@example.com")
+    page.locator("#last [type=submit]").click()
+    page.locator('.change button[value="3"]').click()
+    expect(page.locator("#store")).to_be_visible()
+    page.fill("#store", "S-012")
+    for _ in range(2):
+        press(page, NEXT["zh"])
+    page.locator("#last [type=submit]").click()
+    expect(page.locator("dl.facts")).to_contain_text("S-012")
+    expect(page.locator("dl.facts")).to_contain_text("zhang@example.com")
+
+
+def test_sending_twice_files_once(looker: Looker, site: Site) -> None:
+    page = looker.open(f"{site.url}/file")
+    walk_to_contact(page, "zh")
+    page.fill("#email", "zhang@example.com")
+    page.locator("#last [type=submit]").click()
+    carried = page.evaluate("new URLSearchParams(new FormData(document.querySelector('main form'))).toString()")
+    page.locator("button.big[name=action]").click()
+    page.wait_for_url("**/file/done*")
+    first = page.inner_text(".reference")
+    again = page.evaluate(TWICE, carried)
+    assert again == [first, first]
+    assert len(site.filed()) == 1
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_form_works_without_script_as_one_page(looker: Looker, site: Site, language: Language) -> None:
+    page = looker.open(f"{site.url}/file?lang={language}", width="phone", language=language, script=False)
+    page.fill("#text", STORY[language])
+    page.locator("#anonymous").check()
+    page.locator("#last [type=submit]").click()
+    page.locator("button.big[name=action]").click()
+    assert page.locator(".reference").count() == 1
+    (filed,) = site.filed()
+    assert (filed["email"], filed["phone"]) == (None, None)
+
+
+def test_what_was_typed_stays_when_it_cannot_be_filed(looker: Looker, site: Site) -> None:
+    looker.expect_noise("status of 503")
+    page = looker.open(f"{site.url}/file")
+    walk_to_contact(page, "zh")
+    page.fill("#email", "zhang@example.com")
+    page.locator("#last [type=submit]").click()
+    site.database.execute("ALTER TABLE intake.complaint RENAME TO complaint_away")
+    try:
+        page.locator("button.big[name=action]").click()
+        expect(page.locator(".notice.error")).to_be_visible()
+        expect(page.locator("dl.facts")).to_contain_text(STORY["zh"])
+    finally:
+        site.database.execute("ALTER TABLE intake.complaint_away RENAME TO complaint")
+    page.locator("button.big[name=action]").click()
+    page.wait_for_url("**/file/done*")
+    assert len(site.filed()) == 1
+
+
+def test_a_pasted_link_or_reference_is_recognised(looker: Looker, site: Site) -> None:
+    looker.expect_noise("status of 422")
+    page = looker.open(site.url, language="en")
+    page.fill("#find", "what happened to my pump")
+    page.keyboard.press("Enter")
+    expect(page.locator("#find-error")).to_be_visible()
+    looker.check(page, "start-not-found")
+    page.fill("#find", "r 4k7m 2xa")
+    page.keyboard.press("Enter")
+    expect(page.locator("#find-error")).to_be_visible()
+
+
+def call(looker: Looker, site: Site, **how: object) -> Page:
+    return looker.open(f"{site.url}/agent", session=site.session(), **how)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("width", "language", "scheme"), KINDS)
+def test_an_agent_takes_a_call_by_keyboard_alone(
+    looker: Looker, site: Site, width: Width, language: Language, scheme: Scheme
+) -> None:
+    look = f"{width}-{language}-{scheme}"
+    page = call(looker, site, width=width, language=language, scheme=scheme)
+    looker.check(page, f"agent-1-empty-{look}")
+    keys = page.keyboard
+    assert page.evaluate("document.activeElement.id") == "phone"
+    keys.type("13812345678")
+    keys.press("Alt+2")
+    keys.type("The pump is broken again.")
+    keys.press("Tab")
+    keys.type("Friday")
+    keys.press("Alt+3")
+    keys.press("ArrowDown")
+    keys.press("Alt+4")
+    keys.type("Ms Zhang")
+    looker.check(page, f"agent-2-typed-{look}")
+    keys.press("Control+Enter")
+    page.wait_for_selector("body.readback")
+    expect(page.locator("dl.facts")).to_contain_text("Friday")
+    looker.check(page, f"agent-3-readback-{look}")
+    keys.press("Enter")
+    page.wait_for_url("**/agent/done*")
+    site.assign_all()
+    expect(page.locator("#owner")).to_have_text("售后维修" if language == "zh" else "After-sales and repair")
+    looker.check(page, f"agent-4-done-{look}")
+    (filed,) = site.filed()
+    assert (filed["channel"], filed["phone"], filed["customer_name"]) == ("phone", "+8613812345678", "Ms Zhang")
+    assert filed["details"] and "refund" in str(filed["details"])
+    assert page.inner_text(".reference") == filed["reference"]
+    keys.press("Enter")
+    page.wait_for_selector("#phone")
+    assert page.input_value("#text") == ""
+
+
+def test_open_cases_of_the_caller_appear_while_the_number_is_typed(looker: Looker, site: Site) -> None:
+    first = call(looker, site)
+    first.keyboard.type("13812345678")
+    first.fill("#text", "Wednesday's repair")
+    first.keyboard.press("Control+Enter")
+    first.wait_for_selector("body.readback")
+    first.keyboard.press("Enter")
+    first.wait_for_selector(".reference")
+    earlier = first.inner_text(".reference")
+    second = call(looker, site)
+    second.keyboard.type("138 1234 5678")
+    second.locator(".case").wait_for()
+    looker.check(second, "agent-known")
+    expect(second.locator("#known")).to_contain_text(earlier)
+    second.locator(".case input").check()
+    second.fill("#text", "Broken again on Friday")
+    second.keyboard.press("Control+Enter")
+    expect(second.locator("dl.facts")).to_contain_text(earlier)
+    second.keyboard.press("Enter")
+    second.wait_for_selector(".reference")
+    repeats = [row["details"] for row in site.filed() if row["details"] and earlier in str(row["details"])]
+    assert len(repeats) == 1
+
+
+def test_escape_returns_from_the_read_back_with_everything_kept(looker: Looker, site: Site) -> None:
+    page = call(looker, site)
+    page.fill("#text", STORY["zh"])
+    page.fill("#on_behalf", "王大爷")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("body.readback")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#text")
+    assert page.input_value("#text") == STORY["zh"]
+    assert page.input_value("#on_behalf") == "王大爷"
+
+
+def test_a_counter_says_which_shop_and_keeps_it_for_the_next_customer(looker: Looker, site: Site) -> None:
+    looker.expect_noise("status of 422")
+    page = call(looker, site, language="en")
+    page.select_option("#channel", "store")
+    page.fill("#text", "The till charged twice.")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".errors a")).to_have_attribute("href", "#store")
+    looker.check(page, "agent-errors")
+    page.fill("#store", "S-012")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("body.readback")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".reference")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#phone")
+    assert (page.input_value("#channel"), page.input_value("#store")) == ("store", "S-012")
+    assert [(row["channel"], row["store_id"]) for row in site.filed()] == [("store", "S-012")]
+
+
+def test_the_call_form_works_without_script(looker: Looker, site: Site) -> None:
+    page = call(looker, site, script=False)
+    page.fill("#phone", "13812345678")
+    page.locator("button[value=lookup]").click()
+    assert page.input_value("#phone") == "13812345678"
+    page.fill("#text", STORY["zh"])
+    page.locator("#go").click()
+    page.locator("#go").click()
+    assert page.locator(".reference").count() == 1

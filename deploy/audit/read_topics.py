@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 from pydantic_core import from_json
@@ -47,6 +48,7 @@ KEPT = frozenset(
 )
 """The fields the checks look at; the rest of an event is let go, so that a million of them fit into memory."""
 _IDLE_POLLS = 10
+_METADATA_TRIES = 15
 
 
 @dataclass(slots=True)
@@ -81,11 +83,31 @@ async def read_topics(bootstrap: str, clear_text: ClearText) -> Topics:
             f"Kafka at {bootstrap} does not answer ({type(error).__name__})", "Look at `make status`"
         ) from error
     try:
-        return await _read(consumer, clear_text)
+        return await _read(consumer, await _partitions(bootstrap), clear_text)
     except (KafkaError, OSError) as error:
         raise StackError(f"Kafka stopped answering ({type(error).__name__})", "Look at `make status`") from error
     finally:
         await _quietly_stop(consumer)
+
+
+async def _partitions(bootstrap: str) -> list[TopicPartition]:
+    """Every partition of our topics. The consumer itself knows only of topics it already reads.
+
+    Raises:
+        StackError: a topic is missing; an audit that read less than it should proves nothing.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        for _ in range(_METADATA_TRIES):
+            described = await admin.describe_topics([*(topic.name for topic in TOPICS), DEAD_LETTERS])
+            missing = [topic["topic"] for topic in described if topic["error_code"] or not topic["partitions"]]
+            if not missing:
+                return sorted(TopicPartition(t["topic"], p["partition"]) for t in described for p in t["partitions"])
+            await asyncio.sleep(0.2)  # a topic just made is not known everywhere at once
+    finally:
+        await admin.close()
+    raise StackError(f"The topic {missing[0]} does not exist", "Create it with `make up`")
 
 
 async def _quietly_stop(consumer: AIOKafkaConsumer) -> None:
@@ -96,16 +118,12 @@ async def _quietly_stop(consumer: AIOKafkaConsumer) -> None:
         return
 
 
-async def _read(consumer: AIOKafkaConsumer, clear_text: ClearText) -> Topics:
+async def _read(consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition], clear_text: ClearText) -> Topics:
     found = Topics()
-    existing = await consumer.topics()
-    names = [name for name in (*(topic.name for topic in TOPICS), DEAD_LETTERS) if name in existing]
-    partitions = [TopicPartition(name, p) for name in names for p in sorted(consumer.partitions_for_topic(name) or ())]
-    if not partitions:
-        return found
     consumer.assign(partitions)
     begins = await consumer.beginning_offsets(partitions)
     ends = await consumer.end_offsets(partitions)
+    names = {partition.topic for partition in partitions}
     found.whole = {name for name in names if all(begins[p] == 0 for p in partitions if p.topic == name)}
     await consumer.seek_to_beginning(*partitions)
     left = {partition for partition in partitions if begins[partition] < ends[partition]}

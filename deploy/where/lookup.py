@@ -37,9 +37,7 @@ class Found:
     @property
     def why(self) -> str | None:
         """The reason for the owner, in the customer's language."""
-        why = self.case["why"]
-        if isinstance(why, dict):
-            return str(why[self.case["language"]])
+        why = self.case[f"why_{self.case['language']}"]
         return None if why is None else str(why)
 
     def as_json(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 -- name: find
 -- One complaint by its id or by its reference; the case may not be there yet.
 SELECT k.complaint_id, k.reference, k.language, k.pack, k.channel, k.received_at, k.state AS told_state,
-       c.state, c.department, c.why, c.rule, c.priority, c.stage, c.since, c.offered_to, t.trace_id,
+       c.state, c.department, c.why_zh, c.why_en, c.rule, c.priority, c.stage, c.since, c.offered_to, t.trace_id,
        j.trace AS clock_trace
 FROM intake.complaint k
 LEFT JOIN router.cases c USING (complaint_id)

@@ -75,11 +75,11 @@ async def _live(bootstrap: str, names: list[str]) -> _Live:
     try:
         await consumer.start()
         await admin.start()
-        # Only the consumer's metadata knows how many partitions a topic really has.
+        described = await admin.describe_topics(names)
         partitions = [
-            TopicPartition(name, number)
-            for name in names
-            for number in sorted(consumer.partitions_for_topic(name) or ())
+            TopicPartition(topic["topic"], partition["partition"])
+            for topic in described
+            for partition in sorted(topic["partitions"], key=lambda partition: int(partition["partition"]))
         ]
         first = await consumer.beginning_offsets(partitions)
         ends = await consumer.end_offsets(partitions)

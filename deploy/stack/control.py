@@ -107,6 +107,7 @@ class Control:
             os.kill(supervisor.pid, signal.SIGTERM)
         deadline = time.monotonic() + _STOP_PATIENCE
         seen: set[str] = set()
+        going = set(self.alive())
         while supervisor.is_alive():
             stopped = {p.name for p in self.run.read_status().processes.values() if p.state == "stopped"}
             for name in sorted(stopped - seen):
@@ -118,3 +119,5 @@ class Control:
                     f"Look at {self.run.home / 'logs' / 'supervisor.log'}, then kill it and run `make down` again",
                 )
             time.sleep(0.05)
+        for name in sorted(going - seen):
+            report(f"stopped {name}")

@@ -22,8 +22,8 @@ class Person:
     department: str
 
 
-def demo_staff(policies: Path) -> list[Person]:
-    """Everybody who may sign in locally.
+def demo_staff(policies: Path, pack: str) -> list[Person]:
+    """Everybody who may sign in locally, the departments of `pack` first.
 
     Each department of each pack has one person whose user name is the department's id: of role `office` where the
     department guards the process, `handler` elsewhere. Besides, there are a lead, an agent of the call centre and an
@@ -31,11 +31,11 @@ def demo_staff(policies: Path) -> list[Person]:
     """
     from shared.policies.packs import load_packs
 
-    departments = load_packs(policies).departments
+    packs = load_packs(policies)
+    departments = sorted(packs.departments, key=lambda department: packs.pack_of(department.id).name != pack)
     wanted = [(d.id, "office" if d.kind == "office" else "handler", d.id) for d in departments]
     known = {department.id for department in departments}
-    offices = [department.id for department in departments if department.kind == "office"]
-    office = "complaints-office" if "complaints-office" in offices else offices[0]
+    office = next(department.id for department in departments if department.kind == "office")
     wanted += [
         ("lead", "lead", "delivery" if "delivery" in known else departments[0].id),
         ("agent", "agent", "customer-service" if "customer-service" in known else departments[0].id),

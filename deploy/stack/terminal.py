@@ -83,9 +83,8 @@ class Terminal:
         widths = [max(_width(row[column]) for row in (head, *rows)) for column in range(len(head))]
         print(f"\n{title}")
         for row in (head, *rows):
-            print(
-                "  " + "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True))
-            )
+            cells = (cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True))
+            print(f"  {'  '.join(cells)}".rstrip())
         sys.stdout.flush()
 
 

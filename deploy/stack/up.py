@@ -165,9 +165,10 @@ async def _fill_postgres(stack: LocalStack, control: Control) -> dict[str, Any]:
         await asyncio.to_thread(wait, control, "postgres", stack.postgres.is_ready)
     await prepare_database(stack.database, stack.passwords())
     policies = Path(os.environ.get("POLICIES_DIR", CHECKOUT / "deploy" / "policies"))
+    pack = os.environ.get("DEFAULT_PACK", "retail")
     keys, sign_ins = await asyncio.gather(
-        prepare_clients(stack.database, stack.state, os.environ.get("DEFAULT_PACK", "retail")),
-        prepare_staff(stack.database, stack.state, demo_staff(policies)),
+        prepare_clients(stack.database, stack.state, pack),
+        prepare_staff(stack.database, stack.state, demo_staff(policies, pack)),
     )
     return stack.endpoints(keys, sign_ins)
 

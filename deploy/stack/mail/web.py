@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from http.cookies import SimpleCookie
@@ -22,6 +23,9 @@ _PAGE_POLICY += "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-an
 _MESSAGE_POLICY = (
     f"sandbox {pages.SANDBOX}; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
 )
+
+
+_HEAD = re.compile(r"<head\b[^>]*>", re.IGNORECASE)
 
 
 class Reader:
@@ -163,7 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
         if entry is None or message is None:
             self._page(404, pages.gone_page(self._language(query)), query)
         elif rest == ["html"]:
-            html = '<base target="_blank">' + message["html"]
+            html = _HEAD.sub(r'\g<0><base target="_blank">', message["html"], count=1)
             self._send(200, "text/html; charset=utf-8", html.encode("utf-8", "replace"), _MESSAGE_POLICY)
         elif name.endswith(".eml"):
             self._send(200, "message/rfc822", self.server.reader.mailbox.content(entry) or b"")

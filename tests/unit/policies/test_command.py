@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from deploy.cli.policies import app
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -19,13 +23,17 @@ class Pack(Protocol):
     def spoil(self, file: str, old: str, new: str) -> None: ...
 
 
-def redress(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+def process(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "deploy.cli.main", "policies", *arguments]
-    return subprocess.run(command, cwd=ROOT, input=text, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
+def redress(*arguments: str, text: str = "") -> Result:
+    return CliRunner().invoke(app, list(arguments), input=text)
 
 
 def test_check_of_the_shipped_packs_ends_with_0() -> None:
-    done = redress("check")
+    done = process("check")
     assert (done.returncode, done.stderr) == (0, "")
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["bank", "retail"]
 
@@ -33,7 +41,7 @@ def test_check_of_the_shipped_packs_ends_with_0() -> None:
 def test_check_of_a_bad_pack_ends_with_1_and_a_line_per_problem_on_stderr(pack: Pack) -> None:
     pack.spoil("routing", "owner: repair", "owner: repiar")
     pack.spoil("sla", "calendar: days", "calendar: dayz")
-    done = redress("check", str(pack.folder))
+    done = process("check", str(pack.folder))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines() == [
         "small/routing.yaml:17: unknown department 'repiar' (did you mean repair?)",
@@ -44,7 +52,7 @@ def test_check_of_a_bad_pack_ends_with_1_and_a_line_per_problem_on_stderr(pack: 
 
 def test_check_of_a_folder_that_is_not_there_ends_with_1(tmp_path: Path) -> None:
     done = redress("check", str(tmp_path / "none"))
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "no policies: No such file" in done.stderr
 
 
@@ -56,7 +64,7 @@ def test_check_can_be_read_by_programs() -> None:
 
 def test_explain_names_owner_reasons_and_deadline_in_the_language_asked_for() -> None:
     done = redress("explain", "--language", "zh", "--text", "充电宝冒烟了，孩子手指烫伤，我要打12315")
-    assert done.returncode == 0
+    assert done.exit_code == 0
     assert "safety  安全应急" in done.stdout
     assert "urgent" in done.stdout
     assert "12315" in done.stdout
@@ -77,5 +85,5 @@ def test_explain_reads_a_text_from_standard_input() -> None:
 )
 def test_explain_refuses_what_it_does_not_know_with_2(wrong: tuple[str, str]) -> None:
     done = redress("explain", "--text", "hello", *wrong)
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert f"{wrong[1]!r} is none of" in done.stderr

@@ -5,6 +5,7 @@ from services.intake.handlers import Intake
 from services.intake.handlers.pruning import forget_answers
 from services.intake.http.api import router
 from services.intake.http.complaints import ChannelApi
+from services.intake.http.front import Front
 from services.intake.http.limits import AddressLimits
 from services.intake.http.pages import TEMPLATES, pages
 from services.intake.http.pages_parts import Parts
@@ -55,7 +56,11 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
         session_key=settings.session_key,
     )
     service.handles(handlers.handle)
-    service.serves(router(ChannelApi(intake, keys, service.sessions)), pages(parts))
+    channels = ChannelApi(intake, keys, service.sessions)
+    service.serves(router(channels), pages(parts))
+    service.app.add_middleware(
+        Front, whole=service.app, service=service.name, tracing=service.tracing, handle=channels.file
+    )
     service.runs("writer", writer.run)
     service.runs("keys", keys.run)
     service.runs("old answers", forget_answers(service.database, settings.intake_idempotency_days))

@@ -10,12 +10,7 @@ SELECT nextval('reference_block')
 -- Files a group: idempotency, complaint and outbox rows in one statement, which is one transaction. Of rows with the
 -- same key the first wins (ORDINALITY); the others, and those filed before, are not in `won`.
 WITH r AS (
-    SELECT * FROM unnest(
-        $1::int[], $2::uuid[], $3::bytea[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[],
-        $10::timestamptz[], $11::uuid[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[],
-        $18::text[], $19::text[], $20::bytea[], $21::bytea[], $22::jsonb[], $23::smallint[], $24::uuid[], $25::text[],
-        $26::bytea[]
-    ) WITH ORDINALITY AS t (
+    SELECT * FROM unnest($1::filing[]) WITH ORDINALITY AS t (
         client_id, key, digest, answer, complaint_id, reference, pack, channel, language,
         received_at, person_id, title, body, category, store_id, order_id, customer_name,
         email, phone, email_hash, phone_hash, details, shard, event_id, traceparent,
@@ -23,7 +18,7 @@ WITH r AS (
     )
 ), i AS (
     INSERT INTO idempotency (client_id, key, digest, complaint_id, answer, answered_at)
-    SELECT client_id, key, digest, complaint_id, answer, $27 FROM r ORDER BY client_id, key, n
+    SELECT client_id, key, digest, complaint_id, answer, $2 FROM r ORDER BY client_id, key, n
     ON CONFLICT DO NOTHING
     RETURNING complaint_id
 ), c AS (
@@ -32,12 +27,12 @@ WITH r AS (
         category, store_id, order_id, customer_name, email, phone, email_hash, phone_hash, details
     )
     SELECT
-        complaint_id, reference, client_id, pack, channel, language, received_at, $27, person_id, title, body,
-        category, store_id, order_id, customer_name, email, phone, email_hash, phone_hash, details
+        complaint_id, reference, client_id, pack, channel, language, received_at, $2, person_id, title, body,
+        category, store_id, order_id, customer_name, email, phone, email_hash, phone_hash, details::jsonb
     FROM r JOIN i USING (complaint_id)
 ), o AS (
     INSERT INTO outbox (shard, topic, key, event_id, type, occurred_at, traceparent, payload)
-    SELECT shard, $28, convert_to(complaint_id::text, 'UTF8'), event_id, $29, $27, traceparent, payload
+    SELECT shard, $3, convert_to(complaint_id::text, 'UTF8'), event_id, $4, $2, traceparent, payload
     FROM r JOIN i USING (complaint_id) ORDER BY n
 )
 SELECT clock.now() AS now, ARRAY(SELECT complaint_id FROM i) AS won

@@ -1,6 +1,8 @@
 """What intake reads from the environment, beside what every service reads."""
 
-from pydantic import Field
+import re
+
+from pydantic import Field, field_validator
 
 from shared.runtime.settings import CommonSettings
 
@@ -15,3 +17,10 @@ class Settings(CommonSettings):
     intake_form_rate: float = Field(default=50.0, gt=0, description="public form: requests per second and address")
     intake_form_burst: float = Field(default=100.0, ge=1, description="public form: requests at once per address")
     intake_idempotency_days: int = Field(default=30, ge=1, description="how long a stored answer is kept")
+
+    @field_validator("public_notifier_url")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        if not re.fullmatch(r"https?://[A-Za-z0-9._~:/%\[\]-]+", value):
+            raise ValueError("must be an http or https address without query, such as https://progress.example.com")
+        return value

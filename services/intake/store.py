@@ -34,7 +34,7 @@ class Reads(Protocol):
 
 
 class Row(NamedTuple):
-    """A complaint ready to be filed: the columns of `file_complaints`, in its order."""
+    """A complaint ready to be filed: the type `filing` of the database, column by column."""
 
     client_id: int
     key: UUID
@@ -57,7 +57,7 @@ class Row(NamedTuple):
     phone: str | None
     email_hash: bytes | None
     phone_hash: bytes | None
-    details: Mapping[str, Any] | None
+    details: str | None
     shard: int
     event_id: UUID
     traceparent: str | None
@@ -98,7 +98,7 @@ async def file(db: Reads, rows: Sequence[Row], now: datetime) -> tuple[datetime,
     Returns:
         The database's clock, and the ids of the complaints that are new; the other rows' keys were used before.
     """
-    answer = await db.fetchrow(Q.file_complaints, *zip(*rows, strict=True), now, INTAKE.name, _SUBMITTED)
+    answer = await db.fetchrow(Q.file_complaints, rows, now, INTAKE.name, _SUBMITTED)
     return answer["now"], set(answer["won"])
 
 

@@ -1,5 +1,6 @@
 """The channel API as OpenAPI tells it: the signatures here are the documents, `complaints.ChannelApi` does the work."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -8,9 +9,9 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel, Field
 
-from services.intake.domain.complaint import MAX_BATCH_BYTES, MAX_BODY_BYTES, Amendment, Batch, Complaint, Withdrawal
+from services.intake.domain.complaint import Amendment, Batch, Complaint, Withdrawal
 from services.intake.http.complaints import ChannelApi
-from services.intake.http.lean import lean
+from services.intake.http.lean import Handler, lean
 from services.intake.http.problems import SCHEMA, documented
 
 KeyHeader = Annotated[
@@ -71,77 +72,43 @@ class Status(BaseModel):
 
 
 def router(api: ChannelApi) -> APIRouter:
-    """All routes of the channel API."""
+    """All routes of the channel API; only their signatures count here."""
     routes = APIRouter(tags=list(_TAGS), dependencies=[_BEARER])
-    for part in (_filing(api), _batch(api), _changes(api), _reading(api)):
-        routes.include_router(part)
-    return routes
+    changed = documented(*_KEYED, "not-found", "wrong-state")
 
-
-def _filing(api: ChannelApi) -> APIRouter:
-    routes = APIRouter(route_class=lean(api.file, MAX_BODY_BYTES))
-
-    @routes.post(
-        "/v1/complaints",
-        status_code=201,
-        response_model=Accepted,
-        responses=documented(*_KEYED),
-        summary="File a complaint",
-    )
     async def file_complaint(body: Complaint, idempotency_key: KeyHeader) -> None:
         """File one complaint. The same key and body get the same answer, however often they are sent."""
 
-    return routes
-
-
-def _batch(api: ChannelApi) -> APIRouter:
-    routes = APIRouter(route_class=lean(api.file_batch, MAX_BATCH_BYTES))
-
-    @routes.post(
-        "/v1/complaints:batch",
-        response_model=Results,
-        responses=documented(*_ANY, *_BODY),
-        summary="File what a store took while it was offline",
-    )
     async def file_batch(body: Batch) -> None:
         """File up to 500 complaints, each with its own key and true time of receipt; each gets its own answer."""
 
-    return routes
-
-
-def _changes(api: ChannelApi) -> APIRouter:
-    routes = APIRouter()
-    amend = APIRouter(route_class=lean(api.amend, MAX_BODY_BYTES))
-    withdraw = APIRouter(route_class=lean(api.withdraw, MAX_BODY_BYTES))
-    told = documented(*_KEYED, "not-found", "wrong-state")
-
-    @amend.post(
-        "/v1/complaints/{complaint_id}/amend", response_model=Changed, responses=told, summary="Add to a complaint"
-    )
     async def amend_complaint(complaint_id: UUID, body: Amendment, idempotency_key: KeyHeader) -> None:
         """Add what the customer says after filing; for the client that filed it, and for staff."""
 
-    @withdraw.post(
-        "/v1/complaints/{complaint_id}/withdraw", response_model=Changed, responses=told, summary="Withdraw a complaint"
-    )
     async def withdraw_complaint(complaint_id: UUID, body: Withdrawal, idempotency_key: KeyHeader) -> None:
         """Take a complaint back; for the client that filed it, and for staff."""
 
-    routes.include_router(amend)
-    routes.include_router(withdraw)
-    return routes
-
-
-def _reading(api: ChannelApi) -> APIRouter:
-    routes = APIRouter(route_class=lean(api.status, MAX_BODY_BYTES))
-
-    @routes.get(
-        "/v1/complaints/{complaint_id}",
-        response_model=Status,
-        responses=documented(*_ANY, "not-found"),
-        summary="Where a complaint stands",
-    )
     async def complaint_status(complaint_id: UUID) -> None:
         """Reference, state and owner as intake knows them; for the client that filed it, and for staff."""
 
+    def add(path: str, told: Callable[..., Any], handle: Handler, summary: str, model: type[BaseModel],
+            refusals: dict[int | str, dict[str, Any]], method: str = "POST", status: int = 200) -> None:  # fmt: skip
+        routes.add_api_route(
+            path,
+            told,
+            methods=[method],
+            status_code=status,
+            response_model=model,
+            responses=refusals,
+            summary=summary,
+            route_class_override=lean(handle),
+        )
+
+    one = "/v1/complaints/{complaint_id}"
+    add("/v1/complaints", file_complaint, api.file, "File a complaint", Accepted, documented(*_KEYED), status=201)
+    add("/v1/complaints:batch", file_batch, api.file_batch, "File what a store took while it was offline", Results,
+        documented(*_ANY, *_BODY))  # fmt: skip
+    add(f"{one}/amend", amend_complaint, api.amend, "Add to a complaint", Changed, changed)
+    add(f"{one}/withdraw", withdraw_complaint, api.withdraw, "Withdraw a complaint", Changed, changed)
+    add(one, complaint_status, api.status, "Where a complaint stands", Status, documented(*_ANY, "not-found"), "GET")
     return routes

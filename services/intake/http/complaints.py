@@ -13,7 +13,7 @@ from services.intake.domain.complaint import MAX_BATCH_BYTES, MAX_BODY_BYTES, Am
 from services.intake.domain.faults import faults_of
 from services.intake.handlers import DESK, Author, Done, Intake, Refusal
 from services.intake.http import batch
-from services.intake.http.lean import bearer, idempotency_key, parse_key, read_body
+from services.intake.http.lean import Json, bearer, guarded, idempotency_key, parse_key, read_body
 from services.intake.http.problems import answer, language_of
 from services.intake.keys import KeyRing
 from services.intake.store import FiledComplaint
@@ -24,8 +24,6 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 _COMPLAINT: Final = TypeAdapter(Complaint)
 _AMENDMENT: Final = TypeAdapter(Amendment)
 _WITHDRAWAL: Final = TypeAdapter(Withdrawal)
-_HEADERS: Final = {"Cache-Control": "no-store"}
-_REPLAYED: Final = {"Cache-Control": "no-store", "Idempotent-Replayed": "true"}
 _STAFF: Final = ("agent", "office")
 
 
@@ -44,8 +42,13 @@ class ChannelApi:
         self._intake = intake
         self._keys = keys
         self._sessions = sessions
+        self.file = guarded(self._file, MAX_BODY_BYTES)
+        self.file_batch = guarded(self._file_batch, MAX_BATCH_BYTES)
+        self.amend = guarded(self._amend, MAX_BODY_BYTES)
+        self.withdraw = guarded(self._withdraw, MAX_BODY_BYTES)
+        self.status = guarded(self._status, MAX_BODY_BYTES)
 
-    async def file(self, request: Request) -> Response:
+    async def _file(self, request: Request) -> Response:
         """`POST /v1/complaints`: the hot route."""
         client = await self._client(request)
         key = idempotency_key(request)
@@ -58,10 +61,9 @@ class ChannelApi:
             filed = await self._intake.file(complaint, client, key)
         except Refusal as refusal:
             return answer(request, refusal, complaint.language)
-        headers = _REPLAYED if filed.replayed else _HEADERS
-        return Response(filed.answer, 201, headers=headers, media_type="application/json")
+        return Json(filed.answer, 201, replayed=filed.replayed)
 
-    async def file_batch(self, request: Request) -> Response:
+    async def _file_batch(self, request: Request) -> Response:
         """`POST /v1/complaints:batch`."""
         client = await self._client(request)
         raw = await read_body(request, MAX_BATCH_BYTES)
@@ -75,25 +77,25 @@ class ChannelApi:
             batch.result(index, entry, next(filed) if isinstance(entry, batch.Good) else None)
             for index, entry in enumerate(entries)
         ]
-        return Response(batch.document(results), 200, headers=_HEADERS, media_type="application/json")
+        return Json(batch.document(results), 200)
 
-    async def amend(self, request: Request) -> Response:
+    async def _amend(self, request: Request) -> Response:
         """`POST /v1/complaints/{complaint_id}/amend`."""
         author, complaint_id = await self._author(request), _complaint_id(request)
         key = idempotency_key(request)
         return _done(await self._intake.amend(complaint_id, await _read(request, _AMENDMENT), author, key))
 
-    async def withdraw(self, request: Request) -> Response:
+    async def _withdraw(self, request: Request) -> Response:
         """`POST /v1/complaints/{complaint_id}/withdraw`."""
         author, complaint_id = await self._author(request), _complaint_id(request)
         key = idempotency_key(request)
         return _done(await self._intake.withdraw(complaint_id, await _read(request, _WITHDRAWAL), author, key))
 
-    async def status(self, request: Request) -> Response:
+    async def _status(self, request: Request) -> Response:
         """`GET /v1/complaints/{complaint_id}`."""
         author = await self._author(request)
         found = await self._intake.status(_complaint_id(request), author)
-        return Response(_status(found), headers=_HEADERS, media_type="application/json")
+        return Json(_status_of(found), 200)
 
     async def _client(self, request: Request) -> Client:
         """The channel client of the request's key, if it may send now."""
@@ -136,11 +138,10 @@ async def _read(request: Request, model: TypeAdapter[ModelT]) -> ModelT:
 
 
 def _done(done: Done) -> Response:
-    headers = _REPLAYED if done.replayed else _HEADERS
-    return Response(done.body, 200, headers=headers, media_type="application/json")
+    return Json(done.body, 200, replayed=done.replayed)
 
 
-def _status(found: FiledComplaint) -> str:
+def _status_of(found: FiledComplaint) -> str:
     return json.dumps(
         {
             "complaint_id": str(found.complaint_id),

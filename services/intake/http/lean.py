@@ -22,6 +22,7 @@ from shared.runtime.errors import is_transient, safe_text
 log = logging.getLogger(__name__)
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 _READ_SECONDS = 20.0
 
 
@@ -29,8 +30,8 @@ class TooLarge(Exception):
     """The body is larger than the route takes."""
 
 
-def lean(endpoint: Endpoint, limit: int) -> type[APIRoute]:
-    """A route class whose requests go to `endpoint`; refusals become problem details.
+def guarded(endpoint: Endpoint, limit: int) -> Handler:
+    """The endpoint with its refusals as problem details.
 
     Args:
         endpoint: gets the bare request.
@@ -52,13 +53,36 @@ def lean(endpoint: Endpoint, limit: int) -> type[APIRoute]:
             log.warning("database away", extra={"action": "unavailable", "error": safe_text(error)})
             return answer(request, Refusal("unavailable", retry_after=getattr(error, "retry_after", 2.0)))
 
+    return handle
+
+
+def lean(handle: Handler) -> type[APIRoute]:
+    """A route class whose requests go to `handle`."""
+
     class Lean(APIRoute):
         """Reads its requests itself."""
 
-        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        def get_route_handler(self) -> Handler:
             return handle
 
     return Lean
+
+
+class Json(Response):
+    """A JSON answer with few headers, all known: the general class spends more on headers than on the body."""
+
+    def __init__(self, body: str, status_code: int, *, replayed: bool = False) -> None:
+        self.status_code = status_code
+        self.background = None
+        self.body = body.encode()
+        self.raw_headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(self.body)),
+            (b"cache-control", b"no-store"),
+            (b"x-content-type-options", b"nosniff"),
+        ]
+        if replayed:
+            self.raw_headers.append((b"idempotent-replayed", b"true"))
 
 
 async def read_body(request: Request, limit: int) -> bytes:

@@ -110,9 +110,9 @@ UPDATE case_event SET body = NULL WHERE complaint_id = ANY ($1::uuid[]) AND body
 UPDATE cases SET offer = offer || '{"reason": ""}' WHERE complaint_id = ANY ($1::uuid[]) AND offer IS NOT NULL;
 
 -- name: unindexed
--- Rows whose words are not searchable yet, oldest first.
+-- Rows whose words are not searchable yet, oldest first; a phone number is found without its country code too.
 SELECT complaint_id, coalesce(title, '') AS title,
-       concat_ws(E'\n', body, name, order_id, email, phone, store_id) AS body
+       concat_ws(E'\n', body, name, order_id, email, phone, right(phone, 11), right(phone, 10), store_id) AS body
 FROM case_text WHERE search IS NULL ORDER BY complaint_id LIMIT $1 FOR UPDATE SKIP LOCKED;
 
 -- name: index_words
@@ -124,7 +124,7 @@ FROM unnest($1::uuid[], $2::text[]) AS t (complaint_id, search) WHERE c.complain
 -- The queue of a department by nearest date. $2 state or null; $3, $4 the place after which to go on.
 SELECT complaint_id, due_at,
        (SELECT count(*) FROM (SELECT 1 FROM cases WHERE state <> 'closed' AND department = $1
-                              AND ($2::text IS NULL OR state = $2) LIMIT 10000) AS some) AS total
+                              AND ($2::text IS NULL OR state = $2) LIMIT 10000) AS counted) AS total
 FROM cases
 WHERE state <> 'closed' AND department = $1 AND ($2::text IS NULL OR state = $2)
   AND (coalesce(due_at, timestamptz '9999-01-01Z'), complaint_id) > ($3::timestamptz, $4::uuid)
@@ -134,7 +134,7 @@ ORDER BY coalesce(due_at, timestamptz '9999-01-01Z'), complaint_id LIMIT $5;
 -- Every open case of a pack, or of all packs, by nearest date.
 SELECT complaint_id, due_at,
        (SELECT count(*) FROM (SELECT 1 FROM cases WHERE state <> 'closed' AND pack = ANY ($1::text[])
-                              AND ($2::text IS NULL OR state = $2) LIMIT 10000) AS some) AS total
+                              AND ($2::text IS NULL OR state = $2) LIMIT 10000) AS counted) AS total
 FROM cases
 WHERE state <> 'closed' AND pack = ANY ($1::text[]) AND ($2::text IS NULL OR state = $2)
   AND (coalesce(due_at, timestamptz '9999-01-01Z'), complaint_id) > ($3::timestamptz, $4::uuid)
@@ -159,7 +159,7 @@ ORDER BY coalesce(due_at, timestamptz '9999-01-01Z'), complaint_id LIMIT $5;
 -- name: closed_of_department
 -- Closed cases of a department, newest first; ids are UUIDv7, so they stand in order of arrival.
 SELECT complaint_id, NULL::timestamptz AS due_at,
-       (SELECT count(*) FROM (SELECT 1 FROM cases WHERE state = 'closed' AND department = $1 LIMIT 10000) AS some) AS total
+       (SELECT count(*) FROM (SELECT 1 FROM cases WHERE state = 'closed' AND department = $1 LIMIT 10000) AS counted) AS total
 FROM cases
 WHERE state = 'closed' AND department = $1 AND ($2::uuid IS NULL OR complaint_id < $2)
 ORDER BY complaint_id DESC LIMIT $3;
@@ -167,7 +167,7 @@ ORDER BY complaint_id DESC LIMIT $3;
 -- name: closed_of_pack
 -- Closed cases of a pack, newest first.
 SELECT complaint_id, NULL::timestamptz AS due_at,
-       (SELECT count(*) FROM (SELECT 1 FROM cases WHERE state = 'closed' AND pack = ANY ($1::text[]) LIMIT 10000) AS some)
+       (SELECT count(*) FROM (SELECT 1 FROM cases WHERE state = 'closed' AND pack = ANY ($1::text[]) LIMIT 10000) AS counted)
        AS total
 FROM cases
 WHERE state = 'closed' AND pack = ANY ($1::text[]) AND ($2::uuid IS NULL OR complaint_id < $2)

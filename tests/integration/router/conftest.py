@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -24,6 +23,7 @@ from shared.runtime.pg import Database
 from shared.runtime.service import Service
 from shared.runtime.vault import PersonKey, Vault
 from tests.support.stack import Database as TestDatabase
+from tests.support.stack import Servers
 
 ROOT = Path(__file__).parents[3]
 PASSWORD = "correct horse 电池"
@@ -99,9 +99,21 @@ def record_of(event: Event) -> ConsumerRecord:
     )
 
 
+TABLES = "cases, case_text, case_event, early_event, staff, sign_in_failure, inbox, outbox, dead_letter"
+
+
+@pytest.fixture(scope="module")
+def router_database(servers: Servers) -> Iterator[TestDatabase]:
+    """A database for the tests of a module; `running` empties it for each."""
+    made = servers.create_database("router")
+    yield made
+    servers.drop_database(made)
+
+
 @pytest.fixture
-async def running(fresh_database: Any, tmp_path: Path, web_assets: Path) -> AsyncIterator[Running]:
-    database: TestDatabase = fresh_database("router")
+async def running(router_database: TestDatabase, tmp_path: Path, web_assets: Path) -> AsyncIterator[Running]:
+    database = router_database
+    database.execute(f"SET search_path = router; TRUNCATE {TABLES}")
     key = tmp_path / "key"
     key.write_text(os.urandom(32).hex())
     settings = Settings(
@@ -120,7 +132,3 @@ async def running(fresh_database: Any, tmp_path: Path, web_assets: Path) -> Asyn
     yield made
     await service.database.close()
     await vault_database.close()
-
-
-def as_json(text: Sequence[str]) -> str:
-    return json.dumps(text)

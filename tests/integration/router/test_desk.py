@@ -1,0 +1,223 @@
+"""The desk in the browser: works by plain forms, keeps what was written, says what it did, in both languages."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from services.router.http.export import csv_of, safe_cell
+from tests.integration.router.conftest import PASSWORD, Running
+from tests.integration.router.stories import Told
+from tests.integration.router.test_api import do, filed
+
+BROWSER = {"accept": "text/html,application/xhtml+xml", "origin": "http://127.0.0.1:8102"}
+
+
+@asynccontextmanager
+async def browser(running: Running, user: str, language: str = "zh") -> AsyncIterator[httpx.AsyncClient]:
+    """A signed-in browser."""
+    async with running.client(**BROWSER, **{"accept-language": language}) as client:
+        answer = await client.post("/sign-in", data={"user": user, "password": PASSWORD, "next": "/desk"})
+        assert answer.status_code == 303, answer.text
+        assert answer.headers["location"] == "/desk"
+        yield client
+
+
+def marks(page: str) -> dict[str, str]:
+    return {"mark": re.findall(r'name="mark" value="([^"]+)"', page)[0], "zone_of": "delivery"}
+
+
+async def test_a_browser_without_a_session_is_led_to_sign_in_and_back(running: Running) -> None:
+    async with running.client(**BROWSER) as client:
+        answer = await client.get("/desk?state=assigned")
+        assert answer.status_code == 303
+        assert "/sign-in?next=http%3A%2F%2F127.0.0.1%3A8102%2Fdesk%3Fstate%3Dassigned" in answer.headers["location"]
+        wrong = await client.post("/sign-in", data={"user": "li.delivery", "password": "x"})
+        assert wrong.status_code == 401
+        assert "用户名或密码不对" in wrong.text
+        foreign = await client.post(
+            "/sign-in", data={"user": "li.delivery", "password": PASSWORD}, headers={"origin": "https://evil.example"}
+        )
+        assert foreign.status_code == 403
+        away = await client.post(
+            "/sign-in", data={"user": "li.delivery", "password": PASSWORD, "next": "https://evil.example/x"}
+        )
+        assert away.headers["location"] == "/desk"
+
+
+async def test_the_queue_shows_what_to_do_next_with_its_date(running: Running) -> None:
+    told = await filed(running)
+    await running.feed(told.started(hours=-1))
+    async with browser(running, "li.delivery") as client:
+        page = await client.get("/desk")
+        assert page.status_code == 200
+        assert page.headers["cache-control"] == "no-store"
+        for words in (told.reference, "快递延误", "已超时", "接单", "共 1 件", "物流配送"):
+            assert words in page.text
+        english = await client.get("/desk?lang=en")
+        for words in ("Late", "Accept it", "1 case", "Delivery"):
+            assert words in english.text
+        assert "等我们接收" not in english.text
+        empty = await client.get("/desk?lang=zh&state=waiting_for_customer")
+        assert "没有符合条件的投诉" in empty.text
+
+
+async def test_an_open_desk_gets_nothing_when_nothing_changed(running: Running) -> None:
+    told = await filed(running)
+    async with browser(running, "li.delivery") as client:
+        page = (await client.get("/desk")).text
+        address = re.findall(r'hx-get="([^"]+)"', page)[0].replace("&amp;", "&")
+        assert (await client.get(address)).status_code in {200, 204}  # the minute may have turned
+        await do(running, "li.delivery", told, "accept")
+        changed = await client.get(address)
+        assert changed.status_code == 200
+        assert changed.text.lstrip().startswith("<section")
+        assert "已接单" in changed.text
+
+
+async def test_a_case_is_worked_by_forms(running: Running) -> None:
+    told = await filed(running)
+    at = f"/desk/cases/{told.reference}"
+    async with browser(running, "li.delivery") as client:
+        page = (await client.get(at)).text
+        assert "快递晚了三周还没到" in page
+        accepted = await client.post(f"{at}/accept", data=marks(page))
+        assert accepted.status_code == 303
+        page = (await client.get(accepted.headers["location"])).text
+        assert "已接单，客户会看到你们在处理" in page
+        await client.post(f"{at}/progress", data={**marks(page), "progress_text": "已联系仓库"})
+        page = (await client.get(at)).text
+        assert "已联系仓库" in page
+        promised = {**marks(page), "promise_due_at": "2099-05-01T10:30", "promise_text": "送到"}
+        assert (await client.post(f"{at}/promise", data=promised)).status_code == 303
+        row = (await running.rows("SELECT promise_due_at FROM cases"))[0]
+        assert row["promise_due_at"].isoformat() == "2099-05-01T02:30:00+00:00", "the department's own zone"
+        given = await client.post(
+            f"{at}/transfer", data={**marks(page), "transfer_to": "billing", "transfer_reason": "运费"}
+        )
+        assert given.status_code == 303
+    async with browser(running, "wang.billing") as client:
+        page = (await client.get(at)).text
+        assert "运费" in page
+        assert "决定是否接收" in page
+        assert (await client.post(f"{at}/transfer/accept", data=marks(page))).status_code == 303
+
+
+async def test_what_was_written_is_kept_when_the_case_changed_meanwhile(running: Running) -> None:
+    told = await filed(running)
+    at = f"/desk/cases/{told.reference}"
+    await do(running, "li.delivery", told, "accept")
+    async with browser(running, "li.delivery") as client:
+        stale = marks((await client.get(at)).text)
+        await do(running, "lead.delivery", told, "resolve", text="已送达")
+        answer = await client.post(f"{at}/ask", data={**stale, "ask_question": "放<b>门口</b>可以吗？"})
+        assert answer.status_code == 409
+        assert "正在等待客户确认" in answer.text
+        assert "你写的内容还在下面" in answer.text
+        assert "放&lt;b&gt;门口&lt;/b&gt;可以吗？" in answer.text
+        noted = await client.post(f"{at}/note", data={**stale, "note_text": "还在找"})
+        assert noted.status_code == 409
+        assert "在你填写时，这件投诉已经变化" in noted.text
+
+
+async def test_missing_words_are_said_at_their_field(running: Running) -> None:
+    told = await filed(running)
+    await do(running, "li.delivery", told, "accept")
+    at = f"/desk/cases/{told.reference}"
+    async with browser(running, "li.delivery", "en") as client:
+        mark = marks((await client.get(at)).text)
+        answer = await client.post(f"{at}/promise", data={**mark, "promise_due_at": "soon", "promise_text": ""})
+        assert answer.status_code == 422
+        assert 'href="#promise_due_at"' in answer.text
+        assert 'href="#promise_text"' in answer.text
+        assert (await client.post(f"{at}/nonsense", data=mark)).status_code == 404
+
+
+async def test_a_foreign_case_is_a_page_that_says_so(running: Running) -> None:
+    told = await filed(running)
+    at = f"/desk/cases/{told.reference}"
+    async with browser(running, "wang.billing") as client:
+        for answer in (await client.get(at), await client.post(f"{at}/accept", data={"mark": ""})):
+            assert answer.status_code == 403
+            assert "这不是你部门可以处理的投诉" in answer.text
+        assert (await client.get("/desk/cases/R-2222-2222")).status_code == 404
+    async with browser(running, "li.delivery") as client:
+        crossed = await client.post(f"{at}/accept", data={}, headers={"origin": "https://evil.example"})
+        assert crossed.status_code == 403
+
+
+async def test_words_of_customers_are_never_markup(running: Running) -> None:
+    told = await filed(running, "<img src=x onerror=alert(1)>{{7*7}} 快递没到")
+    async with browser(running, "li.delivery") as client:
+        for path in ("/desk", f"/desk/cases/{told.reference}"):
+            page = (await client.get(path)).text
+            assert "<img" not in page
+            assert "49" not in re.sub(r"[0-9a-f-]{36}|R-[0-9A-Z-]{9}|\d{2}:\d{2}", "", page).replace("2049", "")
+
+
+async def test_pages_speak_one_language_and_every_state_renders(running: Running) -> None:
+    """Every state, as seen by everybody who may, in both languages: no text missing, none of the other language."""
+    stories: list[Told] = [await filed(running, "嗯", title=None)]
+    for steps in (
+        [], ["accept"], ["accept", "progress"], ["accept", "ask"], ["accept", "promise", "resolve"], ["transfer"],
+    ):  # fmt: skip
+        told = await filed(running)
+        stories.append(told)
+        await running.feed(told.started(), told.paused(), told.warned("owner"), told.escalated("owner"), told.failed())
+        for step in steps:
+            await do(running, "li.delivery", told, step, **FORMS[step])
+    await running.feed(stories[4].added("一直没人"), stories[5].disputed(), stories[2].withdrawn(), stories[3].rated())
+    for language, foreign in (("zh", None), ("en", re.compile(r"[\u4e00-\u9fff]"))):
+        for user in ("li.delivery", "chen.office", "sun.triage", "ops", "wang.billing"):
+            async with browser(running, user, language) as client:
+                for view in ("queue", "offered", "all", "escalated", "closed"):
+                    page = await client.get(f"/desk?view={view}")
+                    assert page.status_code == 200, page.text
+                for told in stories:
+                    page = await client.get(f"/desk/cases/{told.reference}")
+                    assert page.status_code in {200, 403}
+                    if foreign:
+                        bare = re.sub(r'<[^>]+lang="zh-Hans"[^>]*>.*?</', "", page.text, flags=re.S)
+                        bare = re.sub(r"中文|王小明|快递|没有收到|一直没人|words found: [^<]*", "", bare)
+                        assert not foreign.search(bare), foreign.search(bare)
+
+
+FORMS: dict[str, dict[str, Any]] = {
+    "accept": {},
+    "progress": {"text": "x"},
+    "ask": {"question": "x"},
+    "promise": {"due_at": "2099-01-01T00:00:00Z", "text": "x"},
+    "resolve": {"text": "x"},
+    "transfer": {"to": "billing", "reason": "x"},
+}
+
+
+async def test_the_list_comes_as_a_file_that_no_spreadsheet_runs(running: Running) -> None:
+    person = await running.person()
+    told = Told(person)
+    told.submitted = told.submitted.model_copy(
+        update={"title": told.seal("title", "=HYPERLINK(1)"), "name": told.seal("name", "@x")}
+    )
+    await running.feed(told.submitted)
+    async with browser(running, "li.delivery") as client:
+        answer = await client.get("/desk.csv")
+    assert answer.headers["content-disposition"] == 'attachment; filename="cases.csv"'
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    assert [(row["reference"], row["title"], row["customer_name"]) for row in rows] == [
+        (told.reference, "'=HYPERLINK(1)", "'@x")
+    ]
+
+
+@pytest.mark.parametrize("trigger", list("=+-@\t\r\n＝＋－＠"))
+def test_no_cell_begins_as_a_formula(trigger: str) -> None:
+    assert safe_cell(f"{trigger}1") == f"'{trigger}1"
+    assert safe_cell(f"\0{trigger}1") == f"'{trigger}1"
+    parsed = list(csv.reader(io.StringIO(csv_of([{"a": f'{trigger}"x",\ny'}], ["a"]).decode("utf-8-sig"), newline="")))
+    assert parsed[1][0].startswith("'")

@@ -44,14 +44,17 @@ class Staff:
         Raises:
             StackError: nobody of that pack can sign in.
         """
-        for person in self._people.values():
-            if person.role != "office":
-                continue
-            answer = await self._http.get(f"{self._url}/v1/departments", headers=await self._headers(person.department))
-            kinds = {d["kind"]: d["id"] for d in answer.json()["departments"] if d["pack"] == pack}
+        known: dict[str, tuple[str, str]] = {}
+        for department in self._people:
+            if department in known:
+                continue  # a colleague of the same pack was asked
+            answer = await self._http.get(f"{self._url}/v1/departments", headers=await self._headers(department))
+            answer.raise_for_status()
+            known |= {d["id"]: (d["pack"], d["kind"]) for d in answer.json()["departments"]}
+            kinds = {kind: name for name, (owner, kind) in known.items() if owner == pack}
             if {"triage", "office"} <= kinds.keys():
                 return Desk(office=kinds["office"], triage=kinds["triage"])
-        raise StackError(f"Nobody can sign in for the complaints office of {pack}", "See sign_ins in endpoints.json")
+        raise StackError(f"Nobody of the pack {pack} can sign in", "See sign_ins in .redress/endpoints.json")
 
     async def case(self, reference: str, department: str) -> dict[str, Any] | None:
         """The case as that department sees it; None while it does not exist or is not theirs to read."""

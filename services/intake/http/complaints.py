@@ -25,6 +25,7 @@ _COMPLAINT: Final = TypeAdapter(Complaint)
 _AMENDMENT: Final = TypeAdapter(Amendment)
 _WITHDRAWAL: Final = TypeAdapter(Withdrawal)
 _STAFF: Final = ("agent", "office")
+_BATCHES: Final = 16  # in hand at once; each may hold megabytes
 
 
 class Invalid(Refusal):
@@ -42,6 +43,7 @@ class ChannelApi:
         self._intake = intake
         self._keys = keys
         self._sessions = sessions
+        self._batches = 0
         self.file = guarded(self._file, MAX_BODY_BYTES)
         self.file_batch = guarded(self._file_batch, MAX_BATCH_BYTES)
         self.amend = guarded(self._amend, MAX_BODY_BYTES)
@@ -66,6 +68,15 @@ class ChannelApi:
     async def _file_batch(self, request: Request) -> Response:
         """`POST /v1/complaints:batch`."""
         client = await self._client(request)
+        if self._batches >= _BATCHES:
+            raise Refusal("unavailable", retry_after=2.0)
+        self._batches += 1
+        try:
+            return await self._file_entries(request, client)
+        finally:
+            self._batches -= 1
+
+    async def _file_entries(self, request: Request, client: Client) -> Response:
         raw = await read_body(request, MAX_BATCH_BYTES)
         try:
             entries = batch.read(raw, language_of(b"", request))

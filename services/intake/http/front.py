@@ -8,7 +8,6 @@ unexpected errors.
 
 from typing import Final
 
-from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -32,16 +31,14 @@ _ROUTE: Final = _Route()
 class Front:
     """Pure ASGI, outermost: one comparison for every request, the short way for one path."""
 
-    def __init__(self, app: ASGIApp, *, whole: FastAPI, service: str, tracing: Tracing, handle: Handler) -> None:
+    def __init__(self, app: ASGIApp, *, service: str, tracing: Tracing, handle: Handler) -> None:
         self._app = app
-        self._whole = whole
         self._handle = handle
         self._hot = Observed(ErrorBoundary(self._answer), service, tracing)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the hot route; pass everything else on."""
         if scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "POST":
-            scope["app"] = self._whole
             await self._hot(scope, receive, send)
         else:
             await self._app(scope, receive, send)

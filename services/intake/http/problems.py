@@ -74,7 +74,11 @@ def answer(
     """The response for a refusal, in the given language or else the one the caller accepts."""
     spoken = language or languages.accepted(request.headers.get("accept-language", ""))
     said = document(refusal.slug, spoken, refusal.faults, request.url.path, limit)
-    headers = {"Content-Language": languages.HTML_LANG[spoken], "Cache-Control": "no-store"}
+    headers = {
+        "Content-Language": languages.HTML_LANG[spoken],
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
     if refusal.retry_after is not None:
         headers["Retry-After"] = str(max(1, round(refusal.retry_after)))
     if said["status"] == 401:

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from services.intake.domain.complaint import MAX_BODY_BYTES
+from services.intake.http.front import Front
 from tests.integration.intake.conftest import BODY, Running
 
 
@@ -140,3 +141,36 @@ async def test_no_answer_repeats_what_was_sent(intake: Running):
     answer = await intake.post(body)
     assert answer.status_code == 422 and marker not in answer.text
     assert marker not in (await intake.post(headers={"Authorization": f"Bearer {marker}"})).text
+
+
+async def test_the_short_way_and_the_applications_own_route_give_the_same_answers(start: Any):
+    async with start() as short, start() as long:
+        app = long.service.app
+        app.user_middleware = [part for part in app.user_middleware if part.cls is not Front]
+        key = str(uuid4())
+        sent: list[dict[str, Any]] = [
+            {"json": BODY},
+            {"json": BODY, "headers": {"Idempotency-Key": "x"}},
+            {"json": BODY, "headers": {"Authorization": "Bearer no"}},
+            {"json": BODY | {"text": ""}},
+            {"json": BODY | {"channel": "store"}},
+            {"json": []},
+            {"content": b"{"},
+            {"content": b"x" * 70_000},
+            {"json": BODY, "headers": {"Idempotency-Key": key}},
+            {"json": BODY | {"text": "other"}, "headers": {"Idempotency-Key": key}},
+        ]
+        for request in sent:
+            answers = []
+            for side in (short, long):
+                headers = {"Authorization": f"Bearer {side.keys['web']}", "Idempotency-Key": str(uuid4())}
+                answers.append(
+                    await side.http.post(
+                        "/v1/complaints", **(request | {"headers": headers | request.get("headers", {})})
+                    )
+                )
+            one, other = answers
+            assert one.status_code == other.status_code, request
+            assert one.headers["content-type"] == other.headers["content-type"]
+            if one.status_code != 201:
+                assert one.json() == other.json()

@@ -96,3 +96,11 @@ async def test_many_batches_at_once_all_get_through(intake: Running):
     answers = await asyncio.gather(*(send(intake, [entry() for _ in range(40)]) for _ in range(8)))
     assert all(r["status"] == 201 for a in answers for r in a.json()["results"])
     assert intake.count("complaint") == 320
+
+
+async def test_more_batches_than_memory_should_hold_are_told_to_come_back(intake: Running):
+    answers = await asyncio.gather(*(send(intake, [entry() for _ in range(5)]) for _ in range(40)))
+    codes = [a.status_code for a in answers]
+    assert set(codes) == {200, 503} and codes.count(200) >= 16
+    assert all("retry-after" in a.headers for a in answers if a.status_code == 503)
+    assert intake.count("complaint") == 5 * codes.count(200)

@@ -27,7 +27,7 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
         templates=(_TEMPLATES,),
         reached=reached,
     )
-    book = Rulebook(service.policies)
+    book = Rulebook(service.policies, settings.default_pack)
     ticker = Ticker(
         service.database,
         service.transaction,

@@ -30,7 +30,7 @@ class Sla:
             stored = cases.get(event.complaint_id) or _unknown(event)
             rules = None
             if isinstance(event, ComplaintAssigned) and stored.case.rules is None:
-                rules = in_force.get(event.pack) or await self._book.in_force(tx, event.pack)
+                rules = in_force.get(event.pack) or await self._book.in_force(tx, event.pack, event.department)
                 in_force[event.pack] = rules
             case, life, said = learn(stored.case, event, rules, tx.now, self._new_id)
             if case is stored.case:

@@ -1,13 +1,13 @@
 -- name: load
 -- The complaints of a batch, locked in key order.
-SELECT complaint_id, reference, pack, rules_version, language, person_id, closed_seen_at, facts, clocks, fired, version,
-       trace
+SELECT complaint_id, reference, pack, rules_pack, rules_version, language, person_id, closed_seen_at, facts, clocks, fired,
+       version, trace
 FROM journey WHERE complaint_id = ANY ($1::uuid[]) ORDER BY complaint_id FOR UPDATE
 
 -- name: claim
 -- Complaints that are due, locked; those another ticker or handler holds are left for the next look.
-SELECT complaint_id, reference, pack, rules_version, language, person_id, closed_seen_at, facts, clocks, fired, version,
-       trace
+SELECT complaint_id, reference, pack, rules_pack, rules_version, language, person_id, closed_seen_at, facts, clocks, fired,
+       version, trace
 FROM journey WHERE next_at <= $1 ORDER BY next_at LIMIT $2 FOR UPDATE SKIP LOCKED
 
 -- name: next_moment
@@ -20,15 +20,15 @@ SELECT count(*) FROM (SELECT FROM journey WHERE next_at < $1 LIMIT 10000) AS wai
 
 -- name: insert_new
 -- Complaints seen for the first time; answers those that nobody else inserted meanwhile.
-INSERT INTO journey (complaint_id, reference, pack, rules_version, language, person_id, department, epoch, stage,
+INSERT INTO journey (complaint_id, reference, pack, rules_pack, rules_version, language, person_id, department, epoch, stage,
                      category, priority, channel, received_at, phase, closed_at, closed_seen_at, facts, clocks, fired,
                      version, next_at, next_clock, next_epoch, next_level, due_at, due_clock, soon_at, trace)
-SELECT complaint_id, reference, pack, rules_version, language, person_id, department, epoch, stage,
+SELECT complaint_id, reference, pack, rules_pack, rules_version, language, person_id, department, epoch, stage,
        category, priority, channel, received_at, phase, closed_at, closed_seen_at, facts, clocks, fired,
        version, next_at, next_clock, next_epoch, next_level, due_at, due_clock, soon_at, trace
 FROM jsonb_to_recordset($1) AS r (
-    complaint_id uuid, reference text, pack text, rules_version text, language text, person_id uuid, department text,
-    epoch integer, stage integer, category text, priority text, channel text, received_at timestamptz, phase text,
+    complaint_id uuid, reference text, pack text, rules_pack text, rules_version text, language text, person_id uuid,
+    department text, epoch integer, stage integer, category text, priority text, channel text, received_at timestamptz, phase text,
     closed_at timestamptz, closed_seen_at timestamptz, facts jsonb, clocks jsonb, fired jsonb, version integer,
     next_at timestamptz, next_clock text, next_epoch integer, next_level text, due_at timestamptz, due_clock text,
     soon_at timestamptz, trace text
@@ -38,15 +38,15 @@ ON CONFLICT DO NOTHING RETURNING complaint_id
 -- name: update_known
 -- Complaints that `load` or `claim` locked.
 UPDATE journey AS j
-SET pack = r.pack, rules_version = r.rules_version, language = r.language, person_id = r.person_id,
+SET pack = r.pack, rules_pack = r.rules_pack, rules_version = r.rules_version, language = r.language, person_id = r.person_id,
     department = r.department, epoch = r.epoch, stage = r.stage, category = r.category, priority = r.priority,
     channel = r.channel, received_at = r.received_at, phase = r.phase, closed_at = r.closed_at,
     closed_seen_at = r.closed_seen_at, facts = r.facts, clocks = r.clocks, fired = r.fired, version = r.version,
     next_at = r.next_at, next_clock = r.next_clock, next_epoch = r.next_epoch, next_level = r.next_level,
     due_at = r.due_at, due_clock = r.due_clock, soon_at = r.soon_at, trace = r.trace
 FROM jsonb_to_recordset($1) AS r (
-    complaint_id uuid, pack text, rules_version text, language text, person_id uuid, department text,
-    epoch integer, stage integer, category text, priority text, channel text, received_at timestamptz, phase text,
+    complaint_id uuid, pack text, rules_pack text, rules_version text, language text, person_id uuid,
+    department text, epoch integer, stage integer, category text, priority text, channel text, received_at timestamptz, phase text,
     closed_at timestamptz, closed_seen_at timestamptz, facts jsonb, clocks jsonb, fired jsonb, version integer,
     next_at timestamptz, next_clock text, next_epoch integer, next_level text, due_at timestamptz, due_clock text,
     soon_at timestamptz, trace text
@@ -84,8 +84,8 @@ SELECT pack, version, body FROM rules WHERE (pack, version) IN (SELECT * FROM un
 
 -- name: find_case
 -- One complaint for reading.
-SELECT complaint_id, reference, pack, rules_version, language, person_id, closed_seen_at, facts, clocks, fired, version,
-       trace, department, stage, category, priority, channel, received_at, phase, closed_at, clock.now() AS now
+SELECT complaint_id, reference, pack, rules_pack, rules_version, language, person_id, closed_seen_at, facts, clocks, fired,
+       version, trace, department, stage, category, priority, channel, received_at, phase, closed_at, clock.now() AS now
 FROM journey WHERE reference = $1
 
 -- name: fired_of

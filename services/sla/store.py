@@ -1,5 +1,6 @@
 """Where complaints' clocks are kept: one row per complaint, locked while it changes."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,10 +14,13 @@ from services.sla.domain.ledger import ledger
 from services.sla.domain.levels import next_due
 from services.sla.domain.life import Life
 from services.sla.domain.rules import Rules
+from shared.policies.packs import Pack
 from shared.policies.watching import PolicySource
-from shared.runtime.errors import Bug, Transient
+from shared.runtime.errors import Transient
 from shared.runtime.pg import load_queries
 from shared.runtime.transaction import Tx
+
+log = logging.getLogger(__name__)
 
 QUERIES = load_queries("services.sla")
 
@@ -43,21 +47,20 @@ class Stored:
 class Rulebook:
     """The rules in force, and those that complaints were promised earlier."""
 
-    def __init__(self, policies: PolicySource) -> None:
+    def __init__(self, policies: PolicySource, default_pack: str) -> None:
         self._policies = policies
+        self._default = default_pack
         self._by_version: dict[tuple[str, str], Rules] = {}
         self._kept: set[tuple[str, str]] = set()
 
-    async def in_force(self, tx: Tx, pack: str) -> Rules:
+    async def in_force(self, tx: Tx, name: str, department: str) -> Rules:
         """The rules that a complaint assigned now follows. They are kept before anything refers to them.
 
-        Raises:
-            Bug: when no such pack is loaded; its events go to the dead letters and are replayed once it is.
+        A pack that is not loaded here (a newer router) gives way to the department's own, or to the default one: a date
+        from the wrong pack is better than no date.
         """
-        try:
-            loaded = self._policies.packs[pack]
-        except KeyError:
-            raise Bug("an assignment names a policy pack that is not loaded") from None
+        loaded = self._pack(name, department)
+        pack = loaded.name
         key = (pack, loaded.version)
         rules = self._by_version.get(key)
         if rules is None:
@@ -69,6 +72,16 @@ class Rulebook:
             # Only a row that was there already is sure: our own may yet be rolled back.
             self._kept.add(key)
         return rules
+
+    def _pack(self, name: str, department: str) -> Pack:
+        packs = self._policies.packs
+        if name in packs.by_name:
+            return packs[name]
+        log.warning("pack is not loaded", extra={"action": "unknown_pack", "pack": name})
+        try:
+            return packs.pack_of(department)
+        except KeyError:
+            return packs[self._default]
 
     async def promised(self, tx: Any, keys: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], Rules]:
         """Rules by pack and version; those not yet in memory are fetched with one query."""
@@ -93,7 +106,7 @@ async def claim(tx: Tx, book: Rulebook, limit: int) -> list[Stored]:
 
 
 async def _stored(tx: Tx, book: Rulebook, rows: Sequence[Any]) -> dict[UUID, Stored]:
-    keys = {(row["pack"], row["rules_version"]) for row in rows if row["rules_version"]}
+    keys = {(row["rules_pack"], row["rules_version"]) for row in rows if row["rules_version"]}
     rules = await book.promised(tx, keys)
     return {row["complaint_id"]: stored_of(row, rules) for row in rows}
 
@@ -107,7 +120,7 @@ def stored_of(row: Any, rules: Mapping[tuple[str, str], Rules]) -> Stored:
         pack=row["pack"] or "",
         language=row["language"] or "zh",
         person_id=row["person_id"],
-        rules=rules[row["pack"], version] if version else None,
+        rules=rules[row["rules_pack"], version] if version else None,
         facts=facts.from_json(row["facts"]),
         fired=frozenset((clock, epoch, level) for clock, epoch, level in row["fired"]),
         shown={(entry["kind"], entry["epoch"]): _shown(entry) for entry in row["clocks"]},
@@ -185,6 +198,7 @@ def _row(stored: Stored, life: Life) -> dict[str, Any]:
         "complaint_id": str(case.complaint_id),
         "reference": case.reference,
         "pack": case.pack or None,
+        "rules_pack": rules.pack if rules else None,
         "rules_version": rules.version if rules else None,
         "language": case.language,
         "person_id": str(case.person_id) if case.person_id else None,

@@ -4,6 +4,7 @@ CREATE TABLE journey (
     complaint_id uuid PRIMARY KEY,
     reference text NOT NULL,
     pack text,
+    rules_pack text,
     rules_version text,
     language text,
     person_id uuid,
@@ -31,6 +32,7 @@ CREATE TABLE journey (
     trace text
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 2000);
 COMMENT ON TABLE journey IS 'One row per complaint. Its clocks follow from its facts; the row is what is locked when either changes.';
+COMMENT ON COLUMN journey.rules_pack IS 'Whose rules it follows: its own pack''s, or another''s where that was not loaded.';
 COMMENT ON COLUMN journey.facts IS 'What happened as far as time is concerned, in its place.';
 COMMENT ON COLUMN journey.clocks IS 'The clocks as others were told of them; of silence the latest.';
 COMMENT ON COLUMN journey.fired IS '[[clock, epoch, level], ...]: the lines of `fired`, beside the facts they belong to.';

@@ -1,0 +1,1 @@
+"""What sla serves: the board, the page that explains a date, and both as JSON."""

@@ -1,0 +1,151 @@
+"""Events in, clocks out: whatever comes twice, late or in another order (I3, I5, I6)."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from shared.events.envelope import Event
+from shared.events.ids import new_id
+from shared.events.topics import TOPIC_OF
+from tests.integration.sla.conftest import MONDAY, Running, after, told
+from tests.unit.sla.story import Story
+from tests.unit.sla.test_clocks import STEPS, VISIT
+
+STATE = """
+SELECT facts, phase, department, epoch, stage, received_at, closed_at, rules_version, due_at, due_clock,
+       next_clock, next_epoch, next_level, next_at,
+       (SELECT jsonb_agg(c ORDER BY c->>'kind', c->>'epoch') FROM jsonb_array_elements(clocks) AS c) AS clocks,
+       (SELECT jsonb_agg(to_jsonb(l) - 'complaint_id' ORDER BY line) FROM ledger l WHERE l.complaint_id = j.complaint_id) AS ledger
+FROM journey j WHERE complaint_id = $1
+"""
+
+
+async def state(running: Running, story: Story) -> dict[str, Any]:
+    return (await running.rows(STATE, story.complaint_id))[0]
+
+
+async def test_an_assignment_starts_the_clocks_of_the_packs_policy(running: Running) -> None:
+    story = told()
+    story.assigned(after(minutes=1))
+    await running.feed(*story.events)
+    (started,) = await running.sent()
+    assert started.kind == "clock.started.v1"
+    assert {c.kind: c.due_at for c in started.clocks} == {
+        "journey": after(days=9, hours=9),  # the seventh working day, a Wednesday, at 18:00
+        "owner": after(days=7, hours=9),
+        "first_response": after(hours=5, minutes=30),  # four working hours, over lunch
+        "silence": after(days=1, hours=9),
+    }
+    assert (await running.clocks(story))["owner"]["state"] == "running"
+    (timer,) = await running.rows("SELECT * FROM timer")
+    assert (timer["kind"], timer["level"], timer["due_at"]) == ("first_response", "warn_50", after(hours=2))
+
+
+async def test_the_rules_a_complaint_was_promised_are_kept_and_used_again(running: Running) -> None:
+    story = told()
+    story.assigned()
+    await running.feed(*story.events)
+    (kept,) = await running.rows("SELECT pack, version FROM rules")
+    assert await running.rows("SELECT 1 FROM journey WHERE rules_version = $1", kept["version"])
+    assert await running.tick(after(hours=2)) == 1  # by a ticker that has to fetch them
+
+
+async def test_a_pack_that_is_not_loaded_here_still_gives_dates(running: Running) -> None:
+    story = told(pack="from-the-future")
+    story.assigned(to="delivery")
+    await running.feed(*story.events)
+    assert (await running.clocks(story))["journey"]["due_at"] is not None
+    assert (await running.rows("SELECT pack, rules_pack FROM journey"))[0] == {
+        "pack": "from-the-future",
+        "rules_pack": "retail",
+    }
+
+
+async def test_a_notice_before_the_assignment_waits_for_it(running: Running) -> None:
+    story = told()
+    story.heard(after(hours=1))
+    story.assigned(after(hours=2))
+    await running.feed(story.events[0])
+    assert await running.sent() == []
+    await running.feed(story.events[1])
+    assert (await running.clocks(story))["silence"]["started_at"] == after(hours=1)
+
+
+async def test_every_order_and_repetition_ends_in_one_state(running: Running) -> None:
+    """I5, I6: differential: straight through in one batch, against shuffled, repeated and cut into batches."""
+    seed = random.randrange(1 << 30)
+    chance = random.Random(seed)
+    for _ in range(25):
+        story = told()
+        story.assigned(after(minutes=1))
+        for number in range(chance.randrange(8)):
+            STEPS[chance.choice(sorted(STEPS))](story, after(hours=3 * (number + 1)))
+        await running.feed(*story.events)
+        expected = await state(running, story)
+        again = _twin(story)
+        deliveries = [event for event in again for _ in range(chance.choice((1, 1, 2, 3)))]
+        chance.shuffle(deliveries)
+        while deliveries:
+            size = chance.randrange(1, 5)
+            await running.feed(*deliveries[:size])
+            del deliveries[:size]
+        other = await running.rows(STATE, again[0].complaint_id)
+        assert {key: (other[0][key], expected[key]) for key in expected if other[0][key] != expected[key]} == {}, seed
+
+
+async def test_what_is_told_in_order_is_legal_step_by_step(running: Running) -> None:
+    story = told()
+    story.assigned(after(minutes=1))
+    story.accepted(after(hours=1))
+    story.promised(after(hours=2), after(days=2), VISIT)
+    story.asked(after(hours=3))
+    story.heard(after(hours=3, minutes=1))
+    story.answered(after(hours=5))
+    story.resolved(after(hours=6))
+    story.closed(after(days=1))
+    for event in story.events:
+        await running.feed(event)
+    sent = await running.sent()
+    assert [event.version for event in sent] == list(range(1, len(sent) + 1))
+    assert [event.cause.kind for event in sent] == ["event"] * len(sent)
+    rows = await running.rows("SELECT kind, state, outcome FROM clock")
+    assert {row["state"] for row in rows} == {"stopped"}
+    assert {row["outcome"] for row in rows} == {"met"}
+
+
+async def test_closing_writes_a_ledger_that_sums_to_the_journey_and_reopening_takes_it_back(running: Running) -> None:
+    story = told()
+    story.assigned(after(minutes=1))
+    story.resolved(after(days=2))
+    story.closed(after(days=3))
+    await running.feed(*story.events)
+    (total,) = await running.rows("SELECT sum(until - since) AS whole, min(since) AS since FROM ledger")
+    assert (total["since"], total["since"] + total["whole"]) == (MONDAY, after(days=3))
+    count = len(story.events)
+    story.reopened(after(days=4), to="complaints-office")
+    await running.feed(*story.events[count:])
+    assert await running.rows("SELECT 1 FROM ledger") == []
+    assert (await running.rows("SELECT closed_seen_at FROM journey"))[0]["closed_seen_at"] is None
+    count = len(story.events)
+    story.closed(after(days=5))
+    await running.feed(*story.events[count:])
+    parties = [row["party"] for row in await running.rows("SELECT party FROM ledger ORDER BY line")]
+    assert parties == ["ourselves", "owner", "confirmation", "settled", "owner"]
+
+
+async def test_a_thousand_complaints_in_one_batch_are_one_row_each(running: Running) -> None:
+    stories = [told() for _ in range(1_000)]
+    events = [story.assigned(after(minutes=1)) for story in stories]
+    await running.feed(*events)
+    (count,) = await running.rows("SELECT count(*) AS n, sum(jsonb_array_length(clocks)) AS clocks FROM journey")
+    assert (count["n"], count["clocks"]) == (1_000, 4_000)
+
+
+def _twin(story: Story) -> list[Event]:
+    """The same events about another complaint; only the order across topics may be kept or not."""
+    other = told()
+    same = {"complaint_id": other.complaint_id, "reference": other.reference}
+    twins = [event.model_copy(update={**same, "event_id": new_id()}) for event in story.events]
+    assert {TOPIC_OF[type(event)].name for event in twins} <= {"complaints.routing", "complaints.notices"}
+    return twins

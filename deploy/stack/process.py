@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -164,7 +165,20 @@ def last_line(log: Path) -> str:
             lines = file.read().decode("utf-8", "replace").splitlines()
     except OSError:
         return "no log"
-    return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "empty log")
+    found = next((line.strip() for line in reversed(lines) if line.strip()), "empty log")
+    return _message(found)[:300]
+
+
+def _message(line: str) -> str:
+    """Services log JSON; what a person wants of it is the message and the error."""
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return line
+    if not isinstance(told, dict) or "message" not in told:
+        return line
+    rest = next((str(told[key]) for key in ("why", "error", "exception") if told.get(key)), "")
+    return f"{told['message']}: {rest}" if rest else str(told["message"])
 
 
 #: What a child may need from the shell that started us. Everything else stays outside, so that a stack started from

@@ -33,6 +33,7 @@ _HOUSEKEEPING = 15.0
 _ADOPTED = 0.5
 _LOG_LIMIT = 10 * 1024 * 1024
 _LOG_KEPT = 3
+_KILLED = "killed by SIGKILL"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,11 +83,11 @@ class Supervisor:
         self.run.status_file.unlink(missing_ok=True)
 
     def adopt(self) -> None:
-        """Take over what a killed supervisor left running."""
+        """Take over what a killed supervisor left running; what ended since is started again by `look_after`."""
         before = self.run.read_status()
         plans = {planned.spec.name: planned for planned in self.run.read_plan()}
         for name, record in before.processes.items():
-            if name in plans and record.identity is not None and record.identity.is_alive():
+            if name in plans and record.identity is not None:
                 self.children[name] = _Child(planned=plans[name], record=record, started=time.monotonic())
         self._publish()
 
@@ -157,8 +158,10 @@ class Supervisor:
         self._publish()
 
     def _plan_restart(self, child: _Child, now: float) -> None:
-        ending = _ending(child.process.returncode) if child.process else "ended, seen by a later supervisor"
-        child.record.why = f"{timestamp()} {ending}: {last_line(child.planned.spec.log)}"
+        ending = _ending(child.process.returncode) if child.process else "ended"
+        # Whoever is killed from outside has no last words.
+        words = "" if ending == _KILLED else f": {last_line(child.planned.spec.log)}"
+        child.record.why = f"{timestamp()} {ending}{words}"
         child.record.identity = None
         child.process = None
         if now - child.started >= STABLE:

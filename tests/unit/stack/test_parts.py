@@ -158,6 +158,12 @@ def test_last_line_skips_blank_ones(tmp_path: Path) -> None:
     assert last_line(tmp_path / "none") == "no log"
 
 
+def test_last_words_of_a_service_are_its_message(tmp_path: Path) -> None:
+    log = tmp_path / "x.log"
+    log.write_text('{"at": "2026", "level": "CRITICAL", "message": "service gives up", "why": "no progress"}\n')
+    assert last_line(log) == "service gives up: no progress"
+
+
 def test_children_do_not_inherit_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSH_TTY", "/dev/pts/7")
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deploy.stack.errors import StackError
@@ -16,7 +16,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 class StackSettings(BaseSettings):
     """What can be changed about the local stack without touching a file."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
 
     redress_home: Path = Field(default=CHECKOUT / ".redress", description="Folder of all state: databases, logs, keys.")
     redress_cache: Path | None = Field(default=None, description="Folder of downloaded parts, shared by checkouts.")
@@ -30,11 +30,6 @@ class StackSettings(BaseSettings):
     kafka_bootstrap_servers: str | None = Field(default=None, description="An existing Kafka instead of ours.")
     database_url: str | None = Field(default=None, description="An existing Postgres (DSN of an administrator).")
     smtp_url: str | None = Field(default=None, description="An existing mail server instead of the catcher.")
-
-    @field_validator("kafka_bootstrap_servers", "database_url", "smtp_url", "redress_cache", mode="before")
-    @classmethod
-    def _empty_means_unset(cls, value: object) -> object:
-        return None if value == "" else value
 
     @property
     def home(self) -> Path:

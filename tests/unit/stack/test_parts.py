@@ -90,9 +90,12 @@ def test_existing_servers_are_not_started() -> None:
     assert wanted.parts == ("web",)
 
 
-def test_empty_variables_mean_unset() -> None:
-    settings = StackSettings(kafka_bootstrap_servers="", database_url="", smtp_url="")
-    assert Wanted.by(settings).kafka
+def test_empty_variables_mean_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL", "SMTP_URL", "REDRESS_JAVA", "REDRESS_TRACES"):
+        monkeypatch.setenv(name, "")
+    settings = StackSettings()
+    assert settings.redress_java is None
+    assert Wanted.by(settings) == Wanted(kafka=True, postgres=True, mail=True, traces=True)
 
 
 def test_role_replaces_user_and_password_only() -> None:

@@ -101,22 +101,22 @@ class Pipeline:
     async def _claim_forever(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             self._wake.clear()
+            room = self._room()
             try:
-                taken = await self._turn()
+                taken = await self._turn(room)
             except Exception as error:
                 log.warning("pipeline waits", extra={"action": "pipeline_retry", "error": safe_text(error)})
                 taken, self._pause = 0, min(max(self._pause * 2, 0.2), _LONGEST_PAUSE)
             if self._pause:
                 await _first_of(stop.wait(), seconds=self._pause * random.uniform(0.5, 1))  # noqa: S311  jitter
-            elif taken < self._room():
+            elif taken < room or not self._room():  # nothing more is due, or nothing more fits in hand
                 await _first_of(self._wake.wait(), stop.wait(), seconds=_POLL)
 
     def _room(self) -> int:
         return max(0, min(self._size, 2 * self._size - self._in_flight))
 
-    async def _turn(self) -> int:
-        """One claim and what follows from it; answers how many notices it took."""
-        room = self._room()
+    async def _turn(self, room: int) -> int:
+        """One claim of at most `room` and what follows from it; answers how many notices it took."""
         claims = await claim(self._database, room, self._lease) if room else []
         if not claims:
             self._pause = 0.0

@@ -1,9 +1,13 @@
 """The notifier put together: what it reads, what it serves, what it does in the background."""
 
 from datetime import timedelta
+from pathlib import Path
 
 from services.notifier.channels.smtp import Relay, SmtpConnection
 from services.notifier.handlers import Notifier
+from services.notifier.http.customers import Customers
+from services.notifier.http.ledger import Ledger, make_ledger
+from services.notifier.http.progress import Progress, make_progress
 from services.notifier.pipeline.loop import Pipeline
 from services.notifier.pipeline.prepare import Preparer
 from services.notifier.pipeline.record import Recorder
@@ -12,6 +16,8 @@ from services.notifier.settings import Settings
 from services.notifier.templates.render import Renderer
 from shared.events.topics import NOTICES
 from shared.runtime.service import Reached, Service, nothing_reached
+
+_TEMPLATES = Path(__file__).parent / "http" / "templates"
 
 
 def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
@@ -22,6 +28,7 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
         emits=NOTICES,
         title="Redress notifier",
         description="Every word to a customer: notices and their ledger, the progress page, confirmation, feedback.",
+        templates=(_TEMPLATES,),
         reached=reached,
     )
     relay, patience = Relay.from_url(settings.smtp_url), settings.patience
@@ -37,6 +44,9 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
         size=settings.notifier_claim_size,
         reached=reached,
     )
+    customers = Customers(service.database, service.vault, service.transaction)
+    progress = Progress(customers, service.policies, service.look)
+    service.serves(make_progress(progress), make_ledger(Ledger(service.database, service.policies, service.look)))
     service.handles(Notifier(service.policies, pipeline.expect).handle)
     service.runs("pipeline", pipeline.run)
     service.wakes(pipeline.wake)

@@ -174,15 +174,21 @@ SELECT complaint_id, person_id FROM contact WHERE token_hash = $1;
 
 -- name: find_by_reference
 -- The complaint a reference names.
-SELECT complaint_id FROM journey WHERE reference = $1;
+SELECT * FROM journey WHERE reference = $1 LIMIT 1;
 
 -- name: read_journey
--- One journey, without locking it.
-SELECT * FROM journey WHERE complaint_id = $1;
+-- One journey and how its customer is addressed, without locking.
+SELECT j.*, c.name FROM journey AS j LEFT JOIN contact AS c USING (complaint_id) WHERE j.complaint_id = $1;
 
 -- name: read_entries
 -- The story of one complaint, oldest first.
-SELECT * FROM entry WHERE complaint_id = $1 ORDER BY at, event_id LIMIT 500;
+SELECT event_id, at, what, department, text, field, due_at FROM entry
+WHERE complaint_id = $1 ORDER BY at, event_id LIMIT 500;
+
+-- name: recently_added
+-- What the customer added of late, sealed; the newest first.
+SELECT text FROM entry WHERE complaint_id = $1 AND what = 'added' AND at >= $2 AND text IS NOT NULL
+ORDER BY event_id DESC LIMIT 10;
 
 -- name: read_notices
 -- The ledger of one complaint, oldest first.
@@ -191,16 +197,18 @@ SELECT notice_id, kind, channel, state, reason, attempts, resends, message_id, c
 FROM notice WHERE complaint_id = $1 ORDER BY created_at, notice_id LIMIT 500;
 
 -- name: read_troubles
--- The latest notices that did not reach their customer for certain, newest first.
+-- The latest notices that did not reach their customer for certain, newest first, as far as a reader may see them.
 SELECT n.notice_id, n.kind, n.channel, n.state, n.reason, n.attempts, n.resends, n.message_id, n.cause_id, n.created_at,
-       n.settled_at, n.next_at, n.traceparent, j.reference, j.department, j.pack
+       n.settled_at, n.next_at, n.traceparent, j.reference, j.department
 FROM notice AS n JOIN journey AS j USING (complaint_id)
-WHERE n.state IN ('failed', 'unknown') AND n.settled_at IS NOT NULL AND ($1::text IS NULL OR n.state = $1)
-ORDER BY n.settled_at DESC LIMIT $2;
+WHERE n.state IN ('failed', 'unknown') AND n.settled_at IS NOT NULL AND ($4::text IS NULL OR n.state = $4)
+  AND ($1::text IS NULL OR j.pack = $1) AND ($2::text[] IS NULL OR j.department = ANY ($2))
+ORDER BY n.settled_at DESC LIMIT $3;
 
 -- name: read_waiting
--- Notices that are not settled, oldest first.
+-- Notices that are not settled, the most urgent first, as far as a reader may see them.
 SELECT n.notice_id, n.kind, n.channel, n.state, n.reason, n.attempts, n.resends, n.message_id, n.cause_id, n.created_at,
-       n.settled_at, n.next_at, n.traceparent, j.reference, j.department, j.pack
+       n.settled_at, n.next_at, n.traceparent, j.reference, j.department
 FROM notice AS n JOIN journey AS j USING (complaint_id)
-WHERE n.next_at IS NOT NULL ORDER BY n.next_at LIMIT $1;
+WHERE n.next_at IS NOT NULL AND ($1::text IS NULL OR j.pack = $1) AND ($2::text[] IS NULL OR j.department = ANY ($2))
+ORDER BY n.next_at LIMIT $3;

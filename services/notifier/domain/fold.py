@@ -201,6 +201,7 @@ def _reopened(journey: Journey, event: routing.ComplaintReopened) -> Step:
         resolution_id=None,
         remedy=None,
         decision=None,
+        rating=None,
     )
     return _planned(after, _plan(event, after, "reopened", waits="owner"), entries=(_entry(event, after, "reopened"),))
 

@@ -1,7 +1,7 @@
 """Loads and saves journeys, contacts and the story, a whole batch with one statement per table."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
@@ -62,6 +62,11 @@ async def update(tx: Tx, journeys: Sequence[Journey]) -> None:
     """Save journeys that `load` locked."""
     if journeys:
         await tx.execute(QUERIES.update_journeys, *columns(map(_row_of, journeys)))
+
+
+def with_version(journey: Journey, version: int) -> Journey:
+    """The journey after an event of our own."""
+    return replace(journey, own_version=version)
 
 
 async def note_owner_told(tx: Tx, complaint_ids: Collection[UUID]) -> None:

@@ -1,0 +1,110 @@
+"""What customers may send, as a form or as JSON; the same limits for both."""
+
+import json
+from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from starlette.requests import Request
+
+from services.notifier.domain.actions import Action
+from services.notifier.http.customers import MAX_TEXT, Said, tidy
+from shared.runtime.web.problems import Problem
+
+_MAX_BYTES = 64 * 1024
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT)]
+
+
+class Body(BaseModel):
+    """Unknown fields are ignored: browsers send the button's name along."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class Reply(Body):
+    """The answer to the department's question."""
+
+    answer: Words
+
+
+class Addition(Body):
+    """Something the department should know."""
+
+    text: Words
+
+
+class Confirmation(Body):
+    """The customer says that it is settled; nothing more to say."""
+
+
+class Dispute(Body):
+    """The customer says that it is not settled, and why."""
+
+    text: Words
+
+
+class Rating(Body):
+    """One to five points, and a word of advice."""
+
+    rating: Annotated[int, Field(ge=1, le=5)]
+    comment: Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_TEXT)] = ""
+
+
+MODELS: dict[Action, type[Body]] = {
+    "reply": Reply,
+    "add": Addition,
+    "confirm": Confirmation,
+    "dispute": Dispute,
+    "rate": Rating,
+}
+FIELDS: dict[Action, Literal["answer", "text", "comment", ""]] = {
+    "reply": "answer",
+    "add": "text",
+    "confirm": "",
+    "dispute": "text",
+    "rate": "comment",
+}
+
+
+_FORM_NAMES: dict[str, str] = {"add_text": "text", "dispute_text": "text"}
+"""Two forms of one page cannot both have a field whose id is `text`."""
+
+
+def form_name(action: Action, field: str) -> str:
+    """What a field is called in the page's form."""
+    return f"{action}_{field}" if f"{action}_{field}" in _FORM_NAMES else field
+
+
+async def values_of(request: Request) -> dict[str, Any]:
+    """The fields of a form or of a JSON object, at most 64 KiB.
+
+    Raises:
+        Problem: 413, or 400 when it is neither.
+    """
+    raw = bytearray()
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > _MAX_BYTES:
+            raise Problem(413, "too-large")
+    try:
+        if request.headers.get("content-type", "").startswith("application/json"):
+            found: Any = json.loads(raw or b"{}")
+        else:
+            found = dict(parse_qsl(raw.decode("utf-8"), keep_blank_values=True, max_num_fields=50))
+    except (ValueError, RecursionError):
+        raise Problem(400, "invalid") from None
+    if not isinstance(found, dict):
+        raise Problem(400, "invalid")
+    return {_FORM_NAMES.get(str(name), str(name)): value for name, value in found.items()}
+
+
+def said_of(action: Action, values: dict[str, Any]) -> Said:
+    """The action with its words.
+
+    Raises:
+        ValidationError: a field is missing, too long, or out of range.
+    """
+    field = FIELDS[action]
+    cleaned = {**values, field: tidy(values[field])} if isinstance(values.get(field), str) else values
+    body = MODELS[action].model_validate(cleaned)
+    return Said(action=action, text=getattr(body, field) if field else "", rating=getattr(body, "rating", None))

@@ -1,0 +1,166 @@
+"""What a private link gives access to: one complaint, to read and to answer."""
+
+import hashlib
+import unicodedata
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+from services.notifier.domain.actions import Action, done, may
+from services.notifier.domain.journey import Journey
+from services.notifier.domain.letter import clean
+from services.notifier.domain.plans import Entry, What
+from services.notifier.store import journeys as store
+from services.notifier.store import reading
+from services.notifier.store.reading import Line, Sent
+from shared.events.envelope import Cause, Event
+from shared.events.ids import new_id
+from shared.events.notices import ComplaintConfirmed, ComplaintDisputed, CustomerAdded, CustomerReplied, FeedbackGiven
+from shared.runtime.pg import Database
+from shared.runtime.transaction import Tx
+from shared.runtime.vault import PersonKey, Vault, open_sealed
+
+Transaction = Callable[[], AbstractAsyncContextManager[Tx]]
+Result = Literal["done", "already", "late"]
+MAX_TEXT = 4_000
+_TWICE_WITHIN = timedelta(minutes=10)
+_MAX_TOKEN = 64
+
+
+class NoSuchLink(Exception):
+    """The token is wrong, not yet known, or its person was erased; which of them is nobody's business (I15)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A complaint as its customer may see it, with its texts opened."""
+
+    journey: Journey
+    name: str
+    lines: tuple[tuple[Line, str], ...]
+    sent: tuple[Sent, ...]
+
+    def words_of(self, event_id: UUID | None) -> str:
+        """The words of one line of the story."""
+        return next((text for line, text in self.lines if line.event_id == event_id), "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What the customer does: an action with its words or points."""
+
+    action: Action
+    text: str = ""
+    rating: int | None = None
+
+
+class Customers:
+    """Reads and acts for whoever holds a private link."""
+
+    def __init__(self, database: Database, vault: Vault, transaction: Transaction) -> None:
+        self._database = database
+        self._vault = vault
+        self._transaction = transaction
+
+    async def open(self, token: str) -> Opened:
+        """Everything the page shows.
+
+        Raises:
+            NoSuchLink: nothing is behind this token.
+        """
+        complaint_id, key = await self._find(token)
+        told = await reading.read(self._database, complaint_id)
+        if told is None:
+            raise NoSuchLink
+        journey, name, lines, sent = told
+        opened = tuple((line, _open(key, complaint_id, line.field, line.text)) for line in lines)
+        return Opened(journey, _open(key, complaint_id, "name", name), opened, sent)
+
+    async def act(self, token: str, said: Said) -> Result:
+        """Do one thing, in one transaction: state, line of the story, event.
+
+        Raises:
+            NoSuchLink: nothing is behind this token.
+        """
+        complaint_id, key = await self._find(token)
+        async with self._transaction() as tx:
+            journey = (await store.load(tx, [complaint_id])).get(complaint_id)
+            if journey is None or journey.erased:
+                raise NoSuchLink
+            answer = may(said.action, journey)
+            if answer != "yes":
+                return "already" if answer == "already" else "late"
+            if said.action == "add" and await self._said_before(tx, key, complaint_id, said.text):
+                return "already"
+            await _carry_out(tx, journey, key, said)
+        return "done"
+
+    async def _find(self, token: str) -> tuple[UUID, PersonKey]:
+        if not token.isascii() or len(token) > _MAX_TOKEN:
+            raise NoSuchLink
+        found = await reading.find_by_token(self._database, hashlib.sha256(token.encode()).digest())
+        key = (await self._vault.keys_of([found[1]])).get(found[1]) if found else None
+        if found is None or key is None:
+            raise NoSuchLink
+        return found[0], key
+
+    async def _said_before(self, tx: Tx, key: PersonKey, complaint_id: UUID, text: str) -> bool:
+        """Whether the same words came a moment ago: a form that was sent twice."""
+        recent = await reading.recently_added(tx, complaint_id, tx.now - _TWICE_WITHIN)
+        return any(_open(key, complaint_id, "text", sealed) == text for sealed in recent)
+
+
+def tidy(text: str) -> str:
+    """Words of a customer as they are kept: composed (NFC), without control and direction characters."""
+    return clean(unicodedata.normalize("NFC", text))
+
+
+async def _carry_out(tx: Tx, journey: Journey, key: PersonKey, said: Said) -> None:
+    complaint_id, event_id = journey.complaint_id, new_id()
+    model, field, what = _EVENTS[said.action]
+    sealed = key.seal(complaint_id, field, said.text) if said.text and field else None
+    after = done(said.action, journey, said.rating)
+    version = journey.own_version + 1
+    fields: dict[str, Any] = {
+        "event_id": event_id,
+        "complaint_id": complaint_id,
+        "reference": journey.reference,
+        "occurred_at": tx.now,
+        "version": version,
+        "cause": Cause(kind="request", id=str(event_id), actor="customer"),
+        "person_id": key.person_id,
+        "question_event_id": journey.question_id,
+        "rating": said.rating,
+    }
+    if field:
+        fields[field] = sealed
+    event = model(**{name: value for name, value in fields.items() if name in model.model_fields})
+    await store.update(tx, [store.with_version(after, version)])
+    entry = Entry(
+        complaint_id=complaint_id,
+        event_id=event_id,
+        at=tx.now,
+        what=what,
+        department=journey.department,
+        text=sealed,
+        field=field if sealed else None,
+    )
+    await store.insert_entries(tx, [entry])
+    tx.emit(event)
+
+
+def _open(key: PersonKey, complaint_id: UUID, field: str | None, sealed: str | None) -> str:
+    text = open_sealed(key, complaint_id, field or "text", sealed)
+    return text if isinstance(text, str) else ""
+
+
+_EVENTS: Mapping[Action, tuple[type[Event], str, What]] = {
+    "reply": (CustomerReplied, "text", "replied"),
+    "add": (CustomerAdded, "text", "added"),
+    "confirm": (ComplaintConfirmed, "", "confirmed"),
+    "dispute": (ComplaintDisputed, "text", "disputed"),
+    "rate": (FeedbackGiven, "comment", "rated"),
+}

@@ -1,0 +1,172 @@
+"""`/ledger` and its JSON: what was said to whom, and whether it arrived; for staff."""
+
+import csv
+import io
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from services.notifier.domain.compose import department_name
+from services.notifier.domain.journey import Journey
+from services.notifier.store import reading
+from services.notifier.store.reading import Reach, Sent, Trouble
+from shared.events.reference import BadReference, parse_reference
+from shared.policies import Packs
+from shared.policies.watching import PolicySource
+from shared.runtime.pg import Database
+from shared.runtime.web import language as languages
+from shared.runtime.web.look import Look
+from shared.runtime.web.problems import Problem
+from shared.runtime.web.sessions import Staff, current_staff
+
+Wish = Literal["", "failed", "unknown", "waiting"]
+_LIMIT = 200
+_NO_STORE = {"Cache-Control": "no-store"}
+_SHAPES = {
+    "sent": "settled",
+    "failed": "late",
+    "unknown": "soon",
+    "suppressed": "plain",
+    "pending": "running",
+    "leased": "running",
+    "sending": "running",
+}
+_EVERYWHERE = frozenset({"office", "agent"})
+_COLUMNS = ("reference", "department", "kind", "channel", "state", "reason", "at", "attempts", "message_id")
+
+
+class Ledger:
+    """Reads the ledger as far as a member of staff may see it."""
+
+    def __init__(self, database: Database, policies: PolicySource, look: Look) -> None:
+        self._database = database
+        self._policies = policies
+        self._look = look
+
+    @property
+    def packs(self) -> Packs:
+        """The packs in force."""
+        return self._policies.packs
+
+    def reach(self, staff: Staff) -> Reach:
+        """Operators see all, the complaints office and call agents their company, others their departments."""
+        if staff.role == "operator":
+            return Reach(pack=None, departments=None)
+        try:
+            pack = self.packs.pack_of(staff.department).name
+        except KeyError:
+            return Reach(pack="", departments=())
+        everywhere = staff.role in _EVERYWHERE
+        return Reach(pack=pack, departments=None if everywhere else (staff.department, *staff.departments))
+
+    async def of_case(self, staff: Staff, typed: str) -> tuple[Journey, tuple[Sent, ...]]:
+        """The notices of one case.
+
+        Raises:
+            Problem: 404 no such case, 403 not theirs.
+        """
+        try:
+            journey = await reading.find_by_reference(self._database, parse_reference(typed))
+        except BadReference:
+            journey = None
+        if journey is None:
+            raise Problem(404, "no-such-case")
+        reach = self.reach(staff)
+        outside = reach.departments is not None and journey.department not in reach.departments
+        if reach.pack not in (None, journey.pack) or outside:
+            raise Problem(403, "not-your-case")
+        return journey, await reading.notices_of(self._database, journey.complaint_id)
+
+    async def rows(self, staff: Staff, typed: str, state: Wish) -> tuple[Trouble, ...]:
+        """The lines to show: of one case, or those in trouble."""
+        if typed:
+            journey, found = await self.of_case(staff, typed)
+            return tuple(
+                Trouble(sent=sent, reference=journey.reference, department=journey.department)
+                for sent in found
+                if not state or sent.state == state or (state == "waiting" and sent.next_at is not None)
+            )
+        return await reading.troubles(self._database, state, self.reach(staff), _LIMIT)
+
+    async def page(self, request: Request, staff: Staff, typed: str, state: Wish) -> Response:
+        """The page; a reference that is none is said above an empty list."""
+        wrong = ""
+        try:
+            rows = await self.rows(staff, typed, state)
+        except Problem as problem:
+            rows, wrong = (), problem.said("title", self._look.texts, languages.of(request)) or problem.code
+        spoken = languages.of(request)
+        names = {row.department: department_name(self.packs, row.department, spoken) for row in rows}
+        return self._look.render(
+            request,
+            "ledger.html",
+            rows=rows,
+            names=names,
+            shapes=_SHAPES,
+            typed=typed,
+            state=state,
+            wrong=wrong,
+            limit=_LIMIT,
+            status=404 if wrong else 200,
+        )
+
+
+def make_ledger(ledger: Ledger) -> APIRouter:
+    """The page, its CSV, and the JSON of one case."""
+    api = APIRouter(tags=["staff"])
+    Signed = Annotated[Staff, Depends(current_staff)]  # noqa: N806  a type of this function
+    Typed = Annotated[str, Query(max_length=40)]  # noqa: N806
+
+    @api.get("/ledger", include_in_schema=False)
+    async def page(request: Request, staff: Signed, reference: Typed = "", state: Wish = "") -> Response:
+        return await ledger.page(request, staff, reference.strip(), state)
+
+    @api.get("/ledger.csv", include_in_schema=False)
+    async def table(staff: Signed, reference: Typed = "", state: Wish = "") -> Response:
+        return _csv(await ledger.rows(staff, reference.strip(), state))
+
+    @api.get("/v1/cases/{reference}/notices", summary="Every message of a case, and what became of it")
+    async def notices(reference: str, staff: Signed) -> JSONResponse:
+        """States: pending, leased, sending, sent, failed, suppressed, unknown. No address and no text."""
+        journey, found = await ledger.of_case(staff, reference)
+        document = {
+            "reference": journey.reference,
+            "complaint_id": str(journey.complaint_id),
+            "notices": [_document(sent) for sent in found],
+        }
+        return JSONResponse(document, headers=_NO_STORE)
+
+    return api
+
+
+def _document(sent: Sent) -> dict[str, Any]:
+    return {
+        "notice_id": str(sent.notice_id),
+        "kind": sent.kind,
+        "channel": sent.channel,
+        "state": sent.state,
+        "at": sent.at.isoformat(),
+        "created_at": sent.created_at.isoformat(),
+        "next_try_at": sent.next_at.isoformat() if sent.next_at else None,
+        "reason": sent.reason,
+        "attempts": sent.attempts,
+        "resends": sent.resends,
+        "message_id": sent.message_id,
+        "cause_id": str(sent.cause_id),
+        "trace_id": sent.traceparent[3:35] if sent.traceparent else None,
+    }
+
+
+def _csv(rows: tuple[Trouble, ...]) -> Response:
+    """RFC 4180. Every cell is a code, a time or an id of ours; none can start a formula."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(_COLUMNS)
+    for row in rows:
+        sent = row.sent
+        cells = (row.reference, row.department, sent.kind, sent.channel, sent.state, sent.reason, sent.at.isoformat())
+        writer.writerow([*(cell or "" for cell in cells), sent.attempts, sent.message_id or ""])
+    headers = {**_NO_STORE, "Content-Disposition": 'attachment; filename="notices.csv"'}
+    return Response(out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)

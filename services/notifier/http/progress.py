@@ -1,0 +1,197 @@
+"""`/c/TOKEN`: the customer's page. Works on a phone, by keyboard and without script; every form is a plain POST."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from services.notifier.domain.actions import Action
+from services.notifier.http.bodies import FIELDS, MODELS, form_name, said_of, values_of
+from services.notifier.http.customers import Customers, NoSuchLink
+from services.notifier.http.limits import LinkLimits
+from services.notifier.http.view import document_of, page_of
+from shared.policies.watching import PolicySource
+from shared.runtime.web import language as languages
+from shared.runtime.web.look import Look
+from shared.runtime.web.problems import Problem, explain, wants_page
+from shared.runtime.web.texts import LANGUAGES, Language
+
+PRIVATE = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Robots-Tag": "noindex, nofollow",
+}
+"""The address is the key to the page: it must not be kept, passed on or indexed (promises.md T10)."""
+
+_ACTIONS: tuple[Action, ...] = ("reply", "add", "confirm", "dispute", "rate")
+_SAYS: Mapping[Action, str] = {
+    "reply": "Answer the department's question",
+    "add": "Add a fact",
+    "confirm": "Say that it is settled",
+    "dispute": "Say that it is not settled; reopens",
+    "rate": "Rate the handling, 1 to 5",
+}
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"description": said, "content": {"application/problem+json": {}}}
+    for status, said in {
+        400: "neither a form nor JSON",
+        404: "nothing behind this link",
+        409: "not in this state",
+        413: "more than 64 KiB",
+        422: "wrong or missing words",
+        429: "too often",
+    }.items()
+}
+
+
+class _Fields(dict[str, str]):
+    """By field of a form; a field that is not there is empty."""
+
+    def __missing__(self, name: str) -> str:
+        return ""
+
+
+class Progress:
+    """The page and its five forms."""
+
+    def __init__(
+        self,
+        customers: Customers,
+        policies: PolicySource,
+        look: Look,
+        limits: LinkLimits | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._customers = customers
+        self._policies = policies
+        self._look = look
+        self._limits = limits or LinkLimits()
+        self._clock = clock
+
+    async def show(self, request: Request, token: str) -> Response:
+        """The page, or for programs the same as JSON."""
+        if not wants_page(request):
+            opened = await self._open(token)
+            return JSONResponse(document_of(opened, self._policies.packs), headers=PRIVATE)
+        return await self._page(request, token)
+
+    async def take(self, request: Request, token: str, action: Action) -> Response:
+        """Do it, then lead back to the page with a word of success; programs get JSON."""
+        seconds = self._limits.wait(token)
+        if seconds > 0:
+            raise Problem(429, "too-many", headers={**PRIVATE, "Retry-After": str(int(seconds) + 1)})
+        values = await values_of(request)
+        try:
+            said = said_of(action, values)
+        except ValidationError as error:
+            return await self._refused(request, token, action, values, error)
+        try:
+            result = await self._customers.act(token, said)
+        except NoSuchLink:
+            raise _nothing() from None
+        if wants_page(request):
+            kept = f"&lang={wish}" if (wish := request.query_params.get("lang")) in ("zh", "en") else ""
+            done = "late" if result == "late" else action
+            return RedirectResponse(f"/c/{token}?done={done}{kept}", status_code=303, headers=PRIVATE)
+        if result == "late":
+            raise Problem(409, "not-now", headers=PRIVATE)
+        return JSONResponse({"status": result}, headers=PRIVATE)
+
+    async def _open(self, token: str) -> Any:
+        try:
+            return await self._customers.open(token)
+        except NoSuchLink:
+            raise _nothing() from None
+
+    async def _page(
+        self,
+        request: Request,
+        token: str,
+        status: int = 200,
+        errors: Mapping[str, str] | None = None,
+        kept: Mapping[str, str] | None = None,
+    ) -> Response:
+        opened = await self._open(token)
+        language = _language(request, opened.journey.language)
+        now = self._clock()
+        page = page_of(opened, self._policies.packs, self._look.texts, language, now)
+        done = request.query_params.get("done", "")
+        response = self._look.render(
+            request,
+            "progress.html",
+            status=status,
+            language=language,
+            page=page,
+            token=token,
+            errors=_Fields(errors or {}),
+            kept=_Fields(kept or {}),
+            done=done if done in (*_ACTIONS, "late") else "",
+            now=now,
+            tz=page.tz,
+        )
+        response.headers.update(PRIVATE)
+        return response
+
+    async def _refused(
+        self, request: Request, token: str, action: Action, values: Mapping[str, Any], error: ValidationError
+    ) -> Response:
+        """The page again with what is wrong, and with what was typed."""
+        if not wants_page(request):
+            await self._open(token)
+            fields = explain(error.errors(include_input=False), self._look.texts, languages.of(request))
+            raise Problem(422, "invalid", errors=fields, headers=PRIVATE)
+        wrong = {str(found["loc"][0]) for found in error.errors(include_input=False)}
+        language = languages.of(request)
+        errors = {form_name(action, field): f"progress.wrong.{form_name(action, field)}" for field in wrong}
+        told = {name: self._look.texts.say(key, language) for name, key in errors.items()}
+        kept = {form_name(action, field): str(values.get(field, "")) for field in (FIELDS[action], "rating") if field}
+        return await self._page(request, token, 422, told, kept)
+
+
+def make_progress(progress: Progress) -> APIRouter:
+    """The routes below `/c/`."""
+    api = APIRouter(prefix="/c", tags=["customer"], responses=_PROBLEMS)
+
+    @api.get("/{token}", summary="The progress of one complaint")
+    async def show(request: Request, token: str) -> Response:
+        """A page for browsers, JSON for programs. Whoever has the link may read and act."""
+        return await progress.show(request, token)
+
+    for action in _ACTIONS:
+        _add_action(api, progress, action)
+    return api
+
+
+def _add_action(api: APIRouter, progress: Progress, action: Action) -> None:
+    async def take(request: Request, token: str) -> Response:
+        return await progress.take(request, token, action)
+
+    schema = MODELS[action].model_json_schema()
+    content = {kind: {"schema": schema} for kind in ("application/x-www-form-urlencoded", "application/json")}
+    api.add_api_route(
+        f"/{{token}}/{action}",
+        take,
+        methods=["POST"],
+        summary=_SAYS[action],
+        description="Twice is as good as once. A browser is led back to the page; a program gets `done` or `already`.",
+        operation_id=f"customer_{action}",
+        openapi_extra={"requestBody": {"required": action != "confirm", "content": content}},
+    )
+
+
+def _language(request: Request, own: Language) -> Language:
+    """What the address asks for, else what was chosen before, else the complaint's own language."""
+    for wish in (request.query_params.get("lang"), request.cookies.get(languages.COOKIE)):
+        for language in LANGUAGES:
+            if wish == language:
+                return language
+    return own
+
+
+def _nothing() -> Problem:
+    """The same answer for wrong, erased and not yet known."""
+    return Problem(404, "no-such-link", headers=PRIVATE)

@@ -1,0 +1,110 @@
+"""Staff see what was said to whom and whether it arrived, as far as it is theirs to see."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from rig import Rig, rigged
+from scripted_smtp import ScriptedSmtp, Step
+from story import day
+
+from shared.runtime.web.sessions import Role, Sessions, Staff
+from tests.support.stack import DatabaseFactory
+
+BROWSER = {"accept": "text/html"}
+
+
+@pytest.fixture
+async def rig(fresh_database: DatabaseFactory, keys: Path) -> AsyncIterator[Rig]:
+    """One complaint of delivery whose acknowledgement was refused, and one of after-sales that was told."""
+    async with ScriptedSmtp() as smtp, rigged(fresh_database("notifier"), keys, smtp) as made:
+        smtp.by_recipient["gone@example.com"] = Step("rcpt", "550 5.1.1 no")
+        made.start()
+        await made.apply(*(await made.story("gone@example.com")).begun(day(7)))
+        await made.settled(1)
+        await made.apply(*(await made.story(department="after-sales")).begun(day(7)))
+        await made.settled(2)
+        await made.execute("UPDATE notifier.journey SET reference = 'R-ACAC-ACAY' WHERE department = 'after-sales'")
+        yield made
+
+
+@pytest.fixture
+async def http(rig: Rig) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app=rig.service.app)
+    async with httpx.AsyncClient(transport=transport, base_url="https://help.example") as client:
+        yield client
+
+
+@pytest.fixture
+def bearer(keys: Path) -> "Bearer":
+    return Bearer(keys)
+
+
+class Bearer:
+    def __init__(self, keys: Path) -> None:
+        self._sessions = Sessions.from_file(keys / "session.key")
+
+    def __call__(self, role: Role, department: str) -> dict[str, str]:
+        staff = Staff("u", "U", role, department, (department,))
+        return {"authorization": f"Bearer {self._sessions.issue(staff)}"}
+
+
+async def reference_of(rig: Rig, department: str) -> str:
+    [row] = await rig.fetch("SELECT reference FROM notifier.journey WHERE department = $1", department)
+    return str(row["reference"])
+
+
+async def test_the_notices_of_a_case_as_json(rig: Rig, http: httpx.AsyncClient, bearer: Bearer) -> None:
+    reference = await reference_of(rig, "delivery")
+    answer = await http.get(f"/v1/cases/{reference}/notices", headers=bearer("handler", "delivery"))
+    document = answer.json()
+    assert document["reference"] == reference
+    [notice] = document["notices"]
+    assert (notice["kind"], notice["channel"], notice["state"]) == ("acknowledgement", "email", "failed")
+    assert notice["reason"] == "smtp_550" and notice["at"] and notice["message_id"]
+    assert "example.com" not in answer.text
+
+
+async def test_staff_see_only_what_is_theirs(rig: Rig, http: httpx.AsyncClient, bearer: Bearer) -> None:
+    path = f"/v1/cases/{await reference_of(rig, 'delivery')}/notices"
+    assert (await http.get(path)).status_code == 401
+    assert (await http.get(path, headers=bearer("handler", "after-sales"))).status_code == 403
+    assert (await http.get(path, headers=bearer("office", "bank-complaints-office"))).status_code == 403
+    for role, department in (("office", "complaints-office"), ("agent", "customer-service"), ("operator", "billing")):
+        assert (await http.get(path, headers=bearer(role, department))).status_code == 200  # type: ignore[arg-type]
+    assert (await http.get("/v1/cases/R-0000-0000/notices", headers=bearer("operator", "x"))).status_code == 404
+
+
+async def test_the_page_shows_troubles_first_and_a_case_when_asked(
+    rig: Rig, http: httpx.AsyncClient, bearer: Bearer
+) -> None:
+    office = bearer("office", "complaints-office") | BROWSER
+    page = await http.get("/ledger?lang=en", headers=office)
+    assert page.status_code == 200 and page.text.count("<tr>") == 2 and "smtp_550" in page.text
+    assert "Delivery" in page.text and "example.com<" not in page.text
+    typed = (await reference_of(rig, "delivery")).lower().replace("-", " ")
+    page = await http.get("/ledger", params={"reference": typed, "lang": "zh"}, headers=office)
+    assert page.status_code == 200 and "收到确认" in page.text
+    page = await http.get("/ledger?state=unknown&lang=zh", headers=office)
+    assert "没有送达失败或不确定的通知" in page.text
+    page = await http.get("/ledger?reference=nonsense&lang=en", headers=office)
+    assert page.status_code == 404 and "There is no such case" in page.text
+
+
+async def test_a_handler_of_another_department_sees_an_empty_list(
+    rig: Rig, http: httpx.AsyncClient, bearer: Bearer
+) -> None:
+    page = await http.get("/ledger?lang=en", headers=bearer("handler", "after-sales") | BROWSER)
+    assert "smtp_550" not in page.text and "Nothing has failed" in page.text
+
+
+async def test_a_browser_without_a_session_is_led_to_sign_in(http: httpx.AsyncClient) -> None:
+    answer = await http.get("/ledger", headers=BROWSER)
+    assert answer.status_code == 303 and "/sign-in" in answer.headers["location"]
+
+
+async def test_the_list_as_csv(rig: Rig, http: httpx.AsyncClient, bearer: Bearer) -> None:
+    answer = await http.get("/ledger.csv", headers=bearer("operator", "billing"))
+    head, row = answer.text.strip().splitlines()
+    assert head.startswith("reference,department,kind") and ",acknowledgement,email,failed,smtp_550," in row

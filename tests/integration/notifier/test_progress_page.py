@@ -1,0 +1,278 @@
+"""What a customer sees and does behind the private link, and that nobody else gets in."""
+
+import re
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import httpx
+import pytest
+from rig import Rig, Told, rigged
+from scripted_smtp import ScriptedSmtp
+from story import day
+
+from shared.events import notices, sla
+from tests.support.stack import DatabaseFactory
+
+BROWSER = {"accept": "text/html,application/xhtml+xml", "accept-language": "zh"}
+
+
+@pytest.fixture
+async def rig(fresh_database: DatabaseFactory, keys: Path) -> AsyncIterator[Rig]:
+    async with ScriptedSmtp() as smtp, rigged(fresh_database("notifier"), keys, smtp) as made:
+        yield made
+
+
+@pytest.fixture
+async def http(rig: Rig) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app=rig.service.app)
+    async with httpx.AsyncClient(transport=transport, base_url="https://help.example") as client:
+        yield client
+
+
+async def begun(rig: Rig, **more: Any) -> Told:
+    story = await rig.story(**more)
+    await rig.apply(*story.begun(day(7)))
+    return story
+
+
+async def said(rig: Rig) -> list[Any]:
+    return [event for event in await rig.said() if not isinstance(event, notices.NoticeEvent)]
+
+
+async def test_shows_who_has_it_until_when_and_what_happened_in_the_complaints_language(
+    rig: Rig, http: httpx.AsyncClient
+) -> None:
+    story = await begun(rig)
+    await rig.apply(story.accepted(), story.progress(story.seal("text", "包裹找到了 <b>")))
+    page = await http.get(f"/c/{story.token}", headers={"accept": "text/html", "accept-language": "en"})
+    assert page.status_code == 200 and 'lang="zh-Hans"' in page.text
+    for words in ("物流配送", "R-4K7M-2XA9", "正在处理您的投诉", "包裹找到了 &lt;b&gt;", "快递还没到", "aria-current"):
+        assert words in page.text
+    english = await http.get(f"/c/{story.token}?lang=en", headers=BROWSER)
+    assert "Your complaint is being worked on" in english.text and "Delivery" in english.text
+    assert 'lang="en"' in english.text
+
+
+async def test_the_answer_is_never_kept_passed_on_or_indexed(rig: Rig, http: httpx.AsyncClient) -> None:
+    story = await begun(rig)
+    answers = [
+        await http.get(f"/c/{story.token}", headers=BROWSER),
+        await http.get(f"/c/{story.token}"),
+        await http.get("/c/wrong", headers=BROWSER),
+        await http.post(f"/c/{story.token}/add", data={"add_text": "x"}, headers=BROWSER),
+        await http.post(f"/c/{story.token}/add", data={}, headers=BROWSER),
+    ]
+    for answer in answers:
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert "noindex" in answer.headers["x-robots-tag"]
+        assert "default-src 'self'" in answer.headers["content-security-policy"]
+
+
+async def test_wrong_erased_and_unknown_links_are_the_same_404(rig: Rig, http: httpx.AsyncClient) -> None:
+    story, erased = await begun(rig), await begun(rig, email="other@example.com")
+    await rig.shred(erased.person_id)
+    gone_key = await http.get(f"/c/{erased.token}", headers=BROWSER)
+    await rig.apply(erased.erased())
+    tokens = [
+        "x" * 22,
+        story.token[:-1] + "~",
+        str(story.complaint_id),
+        "ab" * 32,
+        "%E4%BD%A0",
+        "a" * 500,
+        erased.token,
+    ]
+    pages = [gone_key, *[await http.get(f"/c/{token}", headers=BROWSER) for token in tokens]]
+    shown = {re.sub(r"/c/[^?\"]*", "/c/…", page.text) for page in pages}
+    assert {page.status_code for page in pages} == {404} and len(shown) == 1
+    assert "一分钟后再试" in shown.pop()
+    for token in tokens:
+        for action in ("reply", "add", "confirm", "dispute", "rate"):
+            body = {"answer": "a", "text": "b", "rating": 3}
+            answer = await http.post(f"/c/{token}/{action}", json=body)
+            assert answer.status_code == 404 and answer.json()["type"] == "urn:redress:problem:no-such-link"
+    assert await said(rig) == []
+
+
+async def test_how_long_a_404_takes_says_nothing(rig: Rig, http: httpx.AsyncClient) -> None:
+    erased = await begun(rig)
+    await rig.shred(erased.person_id)
+    await rig.apply(erased.erased())
+    times: dict[str, list[float]] = {"erased": [], "wrong": []}
+    for _ in range(60):
+        for name, token in (("erased", erased.token), ("wrong", "y" * len(erased.token))):
+            began = time.perf_counter()
+            await http.get(f"/c/{token}")
+            times[name].append(time.perf_counter() - began)
+    fast, slow = sorted(median(taken) for taken in times.values())
+    assert slow < 2 * fast + 0.002
+
+
+async def test_a_question_is_answered_once_and_only_when_asked(rig: Rig, http: httpx.AsyncClient) -> None:
+    story = await begun(rig)
+    early = await http.post(f"/c/{story.token}/reply", json={"answer": "5 楼"})
+    assert early.status_code == 409
+    asked = story.asked(story.seal("question", "您住几楼？"))
+    await rig.apply(asked, story.clocks(sla.ClockPaused, "paused", journey=None), story.clocks(answer=day(5)))
+    page = await http.get(f"/c/{story.token}", headers=BROWSER)
+    assert "您住几楼？" in page.text and "我们在等您的回答" in page.text and "等您回复后继续计时" in page.text
+    for _ in range(2):
+        answer = await http.post(f"/c/{story.token}/reply", data={"answer": " 5 楼 "}, headers=BROWSER)
+        assert answer.status_code == 303
+        assert answer.headers["location"] == f"/c/{story.token}?done=reply"
+    [event] = await said(rig)
+    assert isinstance(event, notices.CustomerReplied)
+    assert event.question_event_id == asked.event_id and event.person_id == story.person_id
+    assert story.key.open(story.complaint_id, "text", event.text) == "5 楼"
+    assert event.cause.actor == "customer"
+    page = await http.get(f"/c/{story.token}?done=reply", headers=BROWSER)
+    assert "谢谢，已收到您的回答" in page.text and "处理继续" in page.text and "5 楼" in page.text
+    assert 'name="answer"' not in page.text
+
+
+async def test_confirming_twice_confirms_once(rig: Rig, http: httpx.AsyncClient) -> None:
+    story = await begun(rig)
+    assert (await http.post(f"/c/{story.token}/confirm", json={})).status_code == 409
+    await rig.apply(story.proposed(story.seal("text", "We replaced it."), "refund"), story.clocks(confirmation=day(14)))
+    page = await http.get(f"/c/{story.token}?lang=en", headers=BROWSER)
+    assert "We replaced it." in page.text and "a refund" in page.text and "Yes, it is settled" in page.text
+    first = await http.post(f"/c/{story.token}/confirm")
+    second = await http.post(f"/c/{story.token}/confirm")
+    assert (first.json(), second.json()) == ({"status": "done"}, {"status": "already"})
+    assert [type(event) for event in await said(rig)] == [notices.ComplaintConfirmed]
+    assert (await http.post(f"/c/{story.token}/dispute", json={"text": "no"})).status_code == 409
+    await rig.apply(story.closed())
+    assert (await http.post(f"/c/{story.token}/confirm")).json() == {"status": "already"}
+    rated = await http.post(f"/c/{story.token}/rate", json={"rating": 4, "comment": "Good"})
+    again = await http.post(f"/c/{story.token}/rate", json={"rating": 1})
+    assert (rated.json(), again.json()) == ({"status": "done"}, {"status": "already"})
+    feedback = (await said(rig))[-1]
+    assert feedback.rating == 4 and story.key.open(story.complaint_id, "comment", feedback.comment) == "Good"
+    page = await http.get(f"/c/{story.token}?lang=en", headers=BROWSER)
+    assert "Settled and closed" in page.text and "You gave us 4 points" in page.text
+
+
+@pytest.mark.parametrize("closed", [False, True])
+async def test_not_settled_is_said_with_a_reason_also_after_closing(
+    rig: Rig, http: httpx.AsyncClient, closed: bool
+) -> None:
+    story = await begun(rig)
+    await rig.apply(story.proposed(story.seal("text", "…")), *([story.closed("no_answer")] if closed else []))
+    empty = await http.post(f"/c/{story.token}/dispute", data={"dispute_text": "  "}, headers=BROWSER)
+    assert empty.status_code == 422 and "请告诉我们哪里还没解决" in empty.text and 'href="#dispute_text"' in empty.text
+    for _ in range(2):
+        answer = await http.post(f"/c/{story.token}/dispute", data={"dispute_text": "还是坏的"}, headers=BROWSER)
+        assert answer.status_code == 303
+    [event] = await said(rig)
+    assert isinstance(event, notices.ComplaintDisputed)
+    assert story.key.open(story.complaint_id, "text", str(event.text)) == "还是坏的"
+    await rig.apply(story.reopened(), story.moved("complaints-office", "reopen"))
+    page = await http.get(f"/c/{story.token}", headers=BROWSER)
+    assert "投诉管理部" in page.text and "还是坏的" in page.text and "重新处理" in page.text
+
+
+async def test_a_fact_that_is_sent_twice_is_one_fact(rig: Rig, http: httpx.AsyncClient) -> None:
+    story = await begun(rig)
+    for text in ("The box was open", "The box was open", "And wet"):
+        answer = await http.post(f"/c/{story.token}/add", data={"add_text": text}, headers=BROWSER)
+        assert answer.status_code == 303 and answer.headers["location"].endswith("done=add")
+    assert [type(event) for event in await said(rig)] == [notices.CustomerAdded] * 2
+    assert [event.version for event in await rig.said()] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("action", "body", "status"),
+    [
+        ("add", {}, 422),
+        ("add", {"text": "x" * 4001}, 422),
+        ("add", {"text": "\u202e\x00 "}, 422),
+        ("add", {"text": 5}, 422),
+        ("rate", {"rating": 6}, 422),
+        ("rate", {"rating": "many"}, 422),
+        ("add", [1], 400),
+    ],
+)
+async def test_wrong_input_is_refused_field_by_field(
+    rig: Rig, http: httpx.AsyncClient, action: str, body: Any, status: int
+) -> None:
+    story = await begun(rig)
+    answer = await http.post(f"/c/{story.token}/{action}", json=body)
+    assert answer.status_code == status
+    assert answer.headers["content-type"].startswith("application/problem+json")
+    assert await said(rig) == []
+
+
+async def test_what_is_too_large_or_no_form_is_refused(rig: Rig, http: httpx.AsyncClient) -> None:
+    story = await begun(rig)
+    large = await http.post(f"/c/{story.token}/add", content=b"text=" + b"x" * 70_000)
+    broken = await http.post(f"/c/{story.token}/add", content=b"{", headers={"content-type": "application/json"})
+    binary = await http.post(f"/c/{story.token}/add", content=b"\xff\xfe", headers=BROWSER)
+    assert (large.status_code, broken.status_code, binary.status_code) == (413, 400, 400)
+
+
+async def test_one_link_cannot_be_used_without_end(rig: Rig, http: httpx.AsyncClient) -> None:
+    story = await begun(rig)
+    codes = [(await http.post(f"/c/{story.token}/add", json={"text": str(n)})).status_code for n in range(25)]
+    assert codes[:20] == [200] * 20 and codes[-1] == 429
+    assert (await http.get(f"/c/{story.token}")).status_code == 200
+
+
+async def test_a_form_that_was_refused_keeps_what_was_typed(rig: Rig, http: httpx.AsyncClient) -> None:
+    story = await begun(rig)
+    await rig.apply(story.proposed(story.seal("text", "…")), story.closed("no_answer"))
+    answer = await http.post(f"/c/{story.token}/rate", data={"comment": "fast <enough>"}, headers=BROWSER)
+    assert answer.status_code == 422 and "fast &lt;enough&gt;" in answer.text and "请选择 1 到 5 分" in answer.text
+
+
+async def test_programs_get_the_same_as_json(rig: Rig, http: httpx.AsyncClient) -> None:
+    story = await begun(rig)
+    document = (await http.get(f"/c/{story.token}")).json()
+    assert document["state"] == "assigned" and document["owner"]["name"]["en"] == "Delivery"
+    assert document["can"] == ["add"] and document["due_at"].startswith("2026-11-29")
+    assert [line["what"] for line in document["story"]] == ["received", "assigned"]
+    assert document["story"][0]["text"] == "快递还没到"
+
+
+async def test_messages_are_shown_with_what_became_of_them(fresh_database: DatabaseFactory, keys: Path) -> None:
+    async with ScriptedSmtp() as smtp, rigged(fresh_database("notifier"), keys, smtp) as rig:
+        rig.start()
+        story = await begun(rig)
+        await rig.settled(1)
+        transport = httpx.ASGITransport(app=rig.service.app)
+        async with httpx.AsyncClient(transport=transport, base_url="https://help.example") as http:
+            page = await http.get(f"/c/{story.token}", headers=BROWSER)
+            assert "收到确认" in page.text and "已送出" in page.text
+
+
+async def test_every_page_says_everything_in_both_languages(rig: Rig, http: httpx.AsyncClient) -> None:
+    story = await rig.story(language="en")
+    steps = [
+        [story.filed()],
+        [story.assigned(), story.clocks(journey=day(7))],
+        [story.accepted(), story.promised(day(2), story.seal("text", "x")), story.renewed(day(3), day(2))],
+        [story.asked(story.seal("question", "?"))],
+        [story.answered(answer=story.seal("answer", "y")), story.moved("after-sales")],
+        [story.asked(story.seal("question", "?"))],
+        [story.answered(answered=False), story.warned("journey", new_due_at=day(10), deadline=day(7))],
+        [story.proposed(story.seal("text", "z"), "repair"), story.clocks(confirmation=day(14))],
+        [story.closed("no_answer")],
+        [story.reopened(), story.moved("complaints-office", "reopen")],
+        [story.proposed(story.seal("text", "z"))],
+        [story.closed()],
+        [story.amended()],
+    ]
+    for events in steps:
+        await rig.apply(*events)
+        for language in ("zh", "en"):
+            page = await http.get(f"/c/{story.token}?lang={language}", headers=BROWSER)
+            assert page.status_code == 200, page.text
+            main = page.text.partition("<main")[2].partition("</main>")[0]
+            if language == "en":
+                assert not re.search(r"[\u3000-\u9fff]", main.replace("快递还没到", ""))
+    for how in ("withdrawn", "merged"):
+        await rig.apply(story.reopened(), story.closed(how))
+        assert (await http.get(f"/c/{story.token}", headers=BROWSER)).status_code == 200

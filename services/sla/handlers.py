@@ -9,6 +9,7 @@ from services.sla.domain.life import Life
 from services.sla.domain.rules import Rules
 from services.sla.store import Rulebook, Stored
 from shared.events.envelope import Event
+from shared.events.notices import NoticeSent
 from shared.events.routing import ComplaintAssigned
 from shared.runtime.consumer import Batch
 from shared.runtime.transaction import Tx
@@ -23,10 +24,14 @@ class Sla:
 
     async def handle(self, batch: Batch, tx: Tx) -> None:
         """Load the complaints of a batch, fold its events one by one, write them, say what changed."""
-        cases = await store.load(tx, self._book, list({event.complaint_id for event in batch.events}))
+        quiet = await store.no_news(tx, [event for event in batch.events if isinstance(event, NoticeSent)])
+        events = [event for event in batch.events if event.event_id not in quiet]
+        if not events:
+            return
+        cases = await store.load(tx, self._book, list({event.complaint_id for event in events}))
         changed: dict[UUID, tuple[Stored, Life]] = {}
         in_force: dict[str, Rules] = {}
-        for event in batch.events:
+        for event in events:
             stored = cases.get(event.complaint_id) or _unknown(event)
             rules = None
             if isinstance(event, ComplaintAssigned) and stored.case.rules is None:

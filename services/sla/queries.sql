@@ -4,6 +4,11 @@ SELECT complaint_id, reference, pack, rules_pack, rules_version, language, perso
        version, trace
 FROM journey WHERE complaint_id = ANY ($1::uuid[]) ORDER BY complaint_id FOR UPDATE
 
+-- name: no_news
+-- Which notices were sent less than a time after receipt, by their place in the arrays.
+SELECT n.place FROM unnest($1::uuid[], $2::timestamptz[]) WITH ORDINALITY AS n (complaint_id, sent_at, place)
+JOIN journey AS j USING (complaint_id) WHERE n.sent_at < j.received_at + $3::interval
+
 -- name: claim
 -- Complaints that are due, locked; those another ticker or handler holds are left for the next look.
 SELECT complaint_id, reference, pack, rules_pack, rules_version, language, person_id, closed_seen_at, facts, clocks, fired,

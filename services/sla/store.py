@@ -14,6 +14,8 @@ from services.sla.domain.ledger import ledger
 from services.sla.domain.levels import next_due
 from services.sla.domain.life import Life
 from services.sla.domain.rules import Rules
+from services.sla.domain.silence import AT_ONCE
+from shared.events.notices import NoticeSent
 from shared.policies.packs import Pack
 from shared.policies.watching import PolicySource
 from shared.runtime.errors import Transient
@@ -98,6 +100,18 @@ class Rulebook:
 async def load(tx: Tx, book: Rulebook, ids: Sequence[UUID]) -> dict[UUID, Stored]:
     """The complaints that have a row, locked in key order."""
     return await _stored(tx, book, await tx.fetch(QUERIES.load, sorted(ids)))
+
+
+async def no_news(tx: Tx, heard: Sequence[NoticeSent]) -> set[UUID]:
+    """The notices that reached the customer so soon after receipt that no clock moves: the usual acknowledgement.
+
+    They are told from the others without loading and locking their complaints, which would cost more than all else.
+    """
+    if not heard:
+        return set()
+    ids, moments = [notice.complaint_id for notice in heard], [notice.sent_at for notice in heard]
+    rows = await tx.fetch(QUERIES.no_news, ids, moments, AT_ONCE)
+    return {heard[row["place"] - 1].event_id for row in rows}
 
 
 async def claim(tx: Tx, book: Rulebook, limit: int) -> list[Stored]:
@@ -189,12 +203,13 @@ async def _write_ledger(tx: Tx, closed: Sequence[tuple[Stored, Life]], reopened:
 
 
 def _row(stored: Stored, life: Life) -> dict[str, Any]:
+    """The row as JSON; what is not given is null."""
     case, head, rules = stored.case, life.head, stored.case.rules
     level = None if rules is None else next_due(life, rules, case.fired)
     owed = [clock for clock in life.running() if clock.kind in _OWED]
     first = min(owed, key=lambda clock: clock.deadline, default=None)
     soon = min((clock.started_at + (clock.deadline - clock.started_at) * 3 / 4 for clock in owed), default=None)
-    return {
+    row = {
         "complaint_id": str(case.complaint_id),
         "reference": case.reference,
         "pack": case.pack or None,
@@ -225,10 +240,11 @@ def _row(stored: Stored, life: Life) -> dict[str, Any]:
         "soon_at": _iso(soon),
         "trace": stored.trace,
     }
+    return _given(row)
 
 
 def _shown_to_json(clock: Shown) -> dict[str, Any]:
-    return {
+    entry = {
         "kind": clock.kind,
         "epoch": clock.epoch,
         "state": clock.state,
@@ -238,6 +254,11 @@ def _shown_to_json(clock: Shown) -> dict[str, Any]:
         "stopped_at": _iso(clock.stopped_at),
         "outcome": clock.outcome,
     }
+    return _given(entry)
+
+
+def _given(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in entry.items() if value is not None}
 
 
 def _shown(entry: Mapping[str, Any]) -> Shown:
@@ -246,10 +267,10 @@ def _shown(entry: Mapping[str, Any]) -> Shown:
         epoch=entry["epoch"],
         state=entry["state"],
         started_at=datetime.fromisoformat(entry["started_at"]),
-        due_at=_moment(entry["due_at"]),
-        paused_at=_moment(entry["paused_at"]),
-        stopped_at=_moment(entry["stopped_at"]),
-        outcome=entry["outcome"],
+        due_at=_moment(entry.get("due_at")),
+        paused_at=_moment(entry.get("paused_at")),
+        stopped_at=_moment(entry.get("stopped_at")),
+        outcome=entry.get("outcome"),
     )
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from services.sla.domain.facts import Fact, fact_of, with_fact
 from services.sla.domain.life import ClockKey, Life, live
 from services.sla.domain.rules import Rules
+from services.sla.domain.silence import AT_ONCE
 from shared.events import routing, sla
 from shared.events.envelope import Cause, Event, caused_by
 
@@ -114,6 +115,8 @@ def learn(
         new_id: draws event ids.
     """
     fact = fact_of(event)
+    if fact is not None and fact.kind == "heard" and _is_no_news(case, fact):
+        return case, case.life, ()
     facts = None if fact is None else with_fact(case.facts, fact)
     if facts is None:
         return case, case.life, ()
@@ -123,6 +126,12 @@ def learn(
     life = Life() if case.rules is None else live(facts, case.rules)
     shown, voice = announce(case, life, caused_by(event, "clock"), now, new_id, first=first)
     return replace(case, facts=facts, shown=shown, version=voice.version), life, voice.said
+
+
+def _is_no_news(case: Case, heard: Fact) -> bool:
+    """Whether a notice followed receipt at once, which moves no clock."""
+    made = next((fact.assignment for fact in case.facts if fact.assignment is not None), None)
+    return made is not None and heard.at - made.received_at < AT_ONCE
 
 
 def announce(

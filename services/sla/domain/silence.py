@@ -10,7 +10,8 @@ from services.sla.domain.phases import Stretch
 from services.sla.domain.rules import Terms
 
 AT_ONCE = timedelta(minutes=1)
-"""A notice that follows another so soon does not restart the silence: it would only double the clock's events."""
+"""A notice that follows receipt or another notice so soon is the same word and restarts nothing: the acknowledgement
+alone would double the events of a complaint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def silence_clock(
     """
     if not heard and len(stretches) == 2:
         return _started(received_at, 1, terms_since, calendars)  # fresh from its first assignment: the common case
-    times = sorted(heard)
+    times = sorted(at for at in heard if at - received_at >= AT_ONCE)
     rests = list(_rests(stretches, times))
     starts = [*times, *(rest.until for rest in rests if rest.until is not None)]
     start, epoch = received_at, 1

@@ -217,6 +217,8 @@ class Service:
             log_config=None,
             backlog=2048,
             server_header=False,
+            proxy_headers=bool(self.settings.trusted_proxies),
+            forwarded_allow_ips=self.settings.trusted_proxies or None,
             timeout_graceful_shutdown=8,
         )
         return uvicorn.Server(config)
@@ -260,15 +262,19 @@ class Service:
                 return
             except TimeoutError:
                 turn += 1
-            self._refresh_policies()
+            await self._refresh_policies()
             if turn % 2 == 0:
                 await self.relay.measure()
             if turn % 12 == 0:
                 await self._measure_database()
 
-    def _refresh_policies(self) -> None:
-        if self.policies.refresh():
+    async def _refresh_policies(self) -> None:
+        before = self.policies.error
+        if await asyncio.to_thread(self.policies.refresh):
             log.info("policies reloaded", extra={"action": "policies_reload"})
+        elif self.policies.error is not None and self.policies.error is not before:
+            problems = str(self.policies.error)
+            log.error("policies refused, the old ones stay", extra={"action": "policies_refused", "problems": problems})
         metrics.POLICY_OK.labels(self.name).set(0 if self.policies.error else 1)
 
     async def _measure_database(self) -> None:

@@ -23,6 +23,9 @@ class CommonSettings(BaseSettings):
     http_port: int = Field(default=0, ge=0, le=65535)
     master_key_file: Path = Field(description="32 random bytes; wraps the keys of persons. Not in Postgres")
     session_key_file: Path = Field(description="signs staff sessions; the same for all services")
+    trusted_proxies: str = Field(
+        default="", description="addresses whose X-Forwarded-For is believed, comma separated; empty: nobody's"
+    )
     policies_dir: Path = Field(default=Path("deploy/policies"), description="folder with one folder per policy pack")
     default_pack: str = "retail"
     web_assets_dir: Path | None = Field(default=None, description="folder with the unpacked WebJars")

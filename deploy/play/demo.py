@@ -52,7 +52,7 @@ class DemoWish:
 class Played:
     """What the demo did, for the summary."""
 
-    tally: Tally = field(default_factory=Tally)
+    tally: Tally = field(default_factory=lambda: Tally(keep=True))
     scenes: list[Scene] = field(default_factory=list)
     planned: int = 0
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from deploy.play.channel import Outcome
 from deploy.play.sources import BadLine
 
+RECENT = 20_000
+"""Answers whose times are kept for the percentiles."""
 KEPT = 20
 """Failures and bad lines listed one by one; the rest is only counted."""
 
@@ -23,6 +25,7 @@ class Tally:
         accepted: complaints that are new.
         repeated: complaints that had been accepted before; nothing was filed again.
         skipped: lines not sent, because the journal says that they were accepted.
+        keep: remember every receipt; a run of a large file does not.
     """
 
     accepted: int = 0
@@ -31,8 +34,9 @@ class Tally:
     amended: int = 0
     failures: list[tuple[int, str]] = field(default_factory=list)
     bad: list[BadLine] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
+    seconds: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
     receipts: list[Outcome] = field(default_factory=list)
+    keep: bool = False
     waiting: str | None = None
     began: float = field(default_factory=time.perf_counter)
     ended: float | None = None
@@ -49,7 +53,8 @@ class Tally:
             self.accepted += 1
             self.seconds.append(outcome.seconds)
         self.amended += len(outcome.entry.rest)
-        self.receipts.append(outcome)
+        if self.keep:
+            self.receipts.append(outcome)
 
     def wait(self, why: str) -> None:
         """Show why a request has to wait."""
@@ -72,9 +77,9 @@ class Tally:
         return not self.failures and not self.bad
 
 
-def percentile(values: Sequence[float], share: float) -> float | None:
+def percentile(values: Iterable[float], share: float) -> float | None:
     """The value that `share` (0..1) of the values do not exceed (nearest rank); None of nothing."""
-    if not values:
-        return None
     ordered = sorted(values)
+    if not ordered:
+        return None
     return ordered[max(1, math.ceil(share * len(ordered))) - 1]

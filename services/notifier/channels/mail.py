@@ -5,7 +5,7 @@ spliced mails back with the standard library and compares every part (the oracle
 """
 
 import hashlib
-from base64 import b64encode
+from binascii import b2a_base64
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import formatdate
@@ -15,6 +15,7 @@ from typing import Final
 from services.notifier.channels.address import parse_address
 
 MAX_SUBJECT: Final = 150
+_WORD_FRAME: Final = len("=?utf-8?B?") + len("?=")
 _BOUNDARY: Final = "=_redress_alternative"
 # Base64 has neither `=_` nor `--` at the start of a line, so one boundary fits every mail.
 
@@ -119,26 +120,29 @@ def _sender(name: str, address: str) -> str:
 
 def _words(value: str, first_room: int) -> list[str]:
     """Encoded words of at most 75 characters, cut between characters; the first leaves room for the header's name."""
+    coded = value.encode("utf-8")
+    room = (min(first_room, 75) - _WORD_FRAME) // 4 * 3
     words: list[str] = []
-    chunk = bytearray()
-    room = (min(first_room, 75) - len("=?utf-8?B?") - len("?=")) // 4 * 3
-    for character in value:
-        encoded = character.encode("utf-8")
-        if len(chunk) + len(encoded) > room:
-            words.append(_word(chunk))
-            chunk, room = bytearray(), (75 - len("=?utf-8?B?") - len("?=")) // 4 * 3
-        chunk += encoded
-    words.append(_word(chunk))
+    start = 0
+    while len(coded) - start > room:
+        end = start + room
+        while coded[end] & 0xC0 == 0x80:  # inside a character
+            end -= 1
+        words.append(_word(coded[start:end]))
+        start, room = end, (75 - _WORD_FRAME) // 4 * 3
+    words.append(_word(coded[start:]))
     return words
 
 
-def _word(chunk: bytearray) -> str:
-    return f"=?utf-8?B?{b64encode(chunk).decode('ascii')}?="
+def _word(chunk: bytes) -> str:
+    return f"=?utf-8?B?{b2a_base64(chunk, newline=False).decode('ascii')}?="
 
 
 def _body(text: str) -> bytes:
     """Base64 in lines of 76 characters, CRLF; line ends of the text become CRLF (RFC 2046 §4.1.1)."""
-    coded = b64encode(text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n").encode("utf-8"))
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    coded = b2a_base64(text.replace("\n", "\r\n").encode("utf-8"), newline=False)
     return b"\r\n".join([coded[i : i + 76] for i in range(0, len(coded), 76)]) + b"\r\n"
 
 
@@ -148,7 +152,7 @@ def _refuse_controls(value: str) -> None:
 
 
 def _single_spaced(value: str) -> bool:
-    return value == " ".join(value.split(" ")) and "  " not in value and value == value.strip(" ")
+    return "  " not in value and value == value.strip(" ")
 
 
 def _token(value: str) -> str:

@@ -1,8 +1,8 @@
 """Turns a letter into subject, text and HTML."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ class Renderer:
             for language in LANGUAGES
         }
 
-        self._frame = lru_cache(maxsize=1024)(self._render)
+        self._frames: dict[tuple[object, ...], Rendered] = {}
 
     def remedies(self, language: Language) -> Mapping[str, str]:
         """What a remedy is called, by its code."""
@@ -57,12 +57,17 @@ class Renderer:
         """
         if letter.text:
             return self._render(letter)
-        frame = self._frame(replace(letter, reference=_REFERENCE, link=_LINK, name=letter.name and _NAME))
-        link, name = str(escape(letter.link)), str(escape(letter.name))
+        key = _shared(letter)
+        frame = self._frames.get(key)
+        if frame is None:
+            if len(self._frames) >= _FRAMES:
+                self._frames.clear()
+            marked = replace(letter, reference=_REFERENCE, link=_LINK, name=letter.name and _NAME)
+            frame = self._frames[key] = self._render(marked)
         return Rendered(
             subject=frame.subject.replace(_REFERENCE, letter.reference),
             text=_fill(frame.text, letter.reference, letter.link, letter.name),
-            html=_fill(frame.html, letter.reference, link, name),
+            html=_fill(frame.html, letter.reference, escape(letter.link), escape(letter.name)),
         )
 
     def _render(self, letter: Letter) -> Rendered:
@@ -74,7 +79,16 @@ class Renderer:
 
 
 # Private-use characters: `letter.clean` takes them out of every text, so no customer or handler can write one.
+_FRAMES = 2048
 _REFERENCE, _LINK, _NAME = "\ue000", "\ue001", "\ue002"
+
+
+_fields = attrgetter(*(field.name for field in fields(Letter) if field.name not in ("reference", "link", "name")))
+
+
+def _shared(letter: Letter) -> tuple[object, ...]:
+    """What letters have in common that differ only in name, reference and link."""
+    return (*_fields(letter), not letter.name)
 
 
 def _fill(text: str, reference: str, link: str, name: str) -> str:

@@ -110,7 +110,7 @@ def test_sla_killed_around_a_firing_fires_once(redress: World, point):
 
     def fired():
         return redress.database.fetch(
-            "SELECT kind, level, epoch, count(*) AS times FROM sla.fired WHERE complaint_id = $1 GROUP BY 1, 2, 3",
+            "SELECT clock AS kind, level, epoch, count(*) AS times FROM sla.fired WHERE complaint_id = $1 GROUP BY 1, 2, 3",
             uuid.UUID(told["complaint_id"]),
         )
 

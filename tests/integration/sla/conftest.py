@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,15 @@ def told(**fields: Any) -> Story:
     """A complaint of the retail pack, received on Monday morning."""
     fields = {"received_at": MONDAY, "pack": "retail", "reference": reference_of(next(_numbers))} | fields
     return Story(**fields)
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for a condition with a deadline."""
+    async with asyncio.timeout(60):
+        for pause in itertools.repeat(0.02):
+            if await condition():
+                return
+            await asyncio.sleep(pause)
 
 
 class Running:

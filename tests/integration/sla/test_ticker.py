@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +10,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from services.sla import store
-from tests.integration.sla.conftest import Running, after, told
+from tests.integration.sla.conftest import Running, after, told, until
 from tests.unit.sla.story import Story
 
 
@@ -26,15 +24,6 @@ def levels(events: list[Any]) -> list[tuple[str, str]]:
 
 async def fired(running: Running) -> bool:
     return bool(levels(await running.sent()))
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for a condition with a deadline."""
-    async with asyncio.timeout(20):
-        for pause in itertools.repeat(0.02):
-            if await condition():
-                return
-            await asyncio.sleep(pause)
 
 
 async def assigned(running: Running, count: int = 1) -> list[Story]:

@@ -10,10 +10,7 @@ from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.intake import keys
-from services.intake.app import build
-from services.intake.settings import Settings
 from services.intake.store import Reads
-from shared.runtime import entry
 from shared.runtime.errors import safe_text
 
 
@@ -27,6 +24,12 @@ class _Place(BaseSettings):
 
 def main() -> int:
     """Run one command; answers the exit code."""
+    if sys.argv[1:2] == ["client"]:
+        return _client(sys.argv[2:])  # without the weight of the service
+    from services.intake.app import build
+    from services.intake.settings import Settings
+    from shared.runtime import entry
+
     return entry.main("intake", Settings, build, {"client": _client})
 
 

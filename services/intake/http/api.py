@@ -101,6 +101,7 @@ def router(api: ChannelApi) -> APIRouter:
             response_model=model,
             responses=refusals,
             summary=summary,
+            operation_id=told.__name__,
             route_class_override=lean(handle),
         )
 

@@ -87,7 +87,7 @@ class KafkaBroker(Server):
 
     def prepare(self) -> None:
         """Lay out the log folder; writing `meta.properties` spares the start of a formatting JVM."""
-        self._data.mkdir(parents=True, exist_ok=True)
+        self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
         meta = self._data / "meta.properties"
         if not meta.exists():
             cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")

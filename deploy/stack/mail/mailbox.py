@@ -45,7 +45,7 @@ class Mailbox:
         self._next_id = 1
         self._file: int | None = None
         self._segment = 0
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for segment in self._segments():
             self._load(segment)
 

@@ -1,0 +1,160 @@
+"""`redress up` for real: the whole stack in a folder of its own, on ports of its own, with the trace viewer."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from deploy.stack.ports import free_base
+from deploy.stack.settings import CHECKOUT, load_settings
+from tests.support.stack import environment_without_servers
+from tests.support.world import wait_for
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+NAMES = ["intake", "router", "sla", "notifier", "kafka", "postgres", "mail", "traces"]
+
+
+@dataclass(frozen=True)
+class Operator:
+    """Somebody at a terminal."""
+
+    home: Path
+    base: int
+
+    def redress(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        own = {"REDRESS_HOME": str(self.home), "REDRESS_PORT_BASE": str(self.base)}
+        return subprocess.run(
+            [sys.executable, "-m", "deploy.cli.main", *arguments],
+            cwd=CHECKOUT,
+            env={**environment_without_servers(), "REDRESS_CACHE": str(load_settings().cache), **own},
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=200,
+            check=False,
+        )
+
+    def up(self) -> str:
+        done = self.redress("up")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def status(self) -> dict[str, dict[str, Any]]:
+        processes = json.loads(self.redress("status", "--json").stdout)["processes"]
+        return {process["name"]: process for process in processes}
+
+    def endpoints(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.home / "endpoints.json").read_text())
+        return found
+
+    def subjects_to(self, recipient: str) -> list[str]:
+        mails = httpx.get(f"{self.endpoints()['mail']}/api/messages", params={"to": recipient}).json()
+        return [mail["subject"] for mail in mails]
+
+
+@pytest.fixture(scope="module")
+def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    made = Operator(tmp_path_factory.mktemp("up") / "state", free_base())
+    try:
+        yield made
+    finally:
+        made.redress("down")
+
+
+def test_first_up_starts_everything_and_follows_a_complaint(operator: Operator) -> None:
+    told = operator.up()
+    for words in ("accepted as R-", "assigned to", "due 20", "in the mailbox of", "Demo sign-ins"):
+        assert words in told
+    endpoints = operator.endpoints()
+    assert endpoints["intake"] == f"http://127.0.0.1:{operator.base + 1}"
+    assert set(endpoints["channel_keys"]) == {"web", "phone", "store"}
+    assert {"role", "department", "user", "password"} == set(endpoints["sign_ins"][0])
+    assert (operator.home / "endpoints.json").stat().st_mode & 0o777 == 0o600
+    status = operator.status()
+    assert list(status) == NAMES
+    assert {process["state"] for process in status.values()} == {"running"}
+    assert {process["restarts"] for process in status.values()} == {0}
+
+
+def test_its_trace_leads_through_all_services(operator: Operator) -> None:
+    spans_url = operator.endpoints()["traces"].replace("/zipkin/", "/api/v2/traces")
+
+    def services_of_longest_trace() -> set[str]:
+        traces = httpx.get(spans_url, params={"limit": 100, "lookback": 3_600_000}).json()
+        longest = max(traces, key=len, default=[])
+        return {span["localEndpoint"]["serviceName"] for span in longest}
+
+    wanted = {"intake", "router", "sla", "notifier"}
+    wait_for(lambda: {name.removeprefix("redress-") for name in services_of_longest_trace()} >= wanted, "one trace")
+
+
+def test_second_up_changes_nothing_and_says_so(operator: Operator) -> None:
+    before = operator.status()
+    told = operator.up()
+    assert "already running, nothing changed" in told
+    assert "accepted as" not in told
+    after = operator.status()
+    assert {name: process["pid"] for name, process in after.items()} == {n: p["pid"] for n, p in before.items()}
+
+
+def test_topics_show_what_flowed(operator: Operator) -> None:
+    done = operator.redress("topics", "--json")
+    topics = {topic["name"]: topic for topic in json.loads(done.stdout)["topics"]}
+    assert topics["complaints.intake"]["writer"] == "intake"
+    assert topics["complaints.intake"]["readers"] == ["notifier", "router"]
+    assert topics["complaints.intake"]["records"] >= 1
+    assert len(topics["complaints.routing"]["offsets"]) == 4
+
+
+@pytest.mark.fault
+def test_whatever_is_killed_comes_back_and_complaints_survive(operator: Operator) -> None:
+    before = operator.status()
+    for name in NAMES:
+        os.kill(before[name]["pid"], signal.SIGKILL)
+
+    def all_back() -> bool:
+        now = operator.status()
+        return all(now[name]["state"] == "running" and now[name]["pid"] != before[name]["pid"] for name in NAMES)
+
+    wait_for(all_back, "the return of all processes", 90)
+    after = operator.status()
+    assert all("killed by SIGKILL" in after[name]["why"] for name in NAMES)
+    assert len(operator.subjects_to("xiaoyu.lin@customer.example")) == 1
+
+
+@pytest.mark.fault
+def test_killed_supervisor_is_replaced_without_a_restart_of_the_rest(operator: Operator) -> None:
+    before = operator.status()
+    supervisor = json.loads((operator.home / "run" / "status.json").read_text())["supervisor"]["pid"]
+    os.kill(supervisor, signal.SIGKILL)
+    operator.up()
+    assert {name: process["pid"] for name, process in operator.status().items()} == {
+        name: process["pid"] for name, process in before.items()
+    }
+
+
+def test_complaints_survive_down_and_up(operator: Operator) -> None:
+    done = operator.redress("down")
+    assert (done.returncode, "complaints are kept" in done.stdout) == (0, True)
+    assert operator.redress("status").returncode == 1
+    mails_before = 2  # of the first up, and of the one after the supervisor's death
+    told = operator.up()
+    assert "accepted as" in told
+    wait_for(lambda: len(operator.subjects_to("xiaoyu.lin@customer.example")) >= mails_before + 1, "the third notice")
+    topics = json.loads(operator.redress("topics", "--json").stdout)["topics"]
+    assert next(topic for topic in topics if topic["name"] == "complaints.intake")["records"] >= 3
+
+
+def test_reset_leaves_nothing(operator: Operator) -> None:
+    assert operator.redress("reset", "--yes").returncode == 0
+    assert not operator.home.exists()

@@ -138,6 +138,7 @@ class CasePage:
             "about": views.name_of(case.about, packs)[spoken] if case.about else None,
             "category": _category(case, pack, spoken),
             "clocks": [shown_dial(dials[one["kind"]], row["now"]) for one in whole["clocks"]],
+            "nearest": shown_dial(dials[row["due_kind"]], row["now"]) if row["due_kind"] in dials else None,
             "next_step": next_step(row, actor),
             "primary": _primary(case, possible, actor),
             "possible": [action.value for action in possible],

@@ -22,8 +22,8 @@ from shared.events.topics import ADAPTERS, TOPIC_OF
 from shared.runtime.pg import Database
 from shared.runtime.service import Service
 from shared.runtime.vault import PersonKey, Vault
-from tests.support.stack import Database as TestDatabase
-from tests.support.stack import Servers
+from tests.support.stack import Database as OneDatabase
+from tests.support.stack import Servers, run
 
 ROOT = Path(__file__).parents[3]
 PASSWORD = "correct horse 电池"
@@ -46,7 +46,7 @@ _offsets = itertools.count()
 class Running:
     """The service with its hands tied: no Kafka, no HTTP socket."""
 
-    def __init__(self, service: Service, database: TestDatabase, vault: Vault) -> None:
+    def __init__(self, service: Service, database: OneDatabase, vault: Vault) -> None:
         self.service = service
         self.database = database
         self.vault = vault
@@ -99,19 +99,28 @@ def record_of(event: Event) -> ConsumerRecord:
     )
 
 
-TABLES = "cases, case_text, case_event, early_event, staff, sign_in_failure, inbox, outbox, dead_letter"
+TABLES = "cases, case_text, case_event, early_event, sign_in_failure, inbox, outbox, dead_letter"
 
 
 @pytest.fixture(scope="module")
-def router_database(servers: Servers) -> Iterator[TestDatabase]:
+def router_database(servers: Servers) -> Iterator[OneDatabase]:
     """A database for the tests of a module; `running` empties it for each."""
     made = servers.create_database("router")
+    run(hire(made))
     yield made
     servers.drop_database(made)
 
 
+async def hire(database: OneDatabase) -> None:
+    directory = Database(database.url_of("router"), name="test-staff", size=1)
+    await Staff(directory).save(
+        [(Member(user=user, name=user, role=role, department=department), PASSWORD) for user, role, department in STAFF]
+    )
+    await directory.close()
+
+
 @pytest.fixture
-async def running(router_database: TestDatabase, tmp_path: Path, web_assets: Path) -> AsyncIterator[Running]:
+async def running(router_database: OneDatabase, tmp_path: Path, web_assets: Path) -> AsyncIterator[Running]:
     database = router_database
     database.execute(f"SET search_path = router; TRUNCATE {TABLES}")
     key = tmp_path / "key"
@@ -126,9 +135,6 @@ async def running(router_database: TestDatabase, tmp_path: Path, web_assets: Pat
     service = build(settings)
     vault_database = Database(database.url_of("intake"), name="test-vault", size=2)
     made = Running(service, database, Vault(vault_database, settings.master_key))
-    await Staff(service.database).save(
-        [(Member(user=user, name=user, role=role, department=department), PASSWORD) for user, role, department in STAFF]
-    )
     yield made
     await service.database.close()
     await vault_database.close()

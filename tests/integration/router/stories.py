@@ -36,12 +36,11 @@ class Told:
             pack=pack,
             channel="web",
             client="web",
-            language="zh",
             received_at=NOON,
             person_id=person.person_id,
             progress_token=sealed["text"],
             progress_token_hash="0" * 64,
-            **{**sealed, **more},
+            **{"language": "zh", **sealed, **more},
         )
 
     def _base(self, writer: str, at: datetime = NOON) -> dict[str, Any]:

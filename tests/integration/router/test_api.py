@@ -187,11 +187,15 @@ async def test_another_departments_queue_is_closed_to_handlers(running: Running)
 
 async def test_a_taken_role_is_in_force_with_the_next_request(running: Running) -> None:
     told = await filed(running)
-    await see(running, "li.delivery", told)
-    await running.service.database.execute("UPDATE staff SET department = 'billing' WHERE user_name = 'li.delivery'")
-    await do(running, "li.delivery", told, "accept", expect=403)
-    await running.service.database.execute("UPDATE staff SET active = false WHERE user_name = 'li.delivery'")
-    await see(running, "li.delivery", told, expect=401)
+    await see(running, "agent.calls", told, expect=403)
+    change = running.service.database.execute
+    await change("UPDATE staff SET department = 'delivery', role = 'handler' WHERE user_name = 'agent.calls'")
+    await do(running, "agent.calls", told, "accept")
+    await change("UPDATE staff SET active = false WHERE user_name = 'agent.calls'")
+    await see(running, "agent.calls", told, expect=401)
+    await change(
+        "UPDATE staff SET department = 'customer-service', role = 'agent', active = true WHERE user_name = 'agent.calls'"
+    )
 
 
 async def test_extra_fields_control_characters_and_wrong_types_are_refused(running: Running) -> None:

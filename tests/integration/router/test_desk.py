@@ -154,12 +154,12 @@ async def test_a_foreign_case_is_a_page_that_says_so(running: Running) -> None:
 
 
 async def test_words_of_customers_are_never_markup(running: Running) -> None:
-    told = await filed(running, "<img src=x onerror=alert(1)>{{7*7}} 快递没到")
+    told = await filed(running, "<img src=x onerror=alert(1)>{{31337*3}} 快递没到")
     async with browser(running, "li.delivery") as client:
         for path in ("/desk", f"/desk/cases/{told.reference}"):
             page = (await client.get(path)).text
             assert "<img" not in page
-            assert "49" not in re.sub(r"[0-9a-f-]{36}|R-[0-9A-Z-]{9}|\d{2}:\d{2}", "", page).replace("2049", "")
+            assert "94011" not in page
 
 
 async def test_pages_speak_one_language_and_every_state_renders(running: Running) -> None:

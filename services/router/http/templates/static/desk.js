@@ -19,3 +19,6 @@ document.addEventListener("keydown", (event) => {
 let held = null;
 document.addEventListener("htmx:beforeSwap", () => { held = document.activeElement?.closest(".queue") ? document.activeElement.getAttribute("href") : null; });
 document.addEventListener("htmx:afterSwap", () => { if (held) document.querySelector(`.queue a[href="${held}"]`)?.focus(); });
+// An open page asks for changes while somebody can see it.
+const asking = document.querySelector("[data-every]");
+if (asking) setInterval(() => { if (!document.hidden) document.body.dispatchEvent(new Event("refresh")); }, 1000 * asking.dataset.every);

@@ -1,0 +1,44 @@
+"""What the desk's search looks for."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.router.domain.words import MAX_POSITION, query_of, vector_of, words_of
+
+
+def test_chinese_is_taken_in_pairs_and_other_scripts_in_words() -> None:
+    assert words_of("快递延误 LATE again，退") == ["快递", "递延", "延误", "late", "again", "退"]
+    assert words_of("ＡＢＣ１２３") == ["abc123"]
+
+
+def test_words_of_the_title_weigh_more_and_no_phrase_spans_title_and_body() -> None:
+    assert vector_of("快递 late", "延误") == "'快递':1A 'late':2A '延误':5"
+
+
+def test_a_chinese_wish_is_a_phrase_and_every_part_must_occur() -> None:
+    assert query_of("快递延误 late") == "('快递' <-> '递延' <-> '延误') & ('late':*)"
+    assert query_of("退 it") == "('退':*) & ('it')"
+
+
+def test_nothing_to_look_for_is_no_query() -> None:
+    assert query_of("，。 !! '") is None
+
+
+@given(st.text(max_size=300))
+def test_no_input_escapes_its_quotes(text: str) -> None:
+    for made in (query_of(text) or "", vector_of(text, text)):
+        assert made.count("'") % 2 == 0
+        assert "''" not in made
+        assert "\\" not in made
+
+
+@given(st.text(alphabet="快递延误退款", min_size=2, max_size=40), st.data())
+def test_every_part_of_a_chinese_text_is_found_as_a_phrase_of_its_pairs(text: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(text) - 2))
+    part = text[start : data.draw(st.integers(start + 2, len(text)))]
+    whole, wanted = words_of(text), words_of(part)
+    assert any(whole[at : at + len(wanted)] == wanted for at in range(len(whole)))
+
+
+def test_very_long_texts_end_somewhere() -> None:
+    assert vector_of("", "快" * 20_000).count(":") <= MAX_POSITION

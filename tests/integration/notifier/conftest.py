@@ -1,11 +1,8 @@
-"""Puts the parts of these tests on the path (pytest imports tests one by one), and makes keys."""
+"""Keys for a notifier of one's own."""
 
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "unit" / "notifier")]
 
 
 @pytest.fixture(scope="session")

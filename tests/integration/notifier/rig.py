@@ -8,10 +8,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from scripted_smtp import ScriptedSmtp
-from story import Story
-from waiting import until
-
 from services.notifier.app import build
 from services.notifier.settings import Settings
 from shared.events.envelope import Event
@@ -20,7 +16,10 @@ from shared.runtime.consumer import Batch
 from shared.runtime.pg import Database
 from shared.runtime.service import Service
 from shared.runtime.vault import PersonKey, Vault
+from tests.integration.notifier.scripted_smtp import ScriptedSmtp
+from tests.integration.notifier.waiting import until
 from tests.support.stack import Database as TestDatabase
+from tests.unit.notifier.story import Story
 
 POLICIES = Path(__file__).parents[3] / "deploy" / "policies"
 QUICK = {

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rig import POLICIES, QUICK, Rig, rigged
-from scripted_smtp import ScriptedSmtp, Step
-from story import day
-from waiting import until
 
 from shared.events import notices
+from tests.integration.notifier.rig import POLICIES, QUICK, Rig, rigged
+from tests.integration.notifier.scripted_smtp import ScriptedSmtp, Step
+from tests.integration.notifier.waiting import until
 from tests.support.stack import Database, DatabaseFactory
+from tests.unit.notifier.story import day
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from rig import Rig, rigged
-from scripted_smtp import ScriptedSmtp, Step
-from story import day
 
 from shared.runtime.web.sessions import Role, Sessions, Staff
+from tests.integration.notifier.rig import Rig, rigged
+from tests.integration.notifier.scripted_smtp import ScriptedSmtp, Step
 from tests.support.stack import DatabaseFactory
+from tests.unit.notifier.story import day
 
 BROWSER = {"accept": "text/html"}
 

@@ -6,13 +6,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from rig import Rig, rigged
-from scripted_smtp import ScriptedSmtp, Step
-from story import day
-from waiting import until
 
 from shared.events import notices
+from tests.integration.notifier.rig import Rig, rigged
+from tests.integration.notifier.scripted_smtp import ScriptedSmtp, Step
+from tests.integration.notifier.waiting import until
 from tests.support.stack import DatabaseFactory
+from tests.unit.notifier.story import day
 
 
 @pytest.fixture
@@ -316,7 +316,7 @@ async def test_a_notice_kind_that_is_switched_off_is_not_sent(
 ) -> None:
     import shutil
 
-    from rig import POLICIES
+    from tests.integration.notifier.rig import POLICIES
 
     folder = tmp_path / "policies"
     shutil.copytree(POLICIES, folder)

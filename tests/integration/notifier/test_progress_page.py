@@ -9,12 +9,12 @@ from typing import Any
 
 import httpx
 import pytest
-from rig import Rig, Told, rigged
-from scripted_smtp import ScriptedSmtp
-from story import day
 
 from shared.events import notices, sla
+from tests.integration.notifier.rig import Rig, Told, rigged
+from tests.integration.notifier.scripted_smtp import ScriptedSmtp
 from tests.support.stack import DatabaseFactory
+from tests.unit.notifier.story import day
 
 BROWSER = {"accept": "text/html,application/xhtml+xml", "accept-language": "zh"}
 

@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from scripted_smtp import ScriptedSmtp, Step
-from waiting import until
 
 from services.notifier.channels.conversation import Patience
 from services.notifier.channels.outcome import Stage, Verdict
 from services.notifier.channels.smtp import BadSmtpUrl, ChannelAway, Relay, SmtpConnection
+from tests.integration.notifier.scripted_smtp import ScriptedSmtp, Step
+from tests.integration.notifier.waiting import until
 
 QUICK = Patience(connect=0.5, command=0.2, dot=0.2)
 MESSAGE = b"Subject: hi\r\n\r\nbody\r\n"

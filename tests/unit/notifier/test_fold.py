@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from story import SEALED, Story, day
 
 from services.notifier.domain.fold import fold
 from services.notifier.domain.journey import Journey
@@ -16,6 +15,7 @@ from services.notifier.domain.plans import Plan, Step
 from services.notifier.domain.suppress import Silence, silence
 from shared.events import sla
 from shared.events.envelope import Event
+from tests.unit.notifier.story import SEALED, Story, day
 
 
 def play(*events: Event, journey: Journey | None = None) -> tuple[Journey, list[Plan], list[str], list[bool]]:

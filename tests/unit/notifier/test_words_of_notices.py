@@ -10,13 +10,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from letters import CASES, SAID, bare, full
 from markupsafe import escape
 
 from services.notifier.domain.kinds import KINDS
 from services.notifier.domain.letter import Letter, clean
 from services.notifier.domain.timewords import Language
 from services.notifier.templates.render import Rendered, Renderer
+from tests.unit.notifier.letters import CASES, SAID, bare, full
 
 GOLDEN = Path(__file__).parent / "golden"
 RENDERER = Renderer()

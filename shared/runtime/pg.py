@@ -14,6 +14,12 @@ import asyncpg
 _BLOCK = re.compile(r"^--\s*name:\s*(\w+)\s*$", re.MULTILINE)
 
 
+async def _reset(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Nothing of ours leaves session state behind, so a released connection needs no round trip to forget it."""
+    if connection.is_in_transaction():
+        await connection.reset()
+
+
 @dataclass(frozen=True, slots=True)
 class Queries:
     """The named blocks of a `queries.sql`: `queries.fetch_case` is the text below `-- name: fetch_case`."""
@@ -76,6 +82,7 @@ class Database:
                 command_timeout=30,
                 server_settings=self._settings,
                 init=_prepare,
+                reset=_reset,
             )
 
     async def close(self) -> None:

@@ -66,8 +66,8 @@ class Sessions:
 
     @classmethod
     def from_file(cls, path: Path) -> "Sessions":
-        """Read the key from SESSION_KEY_FILE (raw bytes or text; white space around it is ignored)."""
-        return cls(path.read_bytes().strip())
+        """Read the key from SESSION_KEY_FILE, raw bytes or text; a line end after it is part of it."""
+        return cls(path.read_bytes())
 
     def issue(self, staff: Staff) -> str:
         """A token that is valid for eight hours."""

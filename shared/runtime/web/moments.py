@@ -37,8 +37,15 @@ def when(at: datetime, now: datetime, tz: ZoneInfo, language: Language) -> str:
 
 
 def due(at: datetime, now: datetime, tz: ZoneInfo, language: Language) -> str:
-    """A limit: "today before 17:00" / 今天 17:00 前; once it is over, "was due today before 17:00" / 原定今天 17:00 前."""
-    said, clock = day(at, now, tz, language), f"{at.astimezone(tz):%H:%M}"
+    """A limit: "today before 17:00" / 今天 17:00 前; once it is over, "was due today before 17:00" / 原定今天 17:00 前.
+
+    Midnight belongs to the day that ends: "today before midnight" / 今天 24:00 前, never "tomorrow before 00:00".
+    """
+    clock = f"{at.astimezone(tz):%H:%M}"
+    midnight = clock == "00:00"
+    said = day(at - timedelta(minutes=1) if midnight else at, now, tz, language)
+    if midnight:
+        clock = "24:00" if language == "zh" else "midnight"
     if language == "zh":
         return f"{'原定' if at < now else ''}{said} {clock} 前"
     return f"{'was due ' if at < now else ''}{said} before {clock}"

@@ -15,7 +15,7 @@ NOW = datetime(2026, 5, 14, 8, 0, tzinfo=UTC)  # Thursday, 16:00 in Shanghai
     ("at", "zh", "en"),
     [
         (datetime(2026, 5, 14, 9, 0, tzinfo=UTC), "今天 17:00 前", "today before 17:00"),
-        (datetime(2026, 5, 14, 16, 0, tzinfo=UTC), "明天 00:00 前", "tomorrow before 00:00"),
+        (datetime(2026, 5, 14, 16, 0, tzinfo=UTC), "今天 24:00 前", "today before midnight"),
         (datetime(2026, 5, 16, 1, 30, tzinfo=UTC), "后天 09:30 前", "Sat 16 May before 09:30"),
         (datetime(2026, 5, 20, 1, 0, tzinfo=UTC), "5月20日 周三 09:00 前", "Wed 20 May before 09:00"),
         (datetime(2027, 1, 4, 1, 0, tzinfo=UTC), "2027年1月4日 周一 09:00 前", "Mon 4 Jan 2027 before 09:00"),

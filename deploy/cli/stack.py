@@ -109,7 +109,7 @@ def _answers(settings: StackSettings, name: str) -> bool:
     from deploy.stack.mail.server import accepts
     from deploy.stack.ports import Ports
 
-    ports = Ports.at(settings.redress_port_base)
+    ports = Ports.at(_base(settings))
     if name in services.NAMES:
         return services.is_ready(services.url_of(ports, name))
     if name == "kafka":
@@ -117,6 +117,15 @@ def _answers(settings: StackSettings, name: str) -> bool:
     if name == "postgres":
         return postgres.answers(ports.postgres)
     return accepts(getattr(ports, name))
+
+
+def _base(settings: StackSettings) -> int:
+    """The port base of the running stack, whatever the shell says now."""
+    try:
+        endpoints = json.loads((settings.home / "endpoints.json").read_text())
+        return int(endpoints["intake"].rsplit(":", 1)[1]) - 1
+    except (OSError, ValueError, KeyError):
+        return settings.redress_port_base
 
 
 def _show(settings: StackSettings, processes: list[dict[str, Any]]) -> None:

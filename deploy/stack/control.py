@@ -14,7 +14,7 @@ from deploy.stack.errors import StackError
 from deploy.stack.process import last_line, plain_environment
 from deploy.stack.record import Identity, Planned, RunFolder, digest
 from deploy.stack.settings import CHECKOUT
-from deploy.stack.supervisor import Supervisor, take_lock
+from deploy.stack.supervisor import Supervisor
 
 _START_PATIENCE = 10.0
 #: Longer than all graces of one orderly stop together.
@@ -91,7 +91,7 @@ class Control:
         if not left:
             self.run.status_file.unlink(missing_ok=True)
             return False
-        lock = take_lock(self.run)
+        lock = self.run.take_lock("supervisor")
         if lock is None:
             raise StackError("A supervisor is just starting", "Try again in a moment")
         with lock:

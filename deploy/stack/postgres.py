@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import struct
+import sys
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,9 @@ MAJOR = "18"
 _ADMIN = "postgres"
 #: Accounts to run under when we are root, best first; one of them exists on every system.
 _ACCOUNTS = ("redress", "pgserver", "postgres", "nobody")
+
+#: Sorts by code point and knows every script; where the system lacks it, the nearest that it has.
+_LOCALE = "C.UTF-8" if sys.platform == "linux" else "en_US.UTF-8"
 
 _CONFIG = """\
 # Written by Redress on every start; changes here are lost.
@@ -94,7 +98,7 @@ class PostgresServer(Server):
         return ProcessSpec(
             name="postgres",
             argv=(str(_binaries() / "postgres"), "-D", str(self._data), "-p", str(self._port)),
-            env=plain_environment(LC_ALL="C.UTF-8"),
+            env=plain_environment(LC_ALL=_LOCALE),
             log=self._log,
             cwd=Path("/") if owner else self._data,
             stop_signal=signal.SIGINT,
@@ -124,9 +128,9 @@ class PostgresServer(Server):
                 name="initdb",
                 argv=(
                     *(str(_binaries() / "initdb"), "-D", str(fresh), "-U", _ADMIN, "--auth=scram-sha-256"),
-                    *("--encoding=UTF8", "--locale=C.UTF-8", f"--pwfile={password.name}", "--no-instructions"),
+                    *("--encoding=UTF8", f"--locale={_LOCALE}", f"--pwfile={password.name}", "--no-instructions"),
                 ),
-                env=plain_environment(LC_ALL="C.UTF-8"),
+                env=plain_environment(LC_ALL=_LOCALE),
                 log=self._log,
                 cwd=Path("/"),
                 user=owner,

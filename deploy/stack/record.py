@@ -6,6 +6,7 @@ environment of a service holds its database password.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import time
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import psutil  # type: ignore[import-untyped]
 
@@ -103,7 +104,6 @@ class RunFolder:
         self.folder = home / "run"
         self.plan_file = self.folder / "plan.json"
         self.status_file = self.folder / "status.json"
-        self.lock_file = self.folder / "supervisor.lock"
 
     def write_plan(self, plan: Sequence[Planned]) -> None:
         """Say what shall run."""
@@ -130,10 +130,16 @@ class RunFolder:
             processes[entry["name"]] = Recorded(identity=identity, **entry)
         return Status(supervisor=supervisor, processes=processes)
 
-    def forget(self) -> None:
-        """Remove what only a running stack means."""
-        self.status_file.unlink(missing_ok=True)
-        self.plan_file.unlink(missing_ok=True)
+    def take_lock(self, what: str) -> IO[bytes] | None:
+        """Become the only one who does `what` to this stack; the lock goes with the process, however it ends."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = (self.folder / f"{what}.lock").open("ab")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            return None
+        return lock
 
 
 def digest(planned: Planned) -> str:

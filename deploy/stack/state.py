@@ -100,12 +100,9 @@ class StateFolder:
         owner = self.home.stat().st_uid
         if owner == os.geteuid():
             return
-        try:
-            name = pwd.getpwuid(owner).pw_name
-        except KeyError:
-            name = f"user {owner}"
+        name = _user_name(owner)
         raise StackError(
-            f"The state folder {self.home} belongs to {name}, this is {pwd.getpwuid(os.geteuid()).pw_name}",
+            f"The state folder {self.home} belongs to {name}, this is {_user_name(os.geteuid())}",
             f"Run as {name}, or choose another folder with REDRESS_HOME",
         )
 
@@ -128,6 +125,13 @@ class StateFolder:
                 f"The state folder {self.home} was written by another version ({theirs}; this is {ours})",
                 "Use the Redress version that wrote it, or start empty with `make reset`, or choose REDRESS_HOME",
             )
+
+
+def _user_name(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return f"user {user}"
 
 
 def _write_private(path: Path, content: bytes) -> None:

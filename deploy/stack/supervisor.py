@@ -8,7 +8,6 @@ children go on; the next one adopts them, which is why they write to their log f
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import select
 import shutil
@@ -19,7 +18,6 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
 from deploy.stack.process import last_line
 from deploy.stack.record import Identity, Planned, Recorded, RunFolder, Status, digest, timestamp
@@ -205,18 +203,6 @@ def rotate(log: Path, limit: int = _LOG_LIMIT, kept: int = _LOG_KEPT) -> None:
     os.truncate(log, 0)
 
 
-def take_lock(run: RunFolder) -> IO[bytes] | None:
-    """Become the one supervisor of this folder; the lock goes with the process, however it ends."""
-    run.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = run.lock_file.open("ab")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        return None
-    return lock
-
-
 def _lives(child: _Child) -> bool:
     return child.record.identity is not None and not child.is_dead()
 
@@ -265,7 +251,7 @@ def _wait(wake: socket.socket, received: set[signal.Signals], timeout: float) ->
 def main() -> None:
     """`python -m deploy.stack.supervisor HOME`."""
     run = RunFolder(Path(sys.argv[1]))
-    lock = take_lock(run)
+    lock = run.take_lock("supervisor")
     if lock is None:
         raise SystemExit("another supervisor runs for this folder")
     with lock:

@@ -40,7 +40,16 @@ def up(settings: StackSettings, terminal: Terminal, *, first: bool = True) -> No
         StackError: Something is in the way; one line with the remedy.
     """
     preflight.check_python()
+    StateFolder(settings.home).open()
     control = Control(RunFolder(settings.home))
+    lock = control.run.take_lock("up")
+    if lock is None:
+        raise StackError("Another `redress up` is at work in this state folder", "Wait until it is done")
+    with lock:
+        _up(settings, terminal, control, first=first)
+
+
+def _up(settings: StackSettings, terminal: Terminal, control: Control, *, first: bool) -> None:
     stack = _check_and_fetch(settings, terminal, control)
     if _runs_already(stack, control):
         terminal.say(f"Redress is already running, nothing changed. State: {stack.home}")
@@ -58,7 +67,6 @@ def up(settings: StackSettings, terminal: Terminal, *, first: bool = True) -> No
 def _check_and_fetch(settings: StackSettings, terminal: Terminal, control: Control) -> LocalStack:
     """Everything that can be found wrong before anything is started."""
     wanted = Wanted.by(settings)
-    StateFolder(settings.home).open()
     cache = ArtifactCache(settings.cache, settings.redress_maven_url)
     missing = cache.missing(*wanted.parts)
     expected = sum(artifact.size for artifact in missing)

@@ -7,17 +7,18 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from deploy.stack.mail.server import MailCatcher
 from deploy.stack.ports import free_base
 from deploy.stack.settings import CHECKOUT, load_settings
-from tests.support.stack import environment_without_servers
+from tests.support.stack import Servers, environment_without_servers
 from tests.support.world import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -30,9 +31,10 @@ class Operator:
 
     home: Path
     base: int
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def redress(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        own = {"REDRESS_HOME": str(self.home), "REDRESS_PORT_BASE": str(self.base)}
+        own = {"REDRESS_HOME": str(self.home), "REDRESS_PORT_BASE": str(self.base), **self.variables}
         return subprocess.run(
             [sys.executable, "-m", "deploy.cli.main", *arguments],
             cwd=CHECKOUT,
@@ -158,3 +160,27 @@ def test_complaints_survive_down_and_up(operator: Operator) -> None:
 def test_reset_leaves_nothing(operator: Operator) -> None:
     assert operator.redress("reset", "--yes").returncode == 0
     assert not operator.home.exists()
+
+
+def test_existing_servers_are_used_instead_of_ours(servers: Servers, mail_catcher: MailCatcher, tmp_path: Path) -> None:
+    postgres, broker = servers.new_postgres(), servers.new_broker()
+    postgres.start()
+    broker.start()
+    variables = {
+        "DATABASE_URL": postgres.url("complaints"),
+        "KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap,
+        "SMTP_URL": mail_catcher.smtp_url,
+        "REDRESS_TRACES": "0",
+    }
+    operator = Operator(tmp_path / "state", free_base(), variables)
+    try:
+        told = operator.up()
+        assert "assigned to" in told
+        assert list(operator.status()) == ["intake", "router", "sla", "notifier"]
+        endpoints = operator.endpoints()
+        assert (endpoints["mail"], endpoints["traces"], endpoints["kafka"]) == (None, None, broker.bootstrap)
+        wait_for(lambda: httpx.get(f"{mail_catcher.web_url}/api/messages").json(), "a notice in their mailbox")
+    finally:
+        operator.redress("down")
+        broker.stop()
+        postgres.stop()

@@ -30,6 +30,7 @@ from deploy.stack.settings import load_settings
 from shared.events.topics import DEAD_LETTERS, TOPICS
 from shared.runtime.bootstrap import SERVICES, bootstrap
 from shared.runtime.migrate import migrate
+from tests.support import containers
 
 T = TypeVar("T")
 ROLES = (*SERVICES, "auditor")
@@ -88,6 +89,7 @@ class Servers:
         self._postgres: str | None = self._settings.database_url
         self._kafka: str | None = self._settings.kafka_bootstrap_servers
         self._ours = self._postgres is None
+        self._containers = os.environ.get("REDRESS_TEST_BACKEND") == "containers"
         self._passwords: dict[str, str] = {}
 
     def close(self) -> None:
@@ -96,24 +98,30 @@ class Servers:
 
     def describe(self) -> str:
         """One line for the header of the test report."""
-        postgres = "embedded Postgres 18" if self._ours else "Postgres from DATABASE_URL"
-        kafka = "embedded Kafka 4.3" if self._kafka is None else "Kafka from KAFKA_BOOTSTRAP_SERVERS"
+        how = "in a container" if self._containers else "embedded"
+        postgres = f"Postgres 18 {how}" if self._ours else "Postgres from DATABASE_URL"
+        kafka = f"Kafka {how}" if self._kafka is None else "Kafka from KAFKA_BOOTSTRAP_SERVERS"
         return f"redress: {postgres}, {kafka}"
 
     def postgres(self) -> str:
         """The administrator's DSN."""
         with self._lock:
+            if self._postgres is None and self._containers:
+                self._postgres = self._contained(containers.start_postgres)
+                self._passwords = _new_passwords()
             if self._postgres is None:
                 server = PostgresServer(self._home("postgres"), free_ports(1)[0], max_connections=200)
                 server.start()
                 self._cleanup.callback(server.stop)
                 self._postgres = server.url()
-                self._passwords = {role: secrets.token_urlsafe(12) for role in ROLES}
+                self._passwords = _new_passwords()
             return self._postgres
 
     def kafka(self) -> str:
         """The bootstrap address."""
         with self._lock:
+            if self._kafka is None and self._containers:
+                self._kafka = self._contained(containers.start_kafka)
             if self._kafka is None:
                 server = self.new_broker()
                 server.start()
@@ -157,6 +165,11 @@ class Servers:
         """Drop it, whoever is still connected."""
         run(execute(self.postgres(), f"DROP DATABASE IF EXISTS {database.name} WITH (FORCE)"))
 
+    def _contained(self, start: Callable[[], containers.Started]) -> str:
+        address, stop = start()
+        self._cleanup.callback(stop)
+        return address
+
     def _home(self, name: str) -> Path:
         home = Path(tempfile.mkdtemp(prefix=f"redress-{name}-"))
         # Postgres may run under another account and has to get in.
@@ -190,6 +203,10 @@ async def recreate_topics(bootstrap_servers: str) -> None:
 
     await delete_topics(bootstrap_servers, [*(topic.name for topic in TOPICS), DEAD_LETTERS])
     await create_topics(bootstrap_servers)
+
+
+def _new_passwords() -> dict[str, str]:
+    return {role: secrets.token_urlsafe(12) for role in ROLES}
 
 
 async def _missing_roles(url: str) -> dict[str, str]:

@@ -37,6 +37,12 @@ class Endpoints(BaseModel):
     channel_keys: dict[str, SecretStr] = {}
     sign_ins: tuple[SignIn, ...] = ()
 
+    def trace_url(self, trace_id: str) -> str | None:
+        """The page of a trace; None when there is no trace viewer."""
+        if not self.traces:
+            return None
+        return f"{self.traces.rstrip('/').removesuffix('/zipkin')}/zipkin/traces/{trace_id}"
+
     @property
     def dsn(self) -> str:
         """The operator's DSN."""

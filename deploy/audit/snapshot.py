@@ -235,6 +235,7 @@ class Snapshot:
         mailbox_whole: the mail catcher still has everything it ever received.
         clock_now: the clock deadlines are due by; tests move it.
         scanned: how many places were searched for text in clear.
+        contacts: customers' addresses and phone numbers, to be searched for.
         token_hashes: complaint → SHA-256 (hex) of its progress token, as notifier keeps it.
     """
 
@@ -263,6 +264,7 @@ class Snapshot:
     token_hashes: Mapping[UUID, str] = field(default_factory=dict)
     leaks: tuple[Leak, ...] = ()
     scanned: int = 0
+    contacts: frozenset[bytes] = field(default=frozenset(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,9 @@ def command(
 
     Looks again until nothing is broken or --wait seconds are over; then it names what is missing.
     """
-    from rich.console import Console
-
     from deploy.audit.auditor import Places, audit
     from deploy.audit.show import view
+    from deploy.console import operator_console
     from deploy.endpoints import endpoints_file, load_endpoints
 
     endpoints = load_endpoints()
@@ -43,6 +42,6 @@ def command(
     if as_json:
         typer.echo(json.dumps(report.as_json(), ensure_ascii=False))
     else:
-        Console().print(view(report))
+        operator_console().print(view(report))
     if not report.ok:
         raise typer.Exit(1)

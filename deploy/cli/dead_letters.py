@@ -29,8 +29,7 @@ def list_command(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """List dead letters, newest first."""
-    from rich.console import Console
-
+    from deploy.console import operator_console
     from deploy.database import operator_connection
     from deploy.dead_letters.show import table_of
     from deploy.dead_letters.store import Filter, list_letters
@@ -45,7 +44,7 @@ def list_command(
     if as_json:
         typer.echo(json.dumps(rows, default=str, ensure_ascii=False))
     else:
-        Console().print(table_of(rows))
+        operator_console().print(table_of(rows))
 
 
 @app.command("show")
@@ -54,8 +53,7 @@ def show_command(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Show one dead letter: why, from where, its trace, headers and bytes."""
-    from rich.console import Console
-
+    from deploy.console import operator_console
     from deploy.database import operator_connection
     from deploy.dead_letters.show import letter_as_json, page_of
     from deploy.dead_letters.store import Address, Letter, read_letter
@@ -71,7 +69,7 @@ def show_command(
     if as_json:
         typer.echo(json.dumps(letter_as_json(found), ensure_ascii=False))
     else:
-        Console().print(page_of(found, endpoints.traces))
+        operator_console().print(page_of(found, endpoints))
 
 
 @app.command("replay")

@@ -22,9 +22,8 @@ def command(
     Stores deliver partly by the batch endpoint. Then handlers accept, ask, promise, transfer and resolve through the
     router's API, and customers answer, confirm, dispute and rate on their pages. Doing it again changes nothing.
     """
-    from rich.console import Console
-
     from deploy.cli.play import until_interrupted
+    from deploy.console import operator_console
     from deploy.endpoints import load_endpoints
     from deploy.play import summary
     from deploy.play.demo import DemoWish, demo
@@ -36,15 +35,15 @@ def command(
     if pack not in {*PACKS, "all"}:
         raise StackError(f"There are no examples for the pack {pack!r}", "Use retail, bank or all")
     endpoints = load_endpoints()
-    console = Console(stderr=as_json)
+    console = operator_console(stderr=as_json)
     wish = DemoWish(packs=PACKS if pack == "all" else (pack,), rate=rate, seed=seed, act=act)
     with Stage(console) as stage:
         played = asyncio.run(until_interrupted(lambda stop: demo(endpoints, wish, console, stage.told, stop)))
-    for line in complaints_about_input(played.tally):
+    for line in (line for tally in played.tallies for line in complaints_about_input(tally)):
         console.print(line, markup=False, highlight=False)
     if as_json:
         typer.echo(json_of(played))
     else:
         console.print(summary.view(played, endpoints))
-    if played.tally.failures:
+    if any(tally.failures for tally in played.tallies):
         raise typer.Exit(1)

@@ -57,8 +57,7 @@ def command(
     A line's content is its idempotency key: a file played twice files nothing new, an interrupted run goes on where it
     stopped. Lines that cannot be read are reported with their number and passed over.
     """
-    from rich.console import Console
-
+    from deploy.console import operator_console
     from deploy.endpoints import load_endpoints
     from deploy.play.run import Wish, run
     from deploy.play.show import complaints_about_input
@@ -79,7 +78,7 @@ def command(
         client_log=client_log,
     )
     endpoints = load_endpoints()
-    console = Console()
+    console = operator_console()
     tally = asyncio.run(until_interrupted(lambda stop: run(endpoints, wish, console, stop)))
     for line in complaints_about_input(tally):
         console.print(line, markup=False, highlight=False)

@@ -14,8 +14,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Show one complaint: owner, why, clocks, notices."""
-    from rich.console import Console
-
+    from deploy.console import operator_console
     from deploy.endpoints import load_endpoints
     from deploy.where.lookup import look_up
     from deploy.where.show import page_of
@@ -25,4 +24,4 @@ def command(
     if as_json:
         typer.echo(json.dumps(found.as_json(), ensure_ascii=False))
     else:
-        Console().print(page_of(found, endpoints))
+        operator_console().print(page_of(found, endpoints))

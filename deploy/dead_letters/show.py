@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.dead_letters.store import Letter
+from deploy.endpoints import Endpoints
 
 _HEX_WIDTH = 16
 _MOST_BYTES = 4_096
@@ -60,7 +61,7 @@ def letter_as_json(letter: Letter) -> dict[str, Any]:
     }
 
 
-def page_of(letter: Letter, traces: str | None) -> RenderableType:
+def page_of(letter: Letter, endpoints: Endpoints) -> RenderableType:
     """One letter for people: why, from where, headers, bytes."""
     facts = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     told = letter_as_json(letter)
@@ -68,7 +69,7 @@ def page_of(letter: Letter, traces: str | None) -> RenderableType:
         facts.add_row(name.replace("_", " "), escape(str(told[name] if told[name] is not None else "–")))
     facts.add_row("record", f"{letter.topic}[{letter.partition}]@{letter.offset}")
     if trace := trace_id(letter):
-        facts.add_row("trace", f"{traces.rstrip('/')}/zipkin/traces/{trace}" if traces else trace)
+        facts.add_row("trace", endpoints.trace_url(trace) or trace)
     if letter.replayed_at:
         facts.add_row("replayed", f"{letter.replayed_at.isoformat()} by {letter.replayed_by}")
     headers = Table(show_header=False, box=None, padding=(0, 2, 0, 2))

@@ -52,7 +52,7 @@ class DemoWish:
 class Played:
     """What the demo did, for the summary."""
 
-    tally: Tally = field(default_factory=lambda: Tally(keep=True))
+    tallies: list[Tally] = field(default_factory=list)
     scenes: list[Scene] = field(default_factory=list)
     planned: int = 0
 
@@ -82,9 +82,11 @@ async def demo(
     played = Played()
     async with open_http(_AT_ONCE * 2) as http:
         for pack in wish.packs:
-            channels = Channels(http, endpoints.intake, pack, await channel_keys(endpoints, pack), played.tally)
+            tally = Tally(keep=True)
+            played.tallies.append(tally)
+            channels = Channels(http, endpoints.intake, pack, await channel_keys(endpoints, pack), tally)
             examples = load_examples(pack)
-            receipts = await _file(console, endpoints, pack, examples, channels, wish, played.tally, stop)
+            receipts = await _file(console, endpoints, pack, examples, channels, wish, tally, stop)
             if not wish.act or (stop is not None and stop.is_set()):
                 continue
             staff = Staff(http, endpoints)
@@ -195,11 +197,12 @@ def as_json(played: Played) -> str:
     """The summary for programs."""
     return json.dumps(
         {
-            "accepted": played.tally.accepted,
-            "repeated": played.tally.repeated,
-            "failed": [reason for _, reason in played.tally.failures],
+            "accepted": sum(tally.accepted for tally in played.tallies),
+            "repeated": sum(tally.repeated for tally in played.tallies),
+            "failed": [reason for tally in played.tallies for _, reason in tally.failures],
             "states": dict(played.states),
             "steps": dict(played.steps),
+            "left_alone": sum(scene.left_alone for scene in played.scenes),
             "ended_early": {scene.example.id: scene.ended for scene in played.scenes if scene.ended},
         },
         ensure_ascii=False,

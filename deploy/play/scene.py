@@ -27,6 +27,7 @@ class Scene:
         receipt: intake's answer.
         done: the steps that were carried out, such as `delivery accept`.
         ended: why the script was left before its end, if it was.
+        left_alone: somebody had worked on the case before, so nothing was done.
     """
 
     example: Example
@@ -34,6 +35,7 @@ class Scene:
     desk: Desk
     done: list[str] = field(default_factory=list)
     ended: str | None = None
+    left_alone: bool = False
     state: str = "submitted"
     department: str = ""
 
@@ -56,7 +58,7 @@ async def perform(
         case = await _until(lambda: staff.case(scene.reference, scene.desk.office), "the case did not arrive")
         _look(scene, case)
         if not _fresh(case):
-            scene.ended = "was worked on before"
+            scene.left_alone = True
             return
         for step in script:
             await _step(scene, step, staff, customers, channel)
@@ -68,8 +70,12 @@ async def perform(
 
 
 def _fresh(case: dict[str, Any]) -> bool:
-    """Whether nobody has worked on it, so that a second demo leaves the first one's cases alone."""
-    return case["epoch"] == 1 and case["state"] in {"assigned", "triage"} and len(case["history"]) <= 2
+    """Whether no person has worked on it, so that a second demo leaves the first one's cases alone."""
+    people = {line["who"] for line in case["history"] if line["what"] != "submitted"} - _MACHINES
+    return not people and case["epoch"] == 1
+
+
+_MACHINES = frozenset({"policy", "clock"})
 
 
 async def _step(scene: Scene, step: Step, staff: Staff, customers: Customers, channel: Channel) -> None:

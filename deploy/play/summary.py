@@ -23,6 +23,7 @@ _WORTH_A_LOOK = {
     "retail-owners-3": "the complaints office decided who owns it",
     "bank-fr-zh-scam": "urgent: money still leaving",
 }
+_SHORT = {"in_progress": "working", "waiting_for_customer": "waiting", "resolution_proposed": "proposed"}
 
 
 def view(played: Played, endpoints: Endpoints) -> RenderableType:
@@ -30,13 +31,13 @@ def view(played: Played, endpoints: Endpoints) -> RenderableType:
     lines: list[RenderableType] = []
     if played.scenes:
         lines += [_states(played.scenes), Text(""), _looks(played, endpoints), Text("")]
-        ended = [scene for scene in played.scenes if scene.ended and scene.ended != "was worked on before"]
+        ended = [scene for scene in played.scenes if scene.ended]
         if ended:
             lines.append(Text(f"{len(ended)} scripts ended early:", style="yellow"))
             lines += [
                 Text(f"  {scene.reference} {scene.example.id}: {escape(scene.ended or '')}") for scene in ended[:10]
             ]
-        before = sum(scene.ended == "was worked on before" for scene in played.scenes)
+        before = sum(scene.left_alone for scene in played.scenes)
         if before:
             lines.append(Text(f"{before} cases had been worked on before and were left alone"))
     lines.append(_addresses(endpoints))
@@ -47,32 +48,34 @@ def _states(scenes: Sequence[Scene]) -> RenderableType:
     states = sorted({scene.state for scene in scenes})
     counts = Counter((scene.department, scene.state) for scene in scenes)
     table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("owner")
+    table.add_column("owner", no_wrap=True)
     for state in states:
-        table.add_column(state.replace("_", " "), justify="right")
+        table.add_column(_SHORT.get(state, state), justify="right")
     for department in sorted({scene.department for scene in scenes}):
         table.add_row(department, *(str(counts[department, state] or "") for state in states))
     return table
 
 
 def _looks(played: Played, endpoints: Endpoints) -> RenderableType:
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in ("worth a look", "desk", "customer's page"):
-        table.add_column(title, overflow="fold")
+    lines: list[RenderableType] = [Text("worth a look", style="bold")]
     for scene in played.scenes:
         why = _WORTH_A_LOOK.get(scene.example.id)
         if why:
-            table.add_row(why, f"{endpoints.router}/desk/cases/{scene.reference}", str(scene.receipt["progress_url"]))
-    return table
+            lines += [
+                Text(f"  {why}"),
+                Text(f"    desk  {endpoints.router}/desk/cases/{scene.reference}", style="dim"),
+                Text(f"    page  {scene.receipt['progress_url']}", style="dim"),
+            ]
+    return Group(*lines)
 
 
 def _addresses(endpoints: Endpoints) -> RenderableType:
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     rows = [
-        ("desk", f"{endpoints.router}/desk", "sign-ins: `make up` prints them, .redress/endpoints.json has them all"),
+        ("desk", f"{endpoints.router}/desk", "queues; sign-ins are printed by `make up`"),
         ("board", f"{endpoints.sla}/board", "what is late or at risk"),
         ("mail", endpoints.mail or "–", "every message that was sent"),
-        ("traces", f"{endpoints.traces}/zipkin/" if endpoints.traces else "–", "one trace per complaint"),
+        ("traces", endpoints.traces or "–", "one trace per complaint"),
     ]
     for row in rows:
         table.add_row(*row)

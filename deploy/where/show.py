@@ -68,9 +68,8 @@ def _addresses(found: Found, endpoints: Endpoints) -> RenderableType:
     reference = found.case["reference"]
     table.add_row("desk", f"{endpoints.router}/desk/cases/{reference}")
     table.add_row("clocks", f"{endpoints.sla}/cases/{reference}/clocks")
-    if endpoints.traces and found.trace_id:
-        base = endpoints.traces.rstrip("/").removesuffix("/zipkin")
-        table.add_row("trace", f"{base}/zipkin/traces/{found.trace_id}")
+    if found.trace_id:
+        table.add_row("trace", endpoints.trace_url(found.trace_id) or found.trace_id)
     return table
 
 

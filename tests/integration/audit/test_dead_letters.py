@@ -7,12 +7,14 @@ from uuid import UUID
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from pydantic import SecretStr
 from rich.console import Console
 
 from deploy.database import Connection, operator_connection
 from deploy.dead_letters.replay import replay
 from deploy.dead_letters.show import letter_as_json, page_of, table_of
 from deploy.dead_letters.store import Address, Filter, list_letters, read_letter
+from deploy.endpoints import Endpoints
 from deploy.stack.errors import StackError
 from shared.runtime.kafka import pack_headers
 from shared.runtime.migrate import migrate
@@ -20,6 +22,9 @@ from tests.support.stack import Database, DatabaseFactory, run
 
 EVENT = UUID(int=0x0193_0000_0000_7000_8000_000000000009)
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+HERE = Endpoints(
+    intake="", router="", sla="", notifier="", traces="http://127.0.0.1:8106/zipkin/", kafka="", postgres=SecretStr("")
+)
 SERVICES = ("intake", "router", "sla", "notifier")
 
 
@@ -95,7 +100,7 @@ async def test_a_letter_is_shown_with_headers_trace_and_readable_bytes(
 ) -> None:
     letter = await read_letter(connection, await put(connection, "notifier", 1, value))
     console = Console(width=200, record=True, file=StringIO())
-    console.print(page_of(letter, "http://127.0.0.1:8106"))
+    console.print(page_of(letter, HERE))
     text = console.export_text()
     assert shown in text
     assert "hex fffe" in text

@@ -29,7 +29,7 @@ from deploy.play.show import live
 from deploy.play.sources import Entry, Reading, read_lines
 from deploy.play.tally import Tally
 
-_AT_ONCE = 6
+_AT_ONCE = 10
 _BATCH = 20
 
 

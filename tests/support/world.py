@@ -128,6 +128,13 @@ class World:
         self.launch(name, crash_at=crash_at)
         self.wait_ready(name)
 
+    def revive(self) -> None:
+        """Launch what is not running and wait until all of it is ready."""
+        for name in NAMES:
+            if self._processes[name].poll() is not None:
+                self.launch(name)
+        self.wait_ready()
+
     def wait_crash(self, name: str, seconds: float = 40) -> None:
         """Wait until a service launched with a crash point has killed itself there."""
         process = self._processes[name]

@@ -131,12 +131,12 @@ WHERE state <> 'closed' AND department = $1 AND ($2::text IS NULL OR state = $2)
 ORDER BY coalesce(due_at, timestamptz '9999-01-01Z'), complaint_id LIMIT $5;
 
 -- name: open_of_pack
--- Every open case of a pack, or of all packs, by nearest date.
+-- Every open case of a pack by nearest date.
 SELECT complaint_id, due_at,
-       (SELECT count(*) FROM (SELECT 1 FROM cases WHERE state <> 'closed' AND pack = ANY ($1::text[])
+       (SELECT count(*) FROM (SELECT 1 FROM cases WHERE state <> 'closed' AND pack = $1
                               AND ($2::text IS NULL OR state = $2) LIMIT 10000) AS counted) AS total
 FROM cases
-WHERE state <> 'closed' AND pack = ANY ($1::text[]) AND ($2::text IS NULL OR state = $2)
+WHERE state <> 'closed' AND pack = $1 AND ($2::text IS NULL OR state = $2)
   AND (coalesce(due_at, timestamptz '9999-01-01Z'), complaint_id) > ($3::timestamptz, $4::uuid)
 ORDER BY coalesce(due_at, timestamptz '9999-01-01Z'), complaint_id LIMIT $5;
 
@@ -152,7 +152,7 @@ ORDER BY coalesce(due_at, timestamptz '9999-01-01Z'), complaint_id LIMIT $5;
 -- Open cases on the escalation ladder.
 SELECT complaint_id, due_at, count(*) OVER () AS total
 FROM cases
-WHERE escalated_to IS NOT NULL AND state <> 'closed' AND pack = ANY ($1::text[]) AND ($2::text IS NULL OR state = $2)
+WHERE escalated_to IS NOT NULL AND state <> 'closed' AND pack = $1 AND ($2::text IS NULL OR state = $2)
   AND (coalesce(due_at, timestamptz '9999-01-01Z'), complaint_id) > ($3::timestamptz, $4::uuid)
 ORDER BY coalesce(due_at, timestamptz '9999-01-01Z'), complaint_id LIMIT $5;
 
@@ -167,10 +167,10 @@ ORDER BY complaint_id DESC LIMIT $3;
 -- name: closed_of_pack
 -- Closed cases of a pack, newest first.
 SELECT complaint_id, NULL::timestamptz AS due_at,
-       (SELECT count(*) FROM (SELECT 1 FROM cases WHERE state = 'closed' AND pack = ANY ($1::text[]) LIMIT 10000) AS counted)
+       (SELECT count(*) FROM (SELECT 1 FROM cases WHERE state = 'closed' AND pack = $1 LIMIT 10000) AS counted)
        AS total
 FROM cases
-WHERE state = 'closed' AND pack = ANY ($1::text[]) AND ($2::uuid IS NULL OR complaint_id < $2)
+WHERE state = 'closed' AND pack = $1 AND ($2::uuid IS NULL OR complaint_id < $2)
 ORDER BY complaint_id DESC LIMIT $3;
 
 -- name: search_cases

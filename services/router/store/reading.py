@@ -1,8 +1,9 @@
 """What desks read: pages of a queue, search, one case with its story. Never locks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, Literal
 from uuid import UUID
 
@@ -87,22 +88,30 @@ class Reading:
         return [rows[i] for i in ids if i in rows]
 
     async def _places(self, wish: Wish) -> list[Any]:
+        """The ids of a page in order, one more than asked for, each with `total`."""
         if wish.words is not None:
             return await self._search(wish)
-        if wish.view == "closed":
-            sql = QUERIES.closed_of_department if wish.department else QUERIES.closed_of_pack
-            scope: Any = wish.department or list(wish.packs)
-            return await self._database.fetch(sql, scope, _id_of(wish.after), wish.limit + 1)
-        due, at = _place_of(wish.after)
+        one = wish.department
+        if wish.view == "offered":
+            return await self._by_date(QUERIES.offered_to_department, [one], wish)
         if wish.view == "escalated":
-            sql, scope = QUERIES.escalated_of_pack, list(wish.packs)
-        elif wish.view == "offered":
-            sql, scope = QUERIES.offered_to_department, wish.department
-        elif wish.department is not None:
-            sql, scope = QUERIES.open_of_department, wish.department
-        else:
-            sql, scope = QUERIES.open_of_pack, list(wish.packs)
-        return await self._database.fetch(sql, scope, wish.state, due, at, wish.limit + 1)
+            return await self._by_date(QUERIES.escalated_of_pack, wish.packs, wish)
+        if wish.view == "closed":
+            sql = QUERIES.closed_of_department if one else QUERIES.closed_of_pack
+            found = [
+                await self._database.fetch(sql, scope, _id_of(wish.after), wish.limit + 1)
+                for scope in ([one] if one else wish.packs)
+            ]
+            return _merged(found, wish.limit + 1, lambda row: -row["complaint_id"].int)
+        if one is not None:
+            return await self._by_date(QUERIES.open_of_department, [one], wish)
+        return await self._by_date(QUERIES.open_of_pack, wish.packs, wish)
+
+    async def _by_date(self, sql: str, scopes: Sequence[str | None], wish: Wish) -> list[Any]:
+        """Read each scope along its index; only operators have more than one pack."""
+        due, at = _place_of(wish.after)
+        found = [await self._database.fetch(sql, scope, wish.state, due, at, wish.limit + 1) for scope in scopes]
+        return _merged(found, wish.limit + 1, lambda row: (row["due_at"] or NO_DATE, row["complaint_id"]))
 
     async def _search(self, wish: Wish) -> list[Any]:
         words = wish.words or ""
@@ -115,9 +124,21 @@ class Reading:
         query = query_of(words)
         if query is None:
             return []
-        return await self._database.fetch(
-            QUERIES.search_cases, query, list(wish.packs), wish.department, wish.state, wish.limit
-        )
+        async with self._database.connection() as connection, connection.transaction(readonly=True):
+            # How common the words are decides between two very different plans, so each search is planned anew.
+            await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+            return await connection.fetch(
+                QUERIES.search_cases, query, list(wish.packs), wish.department, wish.state, wish.limit
+            )
+
+
+def _merged(found: Sequence[Sequence[Any]], limit: int, place: Callable[[Any], Any]) -> list[Any]:
+    """Pages of several scopes as one, with the sum of their totals."""
+    if len(found) == 1:
+        return list(found[0])
+    total = sum(rows[0]["total"] for rows in found if rows)
+    merged = sorted(chain.from_iterable(found), key=place)[:limit]
+    return [{"complaint_id": row["complaint_id"], "due_at": row["due_at"], "total": total} for row in merged]
 
 
 def _place_after(row: Any) -> str:

@@ -135,7 +135,7 @@ def answers(host: str, port: int) -> bool:
     # api key 3, version 1, correlation id 7, client id, no topics wanted
     body = struct.pack("!hhih", 3, 1, 7, len(client_id)) + client_id + struct.pack("!i", 0)
     try:
-        with socket.create_connection((host, port), timeout=2.0) as client:
+        with socket.create_connection((host, port), timeout=0.7) as client:
             client.sendall(struct.pack("!i", len(body)) + body)
             head = b""
             while len(head) < 12:

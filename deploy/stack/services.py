@@ -102,7 +102,7 @@ def service_spec(name: str, around: Surroundings) -> ProcessSpec:
 def is_ready(url: str) -> bool:
     """Ask a service whether it is ready."""
     try:
-        with urlopen(Request(f"{url}/readyz"), timeout=2.0) as answer:  # noqa: S310 - our own http address
+        with urlopen(Request(f"{url}/readyz"), timeout=1.0) as answer:  # noqa: S310 - our own http address
             return bool(answer.status == 200)
     except OSError:
         return False

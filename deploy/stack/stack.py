@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -132,6 +134,15 @@ class LocalStack:
             *self.infrastructure(),
             *(Planned(spec=services.service_spec(name, around), tier=2, fingerprint=code) for name in services.NAMES),
         ]
+
+    def probes(self) -> dict[str, Callable[[], bool]]:
+        """Name → whether that process answers; of all processes that are ours."""
+        servers = {"postgres": self.postgres, "kafka": self.kafka, "mail": self.mail, "traces": self.traces}
+        urls = {name: services.url_of(self.ports, name) for name in services.NAMES}
+        return {
+            **{name: server.is_ready for name, server in servers.items() if server is not None},
+            **{name: partial(services.is_ready, url) for name, url in urls.items()},
+        }
 
     def contents(self) -> str | None:
         """Name what a filled stack of ours contains: code, data folders, addresses. `None` with others' servers.

@@ -44,14 +44,14 @@ class Terminal:
             print(text, flush=True)
 
     @contextmanager
-    def step(self, text: str) -> Iterator[None]:
-        """Show that something is going on, and in the end how long it took."""
+    def step(self, text: str) -> Iterator[Callable[[str], None]]:
+        """Show that something is going on, and in the end how long it took; yields what may say more meanwhile."""
         began = time.monotonic()
         if self._console is not None:
-            with self._console.status(text):
-                yield
+            with self._console.status(text) as status:
+                yield lambda more: status.update(f"{text}: {more}" if more else text)
         else:
-            yield
+            yield lambda _more: None
         self.say(f"  {text} ({time.monotonic() - began:.1f} s)")
 
     @contextmanager

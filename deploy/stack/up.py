@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,7 @@ from deploy.stack.settings import CHECKOUT, StackSettings
 from deploy.stack.stack import LocalStack, Wanted, database_host
 from deploy.stack.state import StateFolder
 from deploy.stack.terminal import Terminal
-
-_PATIENCE = 90.0
-_PAUSE = 0.05
-#: A process that died so often while we wait will not come up by itself.
-_TOO_OFTEN = 4
+from deploy.stack.waiting import wait_for_all, wait_for_one
 
 
 def up(settings: StackSettings, terminal: Terminal, *, first: bool = True) -> None:
@@ -119,14 +115,9 @@ def _start(stack: LocalStack, control: Control, terminal: Terminal) -> dict[str,
         stack.state.write_endpoints(endpoints)
         stack.state.mark_filled(stack.contents())
     plan = stack.everything()
-    with terminal.step("starting " + ", ".join(p.spec.name for p in (plan if filled else plan[-4:]))):
+    with terminal.step("starting " + ", ".join(p.spec.name for p in (plan if filled else plan[-4:]))) as tell:
         control.follow(plan)
-        for name in services.NAMES:
-            url = services.url_of(stack.ports, name)
-            wait(control, name, lambda url=url: services.is_ready(url))  # type: ignore[misc]
-        for server, name in ((stack.mail, "mail"), (stack.traces, "traces")):
-            if server is not None:
-                wait(control, name, server.is_ready)
+        wait_for_all(control, stack.probes(), lambda left: tell(f"waiting for {', '.join(left)}"))
     return _read_endpoints(stack.home)
 
 
@@ -159,7 +150,7 @@ async def _fill(stack: LocalStack, control: Control) -> dict[str, Any]:
 
 async def _fill_kafka(stack: LocalStack, control: Control) -> None:
     if stack.kafka is not None:
-        await asyncio.to_thread(wait, control, "kafka", stack.kafka.is_ready)
+        await asyncio.to_thread(wait_for_one, control, "kafka", stack.kafka.is_ready)
     from deploy.stack.topics import create_topics
 
     await create_topics(stack.bootstrap)
@@ -170,7 +161,7 @@ async def _fill_postgres(stack: LocalStack, control: Control) -> dict[str, Any]:
     from deploy.stack.setup import prepare_clients, prepare_database, prepare_staff
 
     if stack.postgres is not None:
-        await asyncio.to_thread(wait, control, "postgres", stack.postgres.is_ready)
+        await asyncio.to_thread(wait_for_one, control, "postgres", stack.postgres.is_ready)
     await prepare_database(stack.database, stack.passwords())
     policies = Path(os.environ.get("POLICIES_DIR", CHECKOUT / "deploy" / "policies"))
     pack = os.environ.get("DEFAULT_PACK", "retail")
@@ -179,27 +170,6 @@ async def _fill_postgres(stack: LocalStack, control: Control) -> dict[str, Any]:
         prepare_staff(stack.database, stack.state, demo_staff(policies, pack)),
     )
     return stack.endpoints(keys, sign_ins)
-
-
-def wait(control: Control, name: str, ready: Callable[[], bool]) -> None:
-    """Wait until a supervised process answers.
-
-    Raises:
-        StackError: It keeps dying, or time ran out; with its own last words.
-    """
-    deadline = time.monotonic() + _PATIENCE
-    before: int | None = None
-    while not ready():
-        record = control.run.read_status().processes.get(name)
-        if record is not None and before is None:
-            before = record.restarts
-        if record is not None and before is not None and record.restarts - before >= _TOO_OFTEN:
-            raise StackError(
-                f"{name} keeps ending: {record.why}", f"See `make logs NAME={name}`; `make down` stops all"
-            )
-        if time.monotonic() > deadline:
-            raise StackError(f"{name} is not ready after {_PATIENCE:.0f} s", f"See `make logs NAME={name}`")
-        time.sleep(_PAUSE)
 
 
 def _tell_first_story(terminal: Terminal, endpoints: dict[str, Any]) -> None:
@@ -213,9 +183,13 @@ def _tell_first_story(terminal: Terminal, endpoints: dict[str, Any]) -> None:
     terminal.say(
         f"  {story.assigned * 1000:6.0f} ms  assigned to {story.owner}" + (f": {story.why}" if story.why else "")
     )
-    terminal.say(f"  {story.dated * 1000:6.0f} ms  due {story.due_at}")
+    terminal.say(f"  {story.dated * 1000:6.0f} ms  answer due {_local(story.due_at)}")
     if story.subject:
         terminal.say(f"  {story.mailed * 1000:6.0f} ms  in the mailbox of {story.recipient}: {story.subject}")
+
+
+def _local(moment: str) -> str:
+    return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M %Z}"
 
 
 def _read_endpoints(home: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from typing import Any
 
@@ -140,6 +141,32 @@ async def test_a_thousand_complaints_in_one_batch_are_one_row_each(running: Runn
     await running.feed(*events)
     (count,) = await running.rows("SELECT count(*) AS n, sum(jsonb_array_length(clocks)) AS clocks FROM journey")
     assert (count["n"], count["clocks"]) == (1_000, 4_000)
+
+
+async def test_two_processes_that_meet_a_complaint_at_the_same_moment_agree(running: Running) -> None:
+    stories = [told() for _ in range(60)]
+    heard = [story.heard(after(hours=1)) for story in stories]
+    assigned = [story.assigned(after(minutes=1)) for story in stories]
+    await asyncio.gather(running.feed(*heard), running.feed(*assigned))
+    rows = await running.rows("SELECT started_at, epoch FROM clock WHERE kind = 'silence'")
+    assert len(rows) == len(stories)
+    assert {(row["started_at"], row["epoch"]) for row in rows} == {(after(hours=1), 2)}
+
+
+async def test_a_reference_given_twice_by_mistake_keeps_neither_complaint_from_its_clocks(running: Running) -> None:
+    first = told()
+    second = told(reference=first.reference)
+    await running.feed(first.assigned(), second.assigned())
+    assert len(await running.rows("SELECT 1 FROM clock WHERE kind = 'journey'")) == 2
+
+
+async def test_the_acknowledgement_right_after_receipt_writes_nothing(running: Running) -> None:
+    story = told()
+    await running.feed(story.assigned(after(seconds=1)))
+    before = await running.rows("SELECT xmin::text, xmax::text FROM journey")
+    await running.feed(story.heard(after(seconds=3)))
+    assert await running.rows("SELECT xmin::text, xmax::text FROM journey") == before
+    assert len(await running.sent()) == 1
 
 
 def _twin(story: Story) -> list[Event]:

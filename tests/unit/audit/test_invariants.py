@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from deploy.audit.client_log import Answer
+from deploy.audit.invariants import filing
 from deploy.audit.report import CHECKS, judge
 from deploy.audit.snapshot import DeadRecord, KeyRow, Leak, Mail, OutboxRow, Snapshot, Suppression
 from tests.unit.audit.healthy import (
@@ -456,3 +457,19 @@ def test_the_report_is_the_contract() -> None:
     assert set(report["violations"][0]) == {"invariant", "complaint_id", "what"}
     assert report["checked"]["I2"] == 1
     assert TOKEN not in str(report)
+
+
+def test_one_key_of_two_clients_may_stand_for_two_complaints_when_the_log_has_no_names() -> None:
+    seen = world()
+    row = replace(seen.complaints[COMPLAINT], complaint_id=OTHER, reference="R-2222-2222")
+    both = replace(
+        seen,
+        complaints={**seen.complaints, OTHER: row},
+        keys=(KeyRow("shop", KEY, COMPLAINT), KeyRow("till", KEY, OTHER)),
+        answers=tuple(Answer(client=None, key=KEY, status=201, complaint_id=found) for found in (COMPLAINT, OTHER)),
+    )
+    assert list(filing.check(both)) == []
+    one_client = replace(both, keys=(KeyRow("shop", KEY, COMPLAINT), KeyRow("shop", UUID(int=78), OTHER)))
+    assert [violation.what for violation in filing.check(one_client)] == [
+        f"the key {KEY} was answered with several complaints"
+    ]

@@ -44,7 +44,7 @@ class Body(BaseModel):
 
 
 class AcceptBody(Body):
-    """接单: nothing to say."""
+    """Accept the case (接单). The body is empty: `{}`."""
 
     action = Action.ACCEPT
 
@@ -54,7 +54,7 @@ class AcceptBody(Body):
 
 
 class ProgressBody(Body):
-    """Words for the customer. `keeps_promise`: the promised thing was done."""
+    """Tell the customer where it stands (进展通报); `keeps_promise` when the promised thing was done."""
 
     action = Action.PROGRESS
     text: Words
@@ -66,7 +66,7 @@ class ProgressBody(Body):
 
 
 class AskBody(Body):
-    """A question to the customer."""
+    """Ask the customer; clocks that depend on the answer stand still."""
 
     action = Action.ASK
     question: Words
@@ -77,7 +77,7 @@ class AskBody(Body):
 
 
 class PromiseBody(Body):
-    """A date told to the customer, with zone."""
+    """Promise the customer a date (承诺), with zone; a second promise takes the place of the first."""
 
     action = Action.PROMISE
     due_at: AwareDatetime
@@ -89,7 +89,7 @@ class PromiseBody(Body):
 
 
 class TransferBody(Body):
-    """Whom to ask to take over, and why."""
+    """Offer the case to another department (转办); it stays yours until accepted."""
 
     action = Action.TRANSFER
     to: DepartmentId
@@ -101,7 +101,7 @@ class TransferBody(Body):
 
 
 class AcceptTransferBody(Body):
-    """Nothing to say."""
+    """Accept a transfer that was offered to you. The body is empty: `{}`."""
 
     action = Action.TRANSFER_ACCEPT
 
@@ -111,7 +111,7 @@ class AcceptTransferBody(Body):
 
 
 class DeclineTransferBody(Body):
-    """Why not."""
+    """Decline a transfer that was offered to you, with the reason."""
 
     action = Action.TRANSFER_DECLINE
     reason: Words
@@ -122,7 +122,7 @@ class DeclineTransferBody(Body):
 
 
 class AssignBody(Body):
-    """The department that shall own it, and why."""
+    """Name the owner (派单): the triage desk and the complaints office may."""
 
     action = Action.ASSIGN
     department: DepartmentId
@@ -134,7 +134,7 @@ class AssignBody(Body):
 
 
 class ResolveBody(Body):
-    """What was done or is offered."""
+    """Propose a resolution (处理结果); the customer decides whether that settles it."""
 
     action = Action.RESOLVE
     text: Words
@@ -146,7 +146,7 @@ class ResolveBody(Body):
 
 
 class NoteBody(Body):
-    """A note for colleagues."""
+    """Write a note for colleagues; the customer never sees it."""
 
     action = Action.NOTE
     text: Words

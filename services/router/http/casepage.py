@@ -140,6 +140,7 @@ class CasePage:
             "clocks": [shown_dial(dials[one["kind"]], row["now"]) for one in whole["clocks"]],
             "nearest": shown_dial(dials[row["due_kind"]], row["now"]) if row["due_kind"] in dials else None,
             "next_step": next_step(row, actor),
+            "mine": actor.department in {case.department, case.offered_to},
             "primary": _primary(case, possible, actor),
             "possible": [action.value for action in possible],
             "departments": _choices(case, pack, spoken),

@@ -59,4 +59,5 @@ docs: ## Write the API and event documents from the code
 
 test: ## The whole suite with real Kafka and Postgres; T=tests/unit for a part
 	$(INSTALL) dev
+	@$(BIN)/redress fetch
 	@$(BIN)/python -m pytest $(T)

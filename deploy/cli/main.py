@@ -32,6 +32,7 @@ COMMANDS = {
     "status": Entry("deploy.cli.stack", "Show what runs, how often it was restarted, and why.", "status"),
     "logs": Entry("deploy.cli.logs", "Show the logs of one process or all."),
     "reset": Entry("deploy.cli.stack", "Stop everything and delete all state.", "reset"),
+    "fetch": Entry("deploy.cli.stack", "Download what the local stack and the tests need.", "fetch"),
     "topics": Entry("deploy.cli.topics", "Show the topics, who writes and reads them, and what they hold."),
     "where": Entry("deploy.cli.where", "Show one complaint: owner, why, clocks, notices."),
     "audit": Entry("deploy.cli.audit", "Check every promise against schemas, topics and mailbox."),

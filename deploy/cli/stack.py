@@ -32,6 +32,18 @@ def up(
     bring_up(load_settings(), Terminal(), first=first)
 
 
+def fetch() -> None:
+    """Download everything the local stack and the tests need; nothing where it is there already."""
+    from deploy.stack.fetch import EVERYTHING, check_space, ensure_java, fetch_parts
+
+    settings = load_settings()
+    terminal = Terminal()
+    check_space(settings, *EVERYTHING)
+    if settings.kafka_bootstrap_servers is None:
+        ensure_java(settings, terminal)
+    fetch_parts(settings, terminal, *EVERYTHING)
+
+
 def down() -> None:
     """Stop everything in order. Complaints stay in the state folder; `redress up` brings them back."""
     settings = load_settings()

@@ -17,8 +17,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from deploy.stack.artifacts import ArtifactCache
 from deploy.stack.errors import StackError
+from deploy.stack.fetch import cache_of
 from deploy.stack.java import find_java
 from deploy.stack.kafka import KafkaBroker
 from deploy.stack.ports import free_ports
@@ -41,7 +41,7 @@ def build(settings: StackSettings) -> list[Path]:
     java = find_java(settings.redress_java)
     if java is None:
         return []
-    cache = ArtifactCache(settings.cache, settings.redress_maven_url)
+    cache = cache_of(settings)
     folder = settings.cache / "archives"
     folder.mkdir(parents=True, exist_ok=True)
     built = []

@@ -31,6 +31,9 @@ class StackSettings(BaseSettings):
     database_url: str | None = Field(default=None, description="An existing Postgres (DSN of an administrator).")
     smtp_url: str | None = Field(default=None, description="An existing mail server instead of the catcher.")
 
+    policies_dir: Path = Field(default=CHECKOUT / "deploy" / "policies", description="Folder with the policy packs.")
+    default_pack: str = Field(default="retail", description="The pack that the local channels file into.")
+
     @property
     def home(self) -> Path:
         """The absolute state folder."""

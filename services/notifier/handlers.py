@@ -58,7 +58,7 @@ class Notifier:
                 row["complaint_id"], row["notice_id"], row["kind"], row["cause_id"], Silence.ERASED, row["traceparent"]
             )
         for complaint_id in complaint_ids:
-            work.journeys[complaint_id] = replace(work.journeys[complaint_id], erased=True, reachable=False)
+            work.journeys[complaint_id] = work.journeys[complaint_id].evolve(erased=True, reachable=False)
         await store.update(tx, [work.journeys[complaint_id] for complaint_id in sorted(complaint_ids)])
 
 
@@ -68,7 +68,7 @@ class _Work:
     def __init__(self, journeys: dict[UUID, Journey], packs: Packs, tx: Tx) -> None:
         self.journeys = journeys
         self.due_now = False
-        self._known = frozenset(journeys)
+        self._before = dict(journeys)
         self._packs = packs
         self._tx = tx
         self._changed: set[UUID] = set()
@@ -101,12 +101,12 @@ class _Work:
 
     async def save(self) -> None:
         """Write everything that changed; journeys first, since their rows are the locks."""
-        tx, began = self._tx, sorted(self._changed - self._known)
+        tx, began = self._tx, sorted(self._changed - self._before.keys())
         await store.insert(tx, [self.journeys[i] for i in began])
-        await store.update(tx, [self.journeys[i] for i in sorted(self._changed & self._known)])
+        await store.update(tx, [self.journeys[i] for i in sorted(self._changed & self._before.keys())], self._before)
         await store.insert_contacts(tx, self._contacts)
         await store.insert_entries(tx, self._entries)
-        await ledger.release(tx, self._released & self._known)
+        await ledger.release(tx, self._released & self._before.keys())
         await ledger.insert(tx, self._notices)
 
     def _release(self, complaint_id: UUID) -> None:
@@ -142,7 +142,7 @@ class _Work:
         """Tell that a notice is not sent."""
         journey = self.journeys[complaint_id]
         noted = "full" if kind == "acknowledgement" else journey.acknowledged
-        journey = replace(journey, own_version=journey.own_version + 1, acknowledged=noted)
+        journey = journey.evolve(own_version=journey.own_version + 1, acknowledged=noted)
         self.journeys[complaint_id] = journey
         about = About(
             complaint_id=complaint_id,

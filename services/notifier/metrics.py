@@ -1,5 +1,7 @@
 """Prometheus metrics of the notifier, beside those every service has."""
 
+from functools import lru_cache
+
 from prometheus_client import Counter, Gauge, Histogram
 
 NOTICES = Counter("notices_total", "Notices that were settled", ["kind", "state"])
@@ -13,3 +15,23 @@ DELAY = Histogram(
 WAITING = Gauge("notifications_waiting", "Notices that are due and not sent")
 OLDEST = Gauge("notifications_oldest_seconds", "How long the oldest due notice has waited")
 AWAY = Gauge("mail_channel_away", "1 while the mail relay cannot be reached")
+
+
+@lru_cache(maxsize=512)
+def _notices(kind: str, state: str) -> Counter:
+    return NOTICES.labels(kind, state)
+
+
+@lru_cache(maxsize=512)
+def _attempts(verdict: str, reason: str) -> Counter:
+    return ATTEMPTS.labels(verdict, reason)
+
+
+def settled(kind: str, state: str) -> None:
+    """Count a notice that came to its end."""
+    _notices(kind, state).inc()
+
+
+def attempt(verdict: str, reason: str) -> None:
+    """Count an attempt. Looking a label up costs more than the sum, so the children are kept."""
+    _attempts(verdict, reason).inc()

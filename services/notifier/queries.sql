@@ -40,6 +40,18 @@ FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text
            decision, closed_how, closed_at, rating, held, intake_version, router_version, sla_version, own_version)
 WHERE j.complaint_id = t.complaint_id;
 
+-- name: advance_journeys
+-- What most events change.
+UPDATE journey AS j
+SET acknowledged = t.acknowledged, phase = t.phase, department = t.department, epoch = t.epoch,
+    clock_epoch = t.clock_epoch, stage = t.stage, journey_due_at = t.journey_due_at, held = t.held,
+    router_version = t.router_version, sla_version = t.sla_version, own_version = t.own_version
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::int[], $6::int[], $7::int[], $8::timestamptz[],
+            $9::bool[], $10::int[], $11::int[], $12::int[])
+     AS t (complaint_id, acknowledged, phase, department, epoch, clock_epoch, stage, journey_due_at, held,
+           router_version, sla_version, own_version)
+WHERE j.complaint_id = t.complaint_id;
+
 -- name: note_owner_told
 -- A notice names the owner of these complaints, and may wait for the date.
 UPDATE journey SET held = true, acknowledged = 'full' WHERE complaint_id = ANY ($1::uuid[]);
@@ -98,8 +110,9 @@ RETURNING n.complaint_id, n.notice_id, n.kind, n.cause_id, n.traceparent;
 
 -- name: claim_notices
 -- Leases what is due: pending, to be sent once more, or leased by somebody who is gone (leased only: never sent).
+-- By ctid, which is safe here: the rows are locked by the same statement.
 WITH due AS MATERIALIZED (
-    SELECT complaint_id, notice_id, subject_id FROM notice
+    SELECT ctid AS place, complaint_id, subject_id FROM notice
     WHERE next_at <= (SELECT clock.now()) AND state <> 'sending'
     ORDER BY next_at LIMIT $1 FOR UPDATE SKIP LOCKED
 )
@@ -109,17 +122,18 @@ FROM due
 JOIN journey AS j USING (complaint_id)
 LEFT JOIN contact AS c USING (complaint_id)
 LEFT JOIN entry AS e ON e.complaint_id = due.complaint_id AND e.event_id = due.subject_id
-WHERE n.complaint_id = due.complaint_id AND n.notice_id = due.notice_id
-RETURNING n.complaint_id, n.notice_id, n.kind, n.cause_id, n.recipient_ref, n.subject_id, n.epoch AS notice_epoch,
+WHERE n.ctid = due.place
+RETURNING j.*, n.notice_id, n.kind, n.cause_id, n.recipient_ref, n.subject_id, n.epoch AS notice_epoch,
           n.previous_department, n.due_at, n.former_due_at, n.variant, n.attempts, n.resends, n.due_since, n.traceparent,
-          j.*, c.name, c.email, c.token, e.text AS said, e.field AS said_field, (SELECT clock.now()) AS now;
+          c.name, c.email, c.token, e.text AS said, e.field AS said_field, (SELECT clock.now()) AS now;
 
 -- name: mark_sending
 -- The last step before a mail leaves: only rows this claim still holds, and nobody who must not be written to (I10).
 UPDATE notice AS n
 SET state = 'sending', message_id = t.message_id, attempts = n.attempts + 1
-FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[]) AS t (complaint_id, notice_id, message_id, contact_hash)
-WHERE n.complaint_id = t.complaint_id AND n.notice_id = t.notice_id AND n.lease = $5 AND n.state = 'leased'
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bytea[])
+     AS t (complaint_id, notice_id, lease, message_id, contact_hash)
+WHERE n.complaint_id = t.complaint_id AND n.notice_id = t.notice_id AND n.lease = t.lease AND n.state = 'leased'
   AND NOT EXISTS (SELECT FROM suppression AS s WHERE s.contact_hash = t.contact_hash)
 RETURNING n.notice_id;
 

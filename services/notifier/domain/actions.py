@@ -1,6 +1,5 @@
 """What a customer may do on the progress page, and what it changes. Doing it twice changes nothing more."""
 
-from dataclasses import replace
 from typing import Literal
 
 from services.notifier.domain.journey import Journey
@@ -17,12 +16,12 @@ def may(action: Action, journey: Journey) -> Answer:
 def done(action: Action, journey: Journey, rating: int | None = None) -> Journey:
     """The journey after the action, until the router has acted on it."""
     if action == "reply":
-        return replace(journey, replied=True)
+        return journey.evolve(replied=True)
     if action == "confirm":
-        return replace(journey, decision="confirmed")
+        return journey.evolve(decision="confirmed")
     if action == "dispute":
-        return replace(journey, decision="disputed")
-    return replace(journey, rating=rating) if action == "rate" else journey
+        return journey.evolve(decision="disputed")
+    return journey.evolve(rating=rating) if action == "rate" else journey
 
 
 def _reply(journey: Journey) -> Answer:

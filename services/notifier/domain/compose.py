@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Protocol
 
 from services.notifier.domain.journey import Journey
 from services.notifier.domain.kinds import NoticeKind, policy_name
@@ -17,10 +16,6 @@ _ANSWERS: frozenset[NoticeKind] = frozenset(
 _QUESTIONS: frozenset[NoticeKind] = frozenset({"question", "reminder_answer"})
 _RESOLUTIONS: frozenset[NoticeKind] = frozenset({"resolution", "reminder_confirmation"})
 _MAX_NAME = 60
-
-
-class _Date(Protocol):
-    def __call__(self, at: datetime | None, *, wanted: bool) -> Spoken | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +40,23 @@ def compose(
     zone = zone_of(pack, journey.department)
     kind = facts.kind
 
-    def date(at: datetime | None, *, wanted: bool) -> Spoken | None:
-        return before(at, now=now, zone=zone, language=language) if wanted and at is not None else None
+    def date(at: datetime | None) -> Spoken | None:
+        return before(at, now=now, zone=zone, language=language) if at is not None else None
 
-    promise = kind == "promise" or facts.variant == "promise"
+    due = former_due = answer_due = promise_due = None
+    if kind == "delay":
+        former_due = date(facts.former_due_at)
+    if kind == "promise" or facts.variant == "promise":
+        promise_due = date(facts.due_at)
+    elif kind == "delay":
+        due = date(facts.due_at)
+    if kind in _ANSWERS:
+        due = date(journey.due_at)
+    elif kind in _QUESTIONS:
+        answer_due = date(journey.answer_due_at)
+    elif kind in _RESOLUTIONS:
+        answer_due = date(journey.confirmation_due_at)
     subject = pack.notices.subject(policy_name(kind))  # type: ignore[arg-type]
-    answer_due_at = journey.answer_due_at if kind in _QUESTIONS else journey.confirmation_due_at
     return Letter(
         kind=kind,
         language=language,
@@ -58,24 +64,18 @@ def compose(
         signature=pack.notices.signature.in_(language),
         reference=journey.reference,
         link=facts.link,
-        name=clean(facts.name).replace("\n", " ")[:_MAX_NAME],
+        name=clean(facts.name).replace("\n", " ")[:_MAX_NAME] if facts.name else "",
         department=department_name(packs, journey.department, language),
         previous_department=department_name(packs, facts.previous_department, language),
-        due=_due(facts, journey, date),
-        former_due=date(facts.former_due_at, wanted=kind == "delay"),
-        answer_due=date(answer_due_at, wanted=kind in _QUESTIONS or kind in _RESOLUTIONS),
-        promise_due=date(facts.due_at, wanted=promise),
-        text=clean(facts.text),
+        due=due,
+        former_due=former_due,
+        answer_due=answer_due,
+        promise_due=promise_due,
+        text=clean(facts.text) if facts.text else "",
         variant=facts.variant,
         remedy=remedies.get(journey.remedy or "", "") if kind == "resolution" else "",
         subject=f"{subject.in_(language)} ({journey.reference})" if subject else "",
     )
-
-
-def _due(facts: Facts, journey: Journey, date: _Date) -> Spoken | None:
-    if facts.kind == "delay":
-        return date(facts.due_at, wanted=facts.variant != "promise")
-    return date(journey.due_at, wanted=facts.kind in _ANSWERS)
 
 
 def department_name(packs: Packs, department: str | None, language: Language) -> str:

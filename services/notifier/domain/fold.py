@@ -32,17 +32,14 @@ def fold(journey: Journey | None, event: Event) -> Step:
     writer = _WRITER.get(type(event))
     if writer is None or event.version <= getattr(before, writer):
         return Step(before)
-    seen: dict[str, Any] = {writer: event.version}
-    before = replace(before, **seen)
-    return _STEPS[type(event)](before, event)
+    return _STEPS[type(event)](before.evolve(**{writer: event.version}), event)
 
 
 # -- intake ------------------------------------------------------------------------------------------------------------
 
 
 def _submitted(journey: Journey, event: intake.ComplaintSubmitted) -> Step:
-    after = replace(
-        journey,
+    after = journey.evolve(
         pack=event.pack,
         language=event.language,
         person_id=event.person_id,
@@ -75,8 +72,7 @@ def _amended(journey: Journey, event: intake.ComplaintAmended) -> Step:
 
 def _owned(journey: Journey, event: routing.CaseEvent, **changes: Any) -> Journey:
     """The journey with what every event of a case repeats."""
-    return replace(
-        journey,
+    return journey.evolve(
         pack=event.pack,
         language=event.language,
         person_id=event.person_id,
@@ -96,7 +92,7 @@ def _assigned(journey: Journey, event: routing.ComplaintAssigned) -> Step:
     if told_before and (moved or journey.acknowledged == "bare"):
         kind: Any = "transfer" if handed_over else "assignment"
         plan = _plan(event, after, kind, waits="owner", previous=event.previous_department if handed_over else None)
-        return _planned(replace(after, acknowledged="full"), plan, entries=(entry,))
+        return _planned(after.evolve(acknowledged="full"), plan, entries=(entry,))
     return _released(after, entries=(entry,))
 
 
@@ -217,12 +213,12 @@ def _clocks(journey: Journey, event: sla.ClockStarted | sla.ClockPaused | sla.Cl
             changes["journey_due_at"] = clock.due_at if running else None
         elif clock.kind in ("answer", "confirmation") and running:
             changes |= {f"{clock.kind}_due_at": clock.due_at, f"{clock.kind}_since": clock.started_at}
-    return _released(replace(journey, **changes))
+    return _released(journey.evolve(**changes))
 
 
 def _warned(journey: Journey, event: sla.DeadlineWarned) -> Step:
     if event.new_due_at is not None:
-        after = replace(journey, extended_due_at=event.new_due_at)
+        after = journey.evolve(extended_due_at=event.new_due_at)
         if journey.phase in ("closed", "proposed"):
             return Step(after)
         former = journey.due_at or event.deadline_at
@@ -290,13 +286,13 @@ def _planned(journey: Journey, plan: Plan, *, entries: tuple[Entry, ...] = (), r
     if is_known(journey, plan.waits):
         plan = replace(plan, waits="no")
     held = not journey.told or plan.waits != "no" or (journey.held and not release)
-    return Step(replace(journey, held=held), (plan,), entries, release)
+    return Step(journey.evolve(held=held), (plan,), entries, release)
 
 
 def _released(journey: Journey, *, entries: tuple[Entry, ...] = ()) -> Step:
     """The step of news that a waiting notice may have waited for."""
     ready = journey.held and journey.told and (journey.informed or _dated(journey))
-    return Step(replace(journey, held=journey.held and not ready), entries=entries, release=ready)
+    return Step(journey.evolve(held=journey.held and not ready), entries=entries, release=ready)
 
 
 def is_known(journey: Journey, waits: Waits) -> bool:

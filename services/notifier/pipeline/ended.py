@@ -1,6 +1,6 @@
 """How a claim can end, and what that means for the ledger. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -80,15 +80,39 @@ def tried_in_vain(claimed: Claimed, attempts: int, reason: str, now: datetime) -
     return failed(claimed, reason) if at is None else put_back(claimed, reason, at)
 
 
-def judged(claimed: Claimed, outcome: Outcome, *, now: datetime, resend_after: timedelta) -> Ended:
+def judged(
+    claimed: Claimed,
+    outcome: Outcome,
+    *,
+    now: datetime,
+    resend_after: timedelta,
+    message_id: str = "",
+    bare: bool = False,
+    trace: str | None = None,
+) -> Ended:
     """What an attempt's outcome means. `now` is the database's clock when the notice was claimed, or later."""
+    if outcome.verdict is Verdict.SENT:
+        return Ended(
+            claimed=claimed,
+            state=State.SENT,
+            resends=claimed.resends,
+            message_id=message_id,
+            bare=bare,
+            trace=trace,
+        )
     if outcome is NOT_BEGUN:
         return put_back(claimed, outcome.reason, now)
-    if outcome.verdict is Verdict.SENT:
-        return Ended(claimed=claimed, state=State.SENT, resends=claimed.resends)
     if outcome.verdict is Verdict.PERMANENT:
-        return failed(claimed, outcome.reason)
+        return replace(failed(claimed, outcome.reason), trace=trace)
     if outcome.verdict is Verdict.TRANSIENT:
         return tried_in_vain(claimed, claimed.attempts + 1, outcome.reason, now)
     again = now + resend_after if claimed.resends == 0 else None
-    return Ended(claimed=claimed, state=State.UNKNOWN, reason=outcome.reason, next_at=again, resends=1)
+    return Ended(
+        claimed=claimed,
+        state=State.UNKNOWN,
+        reason=outcome.reason,
+        next_at=again,
+        resends=1,
+        message_id=message_id,
+        trace=trace,
+    )

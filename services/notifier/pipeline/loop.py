@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from services.notifier import metrics
-from services.notifier.channels.outcome import Outcome, Verdict
+from services.notifier.channels.outcome import Outcome
 from services.notifier.channels.smtp import ChannelAway
 from services.notifier.pipeline.claim import claim
 from services.notifier.pipeline.ended import Ended, State, judged, put_back, suppressed
@@ -30,6 +30,8 @@ _POLL = 1.0
 _LOOK_FOR_LOST = 5.0
 _MEASURE = 10.0
 _LONGEST_PAUSE = 30.0
+_GATHER = 0.02
+"""Seconds that outcomes wait for others while more mails are on their way; the last one never waits."""
 _STOP_SECONDS = 10.0
 
 
@@ -153,10 +155,9 @@ class Pipeline:
 
     async def _hand_to_senders(self, mails: list[Prepared]) -> None:
         """Mark the rows `sending`, then queue the mails. Rows that refuse the mark are not sent."""
-        lease = mails[0].claimed.lease
-        rows = [(m.claimed.complaint_id, m.claimed.notice_id, m.message_id, m.mailbox) for m in mails]
+        rows = [(m.claimed.complaint_id, m.claimed.notice_id, m.claimed.lease, m.message_id, m.mailbox) for m in mails]
         try:
-            marked = await ledger.mark_sending(self._database, lease, rows)
+            marked = await ledger.mark_sending(self._database, rows)
             refused = [m for m in mails if m.claimed.notice_id not in marked]
             silent = await ledger.suppressed_among(self._database, {m.mailbox for m in refused}) if refused else set()
         except Exception:
@@ -170,10 +171,16 @@ class Pipeline:
         self._in_flight -= sum(m.mailbox not in silent for m in refused)  # erased, or leased by somebody else now
 
     def _done(self, mail: Prepared, outcome: Outcome, trace: str | None) -> None:
-        end = judged(mail.claimed, outcome, now=mail.claimed.now, resend_after=self._resend_after)
-        bare = mail.bare and outcome.verdict is Verdict.SENT
-        mailbox = mail.mailbox if outcome.bad_mailbox else None
-        self._end([replace(end, message_id=mail.message_id, bare=bare, mailbox=mailbox, trace=trace)])
+        end = judged(
+            mail.claimed,
+            outcome,
+            now=mail.claimed.now,
+            resend_after=self._resend_after,
+            message_id=mail.message_id,
+            bare=mail.bare,
+            trace=trace,
+        )
+        self._end([replace(end, mailbox=mail.mailbox) if outcome.bad_mailbox else end])
 
     # -- record --------------------------------------------------------------------------------------------------------
 
@@ -190,6 +197,8 @@ class Pipeline:
                 self._something_ended.clear()
                 await self._something_ended.wait()
                 continue
+            if len(self._ended) < self._size // 2 and self._senders.busy and not closing.is_set():
+                await _first_of(closing.wait(), seconds=_GATHER)
             ends, self._ended = self._ended[: 2 * self._size], self._ended[2 * self._size :]
             if any(end.state is State.SENT for end in ends):
                 self._reached("CP.notifier.accepted_before_sent")

@@ -162,6 +162,6 @@ def _measure(end: Ended, now: datetime) -> None:
     if end.state is State.UNKNOWN and end.tells:
         metrics.UNKNOWN.inc()
     if end.next_at is None:
-        metrics.NOTICES.labels(claimed.kind, end.state).inc()
+        metrics.settled(claimed.kind, end.state)
     if end.state is State.SENT:
         metrics.DELAY.observe(max(0.0, (now - claimed.due_since).total_seconds()))

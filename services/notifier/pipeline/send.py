@@ -30,18 +30,26 @@ class Senders:
         self._done = done
         self._queue: asyncio.Queue[Prepared | None] = asyncio.Queue()
         self._stopping = False
+        self._on_their_way = 0
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin to send what is put in."""
         self._stopping = False
+        self._on_their_way = self._queue.qsize()
         self._tasks = [
             asyncio.create_task(self._work(connection), name=f"sender-{place}")
             for place, connection in enumerate(self._connections)
         ]
 
+    @property
+    def busy(self) -> bool:
+        """Whether mails are queued or on their way."""
+        return self._on_their_way > 0
+
     def put(self, mail: Prepared) -> None:
         """Queue a mail whose row says `sending`."""
+        self._on_their_way += 1
         self._queue.put_nowait(mail)
 
     async def open(self) -> None:
@@ -70,10 +78,11 @@ class Senders:
         while (mail := await self._queue.get()) is not None:
             too_late = time.monotonic() + self._patience.whole > mail.claimed.expires
             if self._stopping or too_late:
-                self._done(mail, NOT_BEGUN, None)
-                continue
-            outcome, trace = await self._send(connection, mail)
-            metrics.ATTEMPTS.labels(outcome.verdict, outcome.reason).inc()
+                outcome, trace = NOT_BEGUN, None
+            else:
+                outcome, trace = await self._send(connection, mail)
+                metrics.attempt(outcome.verdict, outcome.reason)
+            self._on_their_way -= 1
             self._done(mail, outcome, trace)
 
     async def _send(self, connection: SmtpConnection, mail: Prepared) -> tuple[Outcome, str | None]:

@@ -1,20 +1,39 @@
 """Loads and saves journeys, contacts and the story, a whole batch with one statement per table."""
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import astuple, dataclass, fields, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from services.notifier.domain.journey import Journey
+from services.notifier.domain.journey import FIELDS, Journey
 from services.notifier.domain.plans import Entry
 from shared.runtime.errors import Transient
 from shared.runtime.pg import load_queries
 from shared.runtime.transaction import Tx
 
 QUERIES = load_queries("services.notifier")
-_COLUMNS = tuple(field.name for field in fields(Journey))
-_row_of = attrgetter(*_COLUMNS)
+EMPTY: Mapping[UUID, Journey] = MappingProxyType({})
+_ROUTINE = (
+    "complaint_id",
+    "acknowledged",
+    "phase",
+    "department",
+    "epoch",
+    "clock_epoch",
+    "stage",
+    "journey_due_at",
+    "held",
+    "router_version",
+    "sla_version",
+    "own_version",
+)
+"""What most events change; the columns of `advance_journeys`."""
+_row_of = attrgetter(*FIELDS)
+_routine_row = attrgetter(*_ROUTINE)
+_others = attrgetter(*(name for name in FIELDS if name not in _ROUTINE))
+_contact_row = attrgetter("complaint_id", "person_id", "name", "email", "token", "token_hash")
 _entry_row = attrgetter(*(field.name for field in fields(Entry)))
 
 
@@ -35,9 +54,9 @@ def columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def journey_of(row: Any) -> Journey:
-    """The journey a row holds."""
-    return Journey(**{name: row[name] for name in _COLUMNS})
+def journey_of(row: Any, first: int = 0) -> Journey:
+    """The journey a row holds, whose columns begin at `first`."""
+    return Journey.of(tuple(row)[first : first + len(FIELDS)])
 
 
 async def load(tx: Tx, complaint_ids: Collection[UUID]) -> dict[UUID, Journey]:
@@ -58,15 +77,22 @@ async def insert(tx: Tx, journeys: Sequence[Journey]) -> None:
             raise Transient("a journey was begun by another copy of the service", retry_after=0.05)
 
 
-async def update(tx: Tx, journeys: Sequence[Journey]) -> None:
-    """Save journeys that `load` locked."""
-    if journeys:
-        await tx.execute(QUERIES.update_journeys, *columns(map(_row_of, journeys)))
+async def update(tx: Tx, journeys: Sequence[Journey], before: Mapping[UUID, Journey] = EMPTY) -> None:
+    """Save journeys that `load` locked; given what they were, those with only routine changes cost a third."""
+    routine: list[Journey] = []
+    thorough: list[Journey] = []
+    for journey in journeys:
+        old = before.get(journey.complaint_id)
+        (routine if old is not None and _others(old) == _others(journey) else thorough).append(journey)
+    if routine:
+        await tx.execute(QUERIES.advance_journeys, *columns(map(_routine_row, routine)))
+    if thorough:
+        await tx.execute(QUERIES.update_journeys, *columns(map(_row_of, thorough)))
 
 
 def with_version(journey: Journey, version: int) -> Journey:
     """The journey after an event of our own."""
-    return replace(journey, own_version=version)
+    return journey.evolve(own_version=version)
 
 
 async def note_owner_told(tx: Tx, complaint_ids: Collection[UUID]) -> None:
@@ -78,7 +104,7 @@ async def note_owner_told(tx: Tx, complaint_ids: Collection[UUID]) -> None:
 async def insert_contacts(tx: Tx, contacts: Sequence[Contact]) -> None:
     """Keep how to reach the customers of new complaints."""
     if contacts:
-        await tx.execute(QUERIES.insert_contacts, *columns(map(astuple, contacts)))
+        await tx.execute(QUERIES.insert_contacts, *columns(map(_contact_row, contacts)))
 
 
 async def insert_entries(tx: Tx, entries: Sequence[Entry]) -> None:

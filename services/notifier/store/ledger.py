@@ -1,9 +1,9 @@
 """The ledger of notices: new lines, claims with a fencing token, outcomes."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from typing import Any
+from operator import attrgetter
 from uuid import UUID
 
 import asyncpg
@@ -53,11 +53,14 @@ class Settlement:
     resends: int
 
 
+_new_row = attrgetter(*(field.name for field in fields(NewNotice)))
+_settlement_row = attrgetter(*(field.name for field in fields(Settlement)))
+
+
 async def insert(tx: Tx, notices: Sequence[NewNotice]) -> None:
     """Write new lines; one whose cause, recipient and channel are there already is dropped."""
     if notices:
-        rows = [tuple(getattr(notice, name) for name in NewNotice.__slots__) for notice in notices]
-        await tx.execute(QUERIES.insert_notices, *columns(rows))
+        await tx.execute(QUERIES.insert_notices, *columns(map(_new_row, notices)))
 
 
 async def release(tx: Tx, complaint_ids: Collection[UUID]) -> None:
@@ -76,13 +79,11 @@ async def claim(database: Database, count: int, lease: UUID, length: timedelta) 
     return await database.fetch(QUERIES.claim_notices, count, lease, length)
 
 
-async def mark_sending(
-    database: Database, lease: UUID, notices: Sequence[tuple[UUID, UUID, str, bytes]]
-) -> frozenset[UUID]:
-    """Say that these (complaint, notice, Message-ID, mailbox) are about to leave; answers those that may."""
+async def mark_sending(database: Database, notices: Sequence[tuple[UUID, UUID, UUID, str, bytes]]) -> frozenset[UUID]:
+    """Say that these (complaint, notice, lease, Message-ID, mailbox) are about to leave; answers those that may."""
     if not notices:
         return frozenset()
-    rows = await database.fetch(QUERIES.mark_sending, *columns(notices), lease)
+    rows = await database.fetch(QUERIES.mark_sending, *columns(notices))
     return frozenset(row["notice_id"] for row in rows)
 
 
@@ -104,10 +105,8 @@ async def settle(tx: Tx, settlements: Sequence[Settlement]) -> frozenset[UUID]:
     """Write outcomes; answers the notices that were still ours to settle."""
     if not settlements:
         return frozenset()
-    rows: list[tuple[Any, ...]] = [
-        tuple(getattr(settlement, name) for name in Settlement.__slots__) for settlement in settlements
-    ]
-    return frozenset(row["notice_id"] for row in await tx.fetch(QUERIES.settle_notices, *columns(rows), tx.now))
+    rows = await tx.fetch(QUERIES.settle_notices, *columns(map(_settlement_row, settlements)), tx.now)
+    return frozenset(row["notice_id"] for row in rows)
 
 
 async def suppress(tx: Tx, hashes: Collection[bytes], reason: str) -> None:

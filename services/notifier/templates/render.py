@@ -42,6 +42,8 @@ class Renderer:
             for language in LANGUAGES
         }
 
+        for environment in (text, html):
+            environment.get_template("layout.j2")
         self._frames: dict[tuple[object, ...], Rendered] = {}
 
     def remedies(self, language: Language) -> Mapping[str, str]:

@@ -64,6 +64,12 @@ class Rig:
             await self._running
             self._running = None
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the senders have been told to begin nothing new."""
+        pipeline: Any = self.service._tasks["pipeline"].__self__  # type: ignore[attr-defined]
+        return bool(pipeline._senders._stopping)
+
     async def kill(self) -> None:
         """End the pipeline without letting it finish anything."""
         if self._running is not None:

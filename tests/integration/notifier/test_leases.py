@@ -147,7 +147,7 @@ async def test_stopping_lets_mails_on_their_way_arrive_and_hands_the_rest_back(
         rig.start()
         await until(lambda: smtp.hanging)
         stopping = asyncio.create_task(rig.stop())
-        await asyncio.sleep(0)
+        await until(lambda: rig.stopping)
         smtp.release()
         await stopping
         assert len(smtp.taken) == 1

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from services.notifier.domain.journey import FIELDS
 from shared.events import notices
 from tests.integration.notifier.rig import Rig, rigged
 from tests.integration.notifier.scripted_smtp import ScriptedSmtp, Step
@@ -326,3 +327,11 @@ async def test_a_notice_kind_that_is_switched_off_is_not_sent(
         story = await rig.story()
         await rig.apply(story.filed(), story.progress(story.seal("text", "…")))
         assert ("progress", "suppressed") in await rig.states()
+
+
+async def test_the_columns_of_a_journey_stand_in_the_order_of_its_fields(rig: Rig) -> None:
+    rows = await rig.fetch(
+        "SELECT column_name FROM information_schema.columns"
+        " WHERE table_schema = 'notifier' AND table_name = 'journey' ORDER BY ordinal_position"
+    )
+    assert tuple(row["column_name"] for row in rows)[: len(FIELDS)] == FIELDS

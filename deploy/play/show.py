@@ -84,7 +84,7 @@ def complaints_about_input(tally: Tally) -> list[str]:
     if len(others) > KEPT:
         said.append(f"… and {len(others) - KEPT} more lines")
     if narratives:
-        said.append(f"{len(narratives)} lines without a narrative, the first in line {narratives[0].line}")
+        said.append(f"without a narrative: {len(narratives)}, the first is line {narratives[0].line}")
     return said
 
 

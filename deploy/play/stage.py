@@ -29,7 +29,7 @@ class Stage:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._steps:
-            self._console.print(f"{self._steps} steps by handlers and customers")
+            self._console.print(f"steps by handlers and customers: {self._steps}")
 
     def told(self, scene: Scene, step: str) -> None:
         """Show one step."""
@@ -40,4 +40,4 @@ class Stage:
             self._console.print(line, highlight=False)
         elif time.monotonic() - self._said >= _PLAIN_EVERY:
             self._said = time.monotonic()
-            self._console.print(f"{self._steps} steps by handlers and customers")
+            self._console.print(f"steps by handlers and customers: {self._steps}")

@@ -7,6 +7,7 @@ Ask it with the command `XSEEN` for the count, and `XTIMES` for `recipient time`
 import asyncio
 import sys
 import time
+from typing import cast
 
 import uvloop
 
@@ -24,9 +25,8 @@ class Sink(asyncio.Protocol):
         self._transport: asyncio.WriteTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
-        transport.write(b"220 sink\r\n")
+        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop registers none of its own
+        self._transport.write(b"220 sink\r\n")
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data

@@ -17,7 +17,15 @@ def test_sampled_is_a_bit(flags, sampled):
 
 @pytest.mark.parametrize(
     "value",
-    [None, "", "x", f"ff-{TRACE}-{SPAN}-01", f"00-{'0' * 32}-{SPAN}-01", f"00-{TRACE}-{'0' * 16}-01", f"00_{TRACE}-{SPAN}-01"],
+    [
+        None,
+        "",
+        "x",
+        f"ff-{TRACE}-{SPAN}-01",
+        f"00-{'0' * 32}-{SPAN}-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"00_{TRACE}-{SPAN}-01",
+    ],
 )
 def test_what_is_malformed_starts_no_trace(value):
     assert parse_traceparent(value) is None

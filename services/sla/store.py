@@ -244,17 +244,20 @@ def _row(stored: Stored, life: Life) -> dict[str, Any]:
 
 
 def _shown_to_json(clock: Shown) -> dict[str, Any]:
-    entry = {
+    entry: dict[str, Any] = {
         "kind": clock.kind,
         "epoch": clock.epoch,
         "state": clock.state,
-        "started_at": _iso(clock.started_at),
-        "due_at": _iso(clock.due_at),
-        "paused_at": _iso(clock.paused_at),
-        "stopped_at": _iso(clock.stopped_at),
-        "outcome": clock.outcome,
+        "started_at": clock.started_at.isoformat(),
     }
-    return _given(entry)
+    if clock.due_at is not None:
+        entry["due_at"] = clock.due_at.isoformat()
+    if clock.paused_at is not None:
+        entry["paused_at"] = clock.paused_at.isoformat()
+    if clock.stopped_at is not None:
+        entry["stopped_at"] = clock.stopped_at.isoformat()
+        entry["outcome"] = clock.outcome
+    return entry
 
 
 def _given(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -40,6 +40,8 @@ group.initial.rebalance.delay.ms=0
 # A killed broker comes back after its old registration expired: one second, not nine.
 broker.session.timeout.ms=1000
 broker.heartbeat.interval.ms=250
+# An idle controller need not write a record of nothing twice a second.
+metadata.max.idle.interval.ms=10000
 # Events are the history of a complaint; the local stack never throws one away.
 log.retention.ms=-1
 """

@@ -81,7 +81,7 @@ class _Work:
     def take(self, event: Event) -> None:
         """Apply one event."""
         step = fold(self.journeys.get(event.complaint_id), event)
-        if step.journey is self.journeys.get(event.complaint_id):
+        if step.journey is self.journeys.get(event.complaint_id) and not step.late:
             return
         self.journeys[event.complaint_id] = step.journey
         self._changed.add(event.complaint_id)
@@ -93,7 +93,7 @@ class _Work:
         if isinstance(event, ComplaintSubmitted):
             self._contacts.append(_contact(event))
         for plan in step.plans:
-            self._plan(event, plan)
+            self._plan(event, plan, late=step.late)
 
     def of_persons(self, person_ids: set[UUID]) -> list[UUID]:
         """Complaints of this batch that belong to these persons."""
@@ -116,11 +116,13 @@ class _Work:
         for place in self._waiting.pop(complaint_id, ()):
             self._notices[place] = replace(self._notices[place], next_at=self._tx.now, due_since=self._tx.now)
 
-    def _plan(self, event: Event, plan: Plan) -> None:
+    def _plan(self, event: Event, plan: Plan, *, late: bool) -> None:
         """Write a planned notice down: to be sent now, to wait a little, or not to be sent, with the reason."""
         journey, tx = self.journeys[plan.complaint_id], self._tx
         trace = tx.trace_of(str(event.event_id))
         why = self._switched_off(plan, journey) or silence(plan.kind, plan.subject_id, plan.epoch, journey)
+        if late and why is not None:
+            return
         notice = new_notice(plan, journey, self._packs, now=tx.now, trace=trace, why=why)
         self._notices.append(notice)
         if why is not None:

@@ -80,9 +80,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The journey after an event, and what follows from it. `release`: notices that waited for a date need not wait."""
+    """The journey after an event, and what follows from it.
+
+    Attributes:
+        release: notices that waited for a date need not wait.
+        late: the event is older than what is known; a plan of it that is not to be sent is not even written down.
+    """
 
     journey: Journey
     plans: tuple[Plan, ...] = ()
     entries: tuple[Entry, ...] = ()
     release: bool = False
+    late: bool = False

@@ -244,12 +244,23 @@ def test_amendments_are_part_of_the_story() -> None:
     assert play(*started(story), story.amended())[2] == ["received", "assigned", "amended"]
 
 
-def test_an_older_event_changes_nothing() -> None:
+def test_an_older_event_changes_no_state_but_its_words_are_told() -> None:
+    """A dead letter that was replayed after a fix."""
     story, journey = begun()
-    old, new = story.progress(), story.moved("repair")
-    journey, _, _, _ = play(new, journey=journey)
-    assert fold(journey, old) == Step(journey)
-    assert fold(journey, new) == Step(journey)
+    old, older, new = story.progress(), story.clocks(journey=day(1)), story.moved("repair")
+    journey, _, _, _ = play(new, story.clocks(journey=day(2)), journey=journey)
+    late = fold(journey, old)
+    assert late.journey is journey and late.late
+    assert [plan.kind for plan in late.plans] == ["progress"] and [entry.what for entry in late.entries] == ["progress"]
+    assert fold(journey, older) == Step(journey, late=True)
+
+
+def test_a_submission_that_comes_after_its_amendment_still_counts() -> None:
+    story = Story()
+    submitted, amended = story.submitted(), story.amended()
+    journey, plans, said, _ = play(amended, submitted, submitted)
+    assert journey.told and journey.intake_version == 2
+    assert [plan.kind for plan in plans] == ["acknowledgement"] and said == ["amended", "received"]
 
 
 def life(story: Story) -> list[Event]:

@@ -114,7 +114,7 @@ class _Work:
         self._released.add(complaint_id)
         self.due_now = True
         for place in self._waiting.pop(complaint_id, ()):
-            self._notices[place] = replace(self._notices[place], next_at=self._tx.now, due_since=self._tx.now)
+            self._notices[place] = replace(self._notices[place], next_at=self._tx.now)
 
     def _plan(self, event: Event, plan: Plan, *, late: bool) -> None:
         """Write a planned notice down: to be sent now, to wait a little, or not to be sent, with the reason."""

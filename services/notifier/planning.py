@@ -29,12 +29,8 @@ def new_notice(
         due_at=plan.due_at,
         former_due_at=plan.former_due_at,
         variant=plan.variant,
-        state="pending" if why is None else "suppressed",
         next_at=at if why is None else None,
         reason=why,
-        created_at=now,
-        due_since=at,
-        settled_at=None if why is None else now,
         traceparent=trace,
     )
 

@@ -17,6 +17,19 @@ SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[],
                      $35::int[])
 ON CONFLICT DO NOTHING RETURNING 1;
 
+-- name: begin_journeys
+-- Journeys that begin with their submission and nothing else, as most do.
+INSERT INTO journey (complaint_id, reference, pack, language, person_id, channel, received_at, told, reachable, erased,
+                     acknowledged, phase, epoch, clock_epoch, stage, replied, held, intake_version, router_version,
+                     sla_version, own_version)
+SELECT complaint_id, reference, pack, language, person_id, channel, received_at, told, reachable, false, acknowledged,
+       'received', 0, 0, 1, false, held, intake_version, 0, 0, own_version
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::timestamptz[], $8::bool[],
+            $9::bool[], $10::text[], $11::bool[], $12::int[], $13::int[])
+     AS t (complaint_id, reference, pack, language, person_id, channel, received_at, told, reachable, acknowledged, held,
+           intake_version, own_version)
+ON CONFLICT DO NOTHING RETURNING 1;
+
 -- name: update_journeys
 -- What changed in journeys; the reference never does.
 UPDATE journey AS j
@@ -72,11 +85,15 @@ ON CONFLICT DO NOTHING;
 -- name: insert_notices
 -- New lines of the ledger; a second one for the same cause, recipient and channel is dropped.
 INSERT INTO notice (complaint_id, notice_id, kind, cause_id, recipient_ref, subject_id, epoch, previous_department,
-                    due_at, former_due_at, variant, state, next_at, reason, created_at, due_since, settled_at,
-                    traceparent)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::uuid[], $7::int[], $8::text[],
-                     $9::timestamptz[], $10::timestamptz[], $11::text[], $12::text[], $13::timestamptz[], $14::text[],
-                     $15::timestamptz[], $16::timestamptz[], $17::timestamptz[], $18::text[])
+                    due_at, former_due_at, variant, state, next_at, reason, traceparent, created_at, due_since,
+                    settled_at)
+SELECT complaint_id, notice_id, kind, cause_id, recipient_ref, subject_id, epoch, previous_department, due_at,
+       former_due_at, variant, CASE WHEN reason IS NULL THEN 'pending' ELSE 'suppressed' END, next_at, reason,
+       traceparent, $15, coalesce(next_at, $15), CASE WHEN reason IS NOT NULL THEN $15 END
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::uuid[], $7::int[], $8::text[],
+            $9::timestamptz[], $10::timestamptz[], $11::text[], $12::timestamptz[], $13::text[], $14::text[])
+     AS t (complaint_id, notice_id, kind, cause_id, recipient_ref, subject_id, epoch, previous_department, due_at,
+           former_due_at, variant, next_at, reason, traceparent)
 ON CONFLICT DO NOTHING;
 
 -- name: release_notices

@@ -62,9 +62,14 @@ class Conversation(asyncio.Protocol):
         transport.set_protocol(self)
 
     @property
+    def connected(self) -> bool:
+        """Whether the connection stands, perhaps in the middle of a transaction."""
+        return not (self._broken or self._transport.is_closing())
+
+    @property
     def usable(self) -> bool:
         """Whether another transaction may begin: connected, and the server has said nothing unasked (421)."""
-        return not (self._broken or self._replies or self._buffer or self._transport.is_closing())
+        return self.connected and not (self._replies or self._buffer)
 
     async def send(self, sender: str, recipient: str, message: bytes) -> Outcome:
         """One transaction. `message` has CRLF line ends, ends with one, and no line starts with a dot."""

@@ -1,5 +1,6 @@
 """The e-mail channel: persistent connections to the company's mail relay, opened when needed, each used by one sender."""
 
+import asyncio
 import ipaddress
 import logging
 from dataclasses import dataclass, field
@@ -82,31 +83,31 @@ class SmtpConnection:
         self._hello = hello
         self._patience = patience
         self._conversation: Conversation | None = None
+        self._in_use = asyncio.Lock()
 
     @property
     def stands(self) -> bool:
-        """Whether a mail could be sent without connecting first."""
-        return self._conversation is not None and self._conversation.usable
+        """Whether the connection stands, be it in the middle of a mail."""
+        return self._conversation is not None and self._conversation.connected
 
     async def open(self) -> None:
-        """Make sure that the connection stands.
+        """Make sure that the connection stands; waits while a mail is on its way, and never breaks it off.
 
         Raises:
             ChannelAway: the relay cannot be reached, or refuses us.
         """
-        if not self.stands:
-            if self._conversation is not None:
-                self._conversation.close()
-            self._conversation = await self._connect()
+        async with self._in_use:
+            await self._ensure()
 
     async def send(self, sender: str, recipient: str, message: bytes) -> Outcome:
         """Hand over one mail. Never raises for what a server or a network does."""
-        used_before = self.stands
-        outcome = await self._attempt(sender, recipient, message)
-        if used_before and outcome.stage is Stage.MAIL and outcome.reason == "lost_at_mail":
-            # A relay may close an idle connection at any time; that is no failure of this mail.
+        async with self._in_use:
+            used_before = self.stands
             outcome = await self._attempt(sender, recipient, message)
-        return outcome
+            if used_before and outcome.stage is Stage.MAIL and outcome.reason == "lost_at_mail":
+                # A relay may close an idle connection at any time; that is no failure of this mail.
+                outcome = await self._attempt(sender, recipient, message)
+            return outcome
 
     async def close(self) -> None:
         """Say goodbye."""
@@ -116,11 +117,19 @@ class SmtpConnection:
 
     async def _attempt(self, sender: str, recipient: str, message: bytes) -> Outcome:
         try:
-            await self.open()
+            await self._ensure()
         except ChannelAway as away:
             return Outcome(verdict=Verdict.TRANSIENT, stage=Stage.CONNECT, reason=away.reason)
         assert self._conversation is not None
         return await self._conversation.send(sender, recipient, message)
+
+    async def _ensure(self) -> None:
+        """Have a conversation in which a transaction may begin."""
+        if self._conversation is not None and self._conversation.usable:
+            return
+        if self._conversation is not None:
+            self._conversation.close()
+        self._conversation = await self._connect()
 
     async def _connect(self) -> Conversation:
         relay = self._relay

@@ -18,7 +18,7 @@ Row = asyncpg.Record
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewNotice:
-    """A line of the ledger to be written; `state` is `pending` or `suppressed`."""
+    """A line of the ledger to be written: pending until `next_at`, or suppressed for a `reason`."""
 
     complaint_id: UUID
     notice_id: UUID
@@ -31,12 +31,8 @@ class NewNotice:
     due_at: datetime | None
     former_due_at: datetime | None
     variant: str
-    state: str
     next_at: datetime | None
     reason: str | None
-    created_at: datetime
-    due_since: datetime
-    settled_at: datetime | None
     traceparent: str | None
 
 
@@ -60,7 +56,7 @@ _settlement_row = attrgetter(*(field.name for field in fields(Settlement)))
 async def insert(tx: Tx, notices: Sequence[NewNotice]) -> None:
     """Write new lines; one whose cause, recipient and channel are there already is dropped."""
     if notices:
-        await tx.execute(QUERIES.insert_notices, *columns(map(_new_row, notices)))
+        await tx.execute(QUERIES.insert_notices, *columns(map(_new_row, notices)), tx.now)
 
 
 async def release(tx: Tx, complaint_ids: Collection[UUID]) -> None:

@@ -44,6 +44,8 @@ _NOW = "SELECT clock.now()"
 _REBALANCE_TIMEOUT = 15.0
 _TRIES = 3
 _MAX_PAUSE = 30.0
+_PACE = 0.02
+"""Seconds from one batch's begin to the next at least: under load more records share a transaction, at rest nobody waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class Consumer:
         self._subscriber: Any = None
         self.last_progress = time.monotonic()
         self.last_poll = time.monotonic()
+        self.last_begin = 0.0
         self.positions: dict[tuple[str, int], int] = {}
 
     @property
@@ -294,6 +297,12 @@ async def _as_is(message: KafkaAckableMessage) -> Any:
 
 async def _poll(self: Any, consumer: AIOKafkaConsumer) -> tuple[Record, ...]:
     """Replaces FastStream's poll, which sleeps after an empty answer (10.7 → 5 ms at the median)."""
+    ours: Consumer = self._redress_consumer
+    early = ours.last_begin + _PACE - time.monotonic()
+    if early > 0:
+        await asyncio.sleep(early)
     batches = await consumer.getmany(timeout_ms=self.batch_timeout_ms, max_records=self.max_records)
-    self._redress_consumer.last_poll = time.monotonic()
+    ours.last_poll = time.monotonic()
+    if batches:
+        ours.last_begin = ours.last_poll
     return tuple(chain.from_iterable(batches.values()))

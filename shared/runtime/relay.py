@@ -22,6 +22,9 @@ from shared.runtime.pg import Database
 
 log = logging.getLogger(__name__)
 
+_PACE = 0.01
+"""Seconds from one round's begin to the next at least: under load more rows share a round, at rest nobody waits."""
+
 _LOCK = "SELECT s FROM generate_series(0, $2 - 1) AS s WHERE pg_try_advisory_lock(hashtext('redress.relay.' || $1), s)"
 _NEXT = """
 SELECT id, topic, key, event_id, type, occurred_at, traceparent, payload, headers
@@ -104,8 +107,10 @@ class Relay:
                     shards = sorted(set(shards))
                     looked = time.monotonic()
                 self._wake.clear()
+                began = time.monotonic()
                 if await self._publish_some(connection, shards) < self._batch:
                     await self._wait()
+                    await asyncio.sleep(max(0.0, began + _PACE - time.monotonic()))
             while await self._publish_some(connection, shards):
                 pass
         finally:

@@ -1,5 +1,6 @@
 """What became of a mail is known exactly: sent, later, never, or unknown (only when the answer to the dot was lost)."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -101,6 +102,19 @@ async def test_a_silent_server_is_waited_for_no_longer_than_the_stage_allows(
     assert await send(connection) == (verdict, Stage(stage), f"slow_at_{stage}")
     assert not connection.stands
     await connection.close()
+
+
+async def test_making_sure_of_a_connection_never_breaks_off_a_mail_on_its_way(smtp: ScriptedSmtp) -> None:
+    """Under load another task asks whether the connection stands while its replies are half read."""
+    connection = connect(smtp)
+    for number in range(30):
+        sending = asyncio.create_task(send(connection, f"a{number}@b.example"))
+        while not sending.done():
+            await connection.open()
+            await asyncio.sleep(0)
+        assert (await sending)[0] is Verdict.SENT
+    await connection.close()
+    assert smtp.connections == 1 and len(smtp.taken) == 30
 
 
 async def test_an_idle_connection_that_the_relay_closed_costs_nothing(smtp: ScriptedSmtp) -> None:

@@ -21,7 +21,7 @@ from services.notifier.pipeline.prepare import Prepared, Preparer
 from services.notifier.pipeline.record import Recorder
 from services.notifier.pipeline.send import Senders
 from services.notifier.store import ledger
-from shared.runtime.errors import safe_text
+from shared.runtime.errors import is_transient, safe_text
 from shared.runtime.pg import Database
 
 log = logging.getLogger(__name__)
@@ -203,7 +203,7 @@ class Pipeline:
             if any(end.state is State.SENT for end in ends):
                 self._reached("CP.notifier.accepted_before_sent")
             try:
-                await self._recorder.record(ends)
+                await self._record(ends)
             except Exception as error:
                 self._ended = ends + self._ended
                 log.warning("outcomes wait", extra={"action": "record_retry", "error": safe_text(error)})
@@ -213,6 +213,21 @@ class Pipeline:
             pause = 0.1
             self._in_flight -= len(ends)
             self._wake.set()
+
+    async def _record(self, ends: list[Ended]) -> None:
+        """Record together; what the database refuses for good is narrowed down, so that its neighbours get through."""
+        try:
+            await self._recorder.record(ends)
+        except Exception as error:
+            if is_transient(error):
+                raise
+            if len(ends) == 1:
+                # Its lease runs out, and it is taken for lost: sent once more at most, and counted.
+                log.error("outcome cannot be recorded", extra={"action": "record_refused"}, exc_info=error)
+                return
+            middle = len(ends) // 2
+            await self._record(ends[:middle])
+            await self._record(ends[middle:])
 
     # -- beside --------------------------------------------------------------------------------------------------------
 

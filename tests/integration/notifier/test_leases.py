@@ -165,10 +165,14 @@ async def test_a_database_that_is_away_while_recording_is_waited_for(
         await file_many(rig, 1)
         rig.start()
         await until(lambda: smtp.hanging)
-        await rig.execute("ALTER TABLE notifier.journey RENAME TO journey_away")
+        await rig.execute(
+            "CREATE FUNCTION notifier.busy() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION 'busy' USING ERRCODE = '57P03'; END $$;"
+            " CREATE TRIGGER busy BEFORE UPDATE ON notifier.journey EXECUTE FUNCTION notifier.busy()"
+        )
         smtp.release()
         await smtp.until(1)
-        await rig.execute("ALTER TABLE notifier.journey_away RENAME TO journey")
+        await rig.execute("DROP TRIGGER busy ON notifier.journey")
         assert await rig.settled(1) == [("acknowledgement", "sent")]
         assert len(smtp.taken) == 1
 

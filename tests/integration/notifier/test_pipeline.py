@@ -329,6 +329,34 @@ async def test_a_notice_kind_that_is_switched_off_is_not_sent(
         assert ("progress", "suppressed") in await rig.states()
 
 
+async def test_an_outcome_that_cannot_be_recorded_does_not_hold_up_its_neighbours(rig: Rig, smtp: ScriptedSmtp) -> None:
+    await rig.execute(
+        "CREATE FUNCTION notifier.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE check_violation; END $$;"
+        " CREATE TRIGGER refuse BEFORE UPDATE ON notifier.notice FOR EACH ROW"
+        " WHEN (NEW.state = 'sent' AND NEW.kind = 'promise') EXECUTE FUNCTION notifier.refuse()"
+    )
+    stories = [await rig.story(f"c{number}@example.com") for number in range(6)]
+    await rig.apply(*(event for story in stories for event in story.begun(day(7))))
+    await rig.apply(stories[2].promised(day(2), stories[2].seal("text", "…")))
+    assert sorted(await rig.settled(6))[:6] == [("acknowledgement", "sent")] * 6
+
+
+@pytest.mark.parametrize(
+    "evil", ["\r\nBcc: evil@x.example\r\n", "\n.\nMAIL FROM:<evil@x.example>\n", "=?utf-8?q?=0ABcc:?="]
+)
+async def test_what_people_write_cannot_add_a_header_a_recipient_or_a_mail(
+    rig: Rig, smtp: ScriptedSmtp, evil: str
+) -> None:
+    story = await rig.story(name=f"王芳{evil}")
+    await rig.apply(*story.begun(day(7)), story.progress(story.seal("text", f"进展{evil}完")))
+    await rig.settled(2)
+    assert len(smtp.taken) == 2 == smtp.commands["MAIL"]
+    for taken in smtp.taken:
+        names = [name.lower() for name in taken.parsed]
+        assert len(names) == len(set(names)) and "bcc" not in names
+        assert taken.recipient == story.email and taken.parsed.defects == []
+
+
 async def test_the_columns_of_a_journey_stand_in_the_order_of_its_fields(rig: Rig) -> None:
     rows = await rig.fetch(
         "SELECT column_name FROM information_schema.columns"

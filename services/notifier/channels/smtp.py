@@ -87,8 +87,10 @@ class SmtpConnection:
 
     @property
     def stands(self) -> bool:
-        """Whether the connection stands, be it in the middle of a mail."""
-        return self._conversation is not None and self._conversation.connected
+        """Whether a mail could be sent without connecting first; one that is in the middle of a mail stands too."""
+        if self._conversation is None:
+            return False
+        return self._conversation.connected if self._in_use.locked() else self._conversation.usable
 
     async def open(self) -> None:
         """Make sure that the connection stands; waits while a mail is on its way, and never breaks it off.
@@ -101,8 +103,8 @@ class SmtpConnection:
 
     async def send(self, sender: str, recipient: str, message: bytes) -> Outcome:
         """Hand over one mail. Never raises for what a server or a network does."""
+        used_before = self.stands
         async with self._in_use:
-            used_before = self.stands
             outcome = await self._attempt(sender, recipient, message)
             if used_before and outcome.stage is Stage.MAIL and outcome.reason == "lost_at_mail":
                 # A relay may close an idle connection at any time; that is no failure of this mail.

@@ -47,7 +47,9 @@ class TransferOffered(CaseEvent):
     to_department: Code
     reason: Sealed
     attempt: int = Field(ge=1)
-    wanted: Code | None = Field(default=None, description="whom the giver proposes, where the complaints office decides")
+    wanted: Code | None = Field(
+        default=None, description="whom the giver proposes, where the complaints office decides"
+    )
 
 
 class TransferAccepted(CaseEvent):

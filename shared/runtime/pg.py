@@ -67,6 +67,7 @@ class Database:
             "idle_in_transaction_session_timeout": "30000",
             "timezone": "UTC",
             "jit": "off",
+            "random_page_cost": "1.1",  # hot tables are in memory; the default prefers sequential scans of young ones
         }
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
 

@@ -68,7 +68,7 @@ class Channel:
         self._client = client
         self._patience = patience
         self._waiting = waiting
-        self._since_ms = int(time.time() * 1000) - 1000
+        self._since_ms = int(time.time() * 1000)
 
     async def post(self, entry: Entry) -> Outcome:
         """File one complaint, and what its body had no room for as amendments.

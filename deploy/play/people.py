@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +49,9 @@ class Staff:
         for department in self._people:
             if department in known:
                 continue  # a colleague of the same pack was asked
-            answer = await self._http.get(f"{self._url}/v1/departments", headers=await self._headers(department))
+            answer = await _patiently(
+                self._http.get, f"{self._url}/v1/departments", headers=await self._headers(department)
+            )
             answer.raise_for_status()
             known |= {d["id"]: (d["pack"], d["kind"]) for d in answer.json()["departments"]}
             kinds = {kind: name for name, (owner, kind) in known.items() if owner == pack}
@@ -58,7 +61,9 @@ class Staff:
 
     async def case(self, reference: str, department: str) -> dict[str, Any] | None:
         """The case as that department sees it; None while it does not exist or is not theirs to read."""
-        answer = await self._http.get(f"{self._url}/v1/cases/{reference}", headers=await self._headers(department))
+        answer = await _patiently(
+            self._http.get, f"{self._url}/v1/cases/{reference}", headers=await self._headers(department)
+        )
         if answer.status_code in {403, 404}:
             return None
         answer.raise_for_status()
@@ -72,7 +77,9 @@ class Staff:
             Refused: the router says no, with its words.
         """
         headers = await self._headers(department)
-        answer = await self._http.post(f"{self._url}/v1/cases/{reference}/{action}", json=body, headers=headers)
+        answer = await _patiently(
+            self._http.post, f"{self._url}/v1/cases/{reference}/{action}", json=body, headers=headers
+        )
         if answer.status_code >= 400:
             raise Refused(f"{department} {action}: {said(answer)}")
         found: dict[str, Any] = answer.json()
@@ -88,7 +95,7 @@ class Staff:
 
     async def _sign_in(self, person: SignIn) -> str:
         credentials = {"user": person.user, "password": person.password.get_secret_value()}
-        answer = await self._http.post(f"{self._url}/v1/sign-in", json=credentials)
+        answer = await _patiently(self._http.post, f"{self._url}/v1/sign-in", json=credentials)
         if answer.status_code != 200:
             raise StackError(f"The sign-in {person.user} is refused ({answer.status_code})", "See `make status`")
         return str(answer.json()["token"])
@@ -106,9 +113,20 @@ class Customers:
         Raises:
             Refused: the page says no, with its words.
         """
-        answer = await self._http.post(f"{progress_url.rstrip('/')}/{action}", json=body)
+        answer = await _patiently(self._http.post, f"{progress_url.rstrip('/')}/{action}", json=body)
         if answer.status_code >= 400:
             raise Refused(f"customer {action}: {said(answer)}")
+
+
+async def _patiently(send: Callable[..., Awaitable[httpx.Response]], url: str, **more: Any) -> httpx.Response:
+    """Ask again while a service says that it is too busy (503: nothing was done), at most ten times."""
+    answer = await send(url, **more)
+    for _ in range(10):
+        if answer.status_code != 503:
+            break
+        await asyncio.sleep(float(answer.headers.get("retry-after") or 1))
+        answer = await send(url, **more)
+    return answer
 
 
 def said(answer: httpx.Response) -> str:

@@ -143,6 +143,16 @@ async def read_all(bootstrap: str, topic: str) -> list[Any]:
         await consumer.stop()
 
 
+async def read_count(bootstrap: str, topic: str, count: int) -> list[Any]:
+    """Every record of a topic once there are at least `count`; a topic just made anew shows its records late."""
+
+    async def enough() -> list[Any]:
+        found = await read_all(bootstrap, topic)
+        return found if len(found) >= count else []
+
+    return list(await until(enough))
+
+
 async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
     await consumer._client.force_metadata_update()
     return await until(lambda: consumer._client.cluster.partitions_for_topic(topic))

@@ -7,7 +7,7 @@ import pytest
 from shared.events.ids import new_id
 from shared.events.topics import DEAD_LETTERS
 from shared.runtime.kafka import cloud_event_headers
-from tests.support.probe import probe, publish, publish_raw, read_all, submitted, until
+from tests.support.probe import probe, publish, publish_raw, read_count, submitted, until
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ async def test_each_event_is_applied_once_however_often_it_is_delivered(database
         await until(lambda: last.event_id in again.seen)
     assert len(running.seen) == len(set(running.seen)) == 40
     assert again.seen == [last.event_id]
-    assert len(await read_all(fresh_topics, "complaints.routing")) == 41
+    assert len(await read_count(fresh_topics, "complaints.routing", 41)) == 41
 
 
 async def test_a_batch_that_fails_is_narrowed_down_to_its_poison(database, fresh_topics, settings_for):
@@ -54,7 +54,7 @@ async def test_a_batch_that_fails_is_narrowed_down_to_its_poison(database, fresh
     assert [(r["event_id"], r["reason"], r["attempts"]) for r in rows] == [(poison.event_id, "handler_bug", 3)]
     assert "jane" not in rows[0]["detail"]
     assert running.failures == []
-    out = {json.loads(r.value)["cause"]["id"] for r in await read_all(fresh_topics, "complaints.routing")}
+    out = {json.loads(r.value)["cause"]["id"] for r in await read_count(fresh_topics, "complaints.routing", 59)}
     assert out == {str(e.event_id) for e in events if e is not poison}
 
 
@@ -116,7 +116,7 @@ async def test_ten_kinds_of_poison_go_to_the_dead_letters_once_and_good_neighbou
         rows = await again.database.fetch("SELECT * FROM dead_letter ORDER BY record_offset")
     assert [r["reason"] for r in rows] == list(bad)
     assert [bytes(r["value"]) if r["value"] is not None else None for r in rows] == [b[1] for b in bad.values()]
-    dead = await read_all(fresh_topics, DEAD_LETTERS)
+    dead = await read_count(fresh_topics, DEAD_LETTERS, 10)
     assert sorted(r.value or b"" for r in dead) == sorted(b[1] or b"" for b in bad.values())
     told = [dict(r.headers) for r in dead]
     assert sorted(h["x-dead-letter-reason"].decode() for h in told) == sorted(bad)

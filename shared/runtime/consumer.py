@@ -44,7 +44,7 @@ _NOW = "SELECT clock.now()"
 _REBALANCE_TIMEOUT = 15.0
 _TRIES = 3
 _MAX_PAUSE = 30.0
-_PACE = 0.02
+_PACE = 0.05
 """Seconds from one batch's begin to the next at least: under load more records share a transaction, at rest nobody waits."""
 
 

@@ -22,7 +22,7 @@ from shared.runtime.pg import Database
 
 log = logging.getLogger(__name__)
 
-_PACE = 0.01
+_PACE = 0.02
 """Seconds from one round's begin to the next at least: under load more rows share a round, at rest nobody waits."""
 
 _LOCK = "SELECT s FROM generate_series(0, $2 - 1) AS s WHERE pg_try_advisory_lock(hashtext('redress.relay.' || $1), s)"

@@ -113,7 +113,7 @@ class Consumer:
             session_timeout_ms=30_000,
             heartbeat_interval_ms=1_000,
             rebalance_timeout_ms=int(_REBALANCE_TIMEOUT * 1_000),
-            listener=_Drain(self._idle),
+            listener=_Drain(self.service, self._idle),
             parser=self._parse,
             decoder=_as_is,
         )
@@ -277,7 +277,8 @@ class Consumer:
 class _Drain(ConsumerRebalanceListener):  # type: ignore[misc]
     """Lets the batch in flight end, commit included, before partitions are given away."""
 
-    def __init__(self, idle: asyncio.Event) -> None:
+    def __init__(self, service: str, idle: asyncio.Event) -> None:
+        self._service = service
         self._idle = idle
 
     async def on_partitions_revoked(self, revoked: Any) -> None:
@@ -285,7 +286,7 @@ class _Drain(ConsumerRebalanceListener):  # type: ignore[misc]
             async with asyncio.timeout(0.8 * _REBALANCE_TIMEOUT):
                 await self._idle.wait()
         except TimeoutError:
-            metrics.DRAIN_TIMEOUTS.labels("").inc()
+            metrics.DRAIN_TIMEOUTS.labels(self._service).inc()
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
         return None

@@ -253,7 +253,7 @@ class Service:
             return
 
     async def _housekeeping(self, stop: asyncio.Event) -> None:
-        """Every few seconds: policies, gauges, old inbox rows."""
+        """Every few seconds: policies and gauges."""
         turn = 0
         while not stop.is_set():
             try:

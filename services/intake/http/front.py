@@ -3,7 +3,7 @@
 FastAPI's middlewares and nested routers cost more than filing a complaint. The route stands in the application as
 every other (its documents come from there, and a request that got past the front would be answered there by the same
 function); the front only spares the way. It keeps what the way does: the server span, the histogram, the boundary for
-unexpected errors.
+unexpected errors, the protective headers.
 """
 
 from typing import Final
@@ -15,6 +15,7 @@ from services.intake.http.lean import Handler
 from shared.runtime.http import Observed
 from shared.runtime.telemetry import Tracing
 from shared.runtime.web.problems import ErrorBoundary
+from shared.runtime.web.security import SecurityHeaders
 
 PATH: Final = "/v1/complaints"
 
@@ -34,7 +35,7 @@ class Front:
     def __init__(self, app: ASGIApp, *, service: str, tracing: Tracing, handle: Handler) -> None:
         self._app = app
         self._handle = handle
-        self._hot = Observed(ErrorBoundary(self._answer), service, tracing)
+        self._hot = SecurityHeaders(Observed(ErrorBoundary(self._answer), service, tracing))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the hot route; pass everything else on."""

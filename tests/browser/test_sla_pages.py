@@ -127,6 +127,7 @@ def test_the_filter_survives_a_reload_and_works_without_script(looker: Looker, s
     page = looker.open(f"{site.url}/board?lang=en", session=site.session, script=False)
     page.get_by_label("Department", exact=True).select_option("delivery")
     page.get_by_role("button", name="Show").click()
+    page.wait_for_url("**/board?*department=delivery*")
     page.reload()
     expect(page.get_by_label("Department", exact=True)).to_have_value("delivery")
     expect(page.locator("#board tbody tr").first).to_contain_text("Delivery")

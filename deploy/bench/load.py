@@ -151,4 +151,7 @@ async def _open_loop(orders: Orders, requests: list[tuple[list[str], bytes]], on
 
 if __name__ == "__main__":
     found = uvloop.run(_run(Orders(**json.loads(sys.stdin.read()))))
-    print(json.dumps(vars(found)))
+    with open(
+        sys.stdout.fileno(), "w", closefd=False
+    ) as out:  # buffered even with PYTHONUNBUFFERED, which cuts long lines
+        json.dump(vars(found), out)

@@ -1,4 +1,4 @@
-"""The batch consumer: a batch of records, one transaction, then the offsets.
+"""The batch consumer: a batch of records, one transaction, later the offsets.
 
 What FastStream and aiokafka would do by default loses events (acknowledge first, start at the end, bare commits);
 everything a guarantee rests on is set here, and tested. The inbox makes redelivery harmless.
@@ -16,7 +16,7 @@ from itertools import chain
 from typing import Any
 from uuid import UUID
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.abc import ConsumerRebalanceListener
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
@@ -27,6 +27,7 @@ from shared.runtime import metrics
 from shared.runtime.dead_letters import DeadLetter, bury
 from shared.runtime.decode import Received, Record, decode
 from shared.runtime.errors import Permanent, Reason, is_refused_by_database, is_transient, safe_text
+from shared.runtime.offsets import Offsets
 from shared.runtime.pg import Database
 from shared.runtime.spans import BatchSpans
 from shared.runtime.telemetry import Tracing
@@ -44,8 +45,10 @@ _NOW = "SELECT clock.now()"
 _REBALANCE_TIMEOUT = 15.0
 _TRIES = 3
 _MAX_PAUSE = 30.0
-_PACE = 0.05
-"""Seconds from one batch's begin to the next at least: under load more records share a transaction, at rest nobody waits."""
+_AT_REST = (1, 500)
+_UNDER_LOAD = (65_536, 50)
+"""Fewest bytes and longest wait (ms) of a fetch. At rest the broker answers with the first record; while records keep
+coming it gathers them, so that more share a transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ class Consumer:
         handle: Handle,
         database: Database,
         tracing: Tracing,
-        committed: Callable[[], None] = lambda: None,
+        committed: Callable[[int], None] = lambda _: None,
         failed: Callable[[str], None] = lambda _: None,
         reached: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -89,8 +92,7 @@ class Consumer:
         self._subscriber: Any = None
         self.last_progress = time.monotonic()
         self.last_poll = time.monotonic()
-        self.last_begin = 0.0
-        self.positions: dict[tuple[str, int], int] = {}
+        self.offsets = Offsets(service)
 
     @property
     def working(self) -> bool:
@@ -109,11 +111,12 @@ class Consumer:
             isolation_level="read_committed",
             max_records=records,
             batch_timeout_ms=1_000,
-            fetch_max_wait_ms=500,
+            fetch_min_bytes=_AT_REST[0],
+            fetch_max_wait_ms=_AT_REST[1],
             session_timeout_ms=30_000,
             heartbeat_interval_ms=1_000,
             rebalance_timeout_ms=int(_REBALANCE_TIMEOUT * 1_000),
-            listener=_Drain(self.service, self._idle),
+            listener=_Drain(self),
             parser=self._parse,
             decoder=_as_is,
         )
@@ -127,9 +130,19 @@ class Consumer:
         """The aiokafka consumer, once started."""
         return getattr(self._subscriber, "consumer", None)
 
-    def stop(self) -> None:
-        """Give up waiting for a dependency: the process ends and the batch comes again."""
+    async def stop(self) -> None:
+        """Give up waiting for a dependency: the process ends and the batch comes again. Commits what is worked off."""
         self._stopping = True
+        await self.offsets.commit(self.client)
+
+    async def drain(self) -> None:
+        """Wait for the end of the batch in flight and commit, at most as long as the group waits for us."""
+        try:
+            async with asyncio.timeout(0.8 * _REBALANCE_TIMEOUT):
+                await self._idle.wait()
+                await self.offsets.commit(self.client)
+        except TimeoutError:
+            metrics.DRAIN_TIMEOUTS.labels(self.service).inc()
 
     async def _parse(self, records: tuple[Record, ...]) -> KafkaAckableMessage:
         return KafkaAckableMessage(
@@ -145,7 +158,11 @@ class Consumer:
         self._idle.clear()
         try:
             await self.process(records)
-            await self._commit_offsets(records)
+            self.offsets.note(records)
+            if self._stopping:
+                await self.offsets.commit(self.client)
+            else:
+                await self.offsets.commit_in_time(self.client)
         except Exception as error:
             # FastStream would log this and read on, and the next commit would pass over the failed batch.
             log.critical("batch failed", extra={"action": "batch_failed"}, exc_info=error)
@@ -225,11 +242,11 @@ class Consumer:
                 if fresh:
                     await self._handle(Batch(tuple(r.event for r in fresh if r.event is not None)), tx)
                 await bury(tx, self.service, dead)
-                await tx.write_outbox()
+                emitted = await tx.write_outbox()
                 self._reached(f"CP.{self.service}.inside_transaction")
             self._reached(f"CP.{self.service}.committed_before_offsets")
         spans.end()
-        self._committed()
+        self._committed(emitted)
         self._count(received, fresh)
 
     async def _fresh(self, connection: Any, received: Sequence[Received]) -> tuple[list[Received], datetime]:
@@ -256,37 +273,15 @@ class Consumer:
         for kind, count in counts.items():
             metrics.EVENTS.labels(self.service, kind).inc(count)
 
-    async def _commit_offsets(self, records: Sequence[Record]) -> None:
-        """Commit exactly what the transaction covered. A refusal is counted: the inbox covers the redelivery."""
-        ends: dict[TopicPartition, int] = {}
-        for record in records:
-            ends[TopicPartition(record.topic, record.partition)] = record.offset + 1
-            self.positions[record.topic, record.partition] = record.offset + 1
-        client = self.client
-        if client is None or not ends:
-            return
-        try:
-            await client.commit(ends)
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:
-            metrics.COMMIT_FAILURES.labels(self.service).inc()
-            log.info("offset commit refused", extra={"action": "offset_commit", "error": safe_text(error)})
-
 
 class _Drain(ConsumerRebalanceListener):  # type: ignore[misc]
     """Lets the batch in flight end, commit included, before partitions are given away."""
 
-    def __init__(self, service: str, idle: asyncio.Event) -> None:
-        self._service = service
-        self._idle = idle
+    def __init__(self, consumer: Consumer) -> None:
+        self._consumer = consumer
 
     async def on_partitions_revoked(self, revoked: Any) -> None:
-        try:
-            async with asyncio.timeout(0.8 * _REBALANCE_TIMEOUT):
-                await self._idle.wait()
-        except TimeoutError:
-            metrics.DRAIN_TIMEOUTS.labels(self._service).inc()
+        await self._consumer.drain()
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
         return None
@@ -299,11 +294,11 @@ async def _as_is(message: KafkaAckableMessage) -> Any:
 async def _poll(self: Any, consumer: AIOKafkaConsumer) -> tuple[Record, ...]:
     """Replaces FastStream's poll, which sleeps after an empty answer (10.7 → 5 ms at the median)."""
     ours: Consumer = self._redress_consumer
-    early = ours.last_begin + _PACE - time.monotonic()
-    if early > 0:
-        await asyncio.sleep(early)
     batches = await consumer.getmany(timeout_ms=self.batch_timeout_ms, max_records=self.max_records)
     ours.last_poll = time.monotonic()
-    if batches:
-        ours.last_begin = ours.last_poll
+    # Taken up by the next fetch, which the client sends after this returns; aiokafka is pinned, a test guards the names.
+    fetcher = consumer._fetcher
+    fetcher._fetch_min_bytes, fetcher._fetch_max_wait_ms = _UNDER_LOAD if batches else _AT_REST
+    if not batches:
+        await ours.offsets.commit(consumer)
     return tuple(chain.from_iterable(batches.values()))

@@ -36,11 +36,9 @@ def decode(record: Record, wanted: frozenset[str]) -> Received:
     Raises:
         Permanent: with the reason, when the record can never become an event.
     """
-    headers = _headers(record)
-    kind = headers.get("ce_type")
+    kind, trace = _type_and_trace(record)
     if kind is None:
         raise Permanent(Reason.NO_TYPE, "the record has no ce_type header")
-    trace = headers.get("traceparent")
     value = record.value
     if not value:
         raise Permanent(Reason.EMPTY_VALUE, f"a {_brief(kind)} without a value")
@@ -76,14 +74,18 @@ def event_id_of(record: Record) -> UUID | None:
     return None
 
 
-def _headers(record: Record) -> dict[str, str]:
-    headers: dict[str, str] = {}
+def _type_and_trace(record: Record) -> tuple[str | None, str | None]:
+    kind = trace = None
     for name, value in record.headers or ():
         try:
-            headers[name] = value.decode() if value is not None else ""
+            text = value.decode() if value is not None else ""
         except UnicodeDecodeError:
             raise Permanent(Reason.BAD_HEADER, f"the header {_brief(name)} is not UTF-8") from None
-    return headers
+        if name == "ce_type":
+            kind = text
+        elif name == "traceparent":
+            trace = text
+    return kind, trace
 
 
 def _why_invalid(error: ValidationError, value: bytes) -> Permanent:

@@ -38,7 +38,7 @@ def make_producer(bootstrap: str, client_id: str) -> AIOKafkaProducer:
         enable_idempotence=True,
         acks="all",
         linger_ms=0,
-        max_batch_size=131_072,
+        max_batch_size=500_000,  # of one partition; brokers take up to 1 MB unless told otherwise
         max_request_size=8_000_000,
         request_timeout_ms=20_000,
         retry_backoff_ms=100,
@@ -59,9 +59,9 @@ async def stop_producer(producer: AIOKafkaProducer, seconds: float = 5) -> None:
 
 def cloud_event_headers(
     source: str, event_id: UUID, kind: str, key: bytes | None, occurred_at: datetime, traceparent: str | None
-) -> list[tuple[str, bytes]]:
+) -> list[tuple[str, bytes | None]]:
     """The headers of a CloudEvents 1.0 event in Kafka binary mode, plus W3C `traceparent`."""
-    headers = [
+    headers: list[tuple[str, bytes | None]] = [
         ("ce_specversion", b"1.0"),
         ("ce_id", str(event_id).encode()),
         ("ce_type", kind.encode()),

@@ -16,18 +16,19 @@ from aiokafka import AIOKafkaProducer
 
 from shared.runtime import metrics
 from shared.runtime.errors import safe_text
-from shared.runtime.kafka import cloud_event_headers, make_producer, stop_producer, unpack_headers
+from shared.runtime.kafka import make_producer, stop_producer
 from shared.runtime.outbox import SHARDS
+from shared.runtime.parcel import Parcel
 from shared.runtime.pg import Database
 
 log = logging.getLogger(__name__)
 
-_PACE = 0.02
+_PACE = 0.03
 """Seconds from one round's begin to the next at least: under load more rows share a round, at rest nobody waits."""
 
 _LOCK = "SELECT s FROM generate_series(0, $2 - 1) AS s WHERE pg_try_advisory_lock(hashtext('redress.relay.' || $1), s)"
 _NEXT = """
-SELECT id, topic, key, event_id, type, occurred_at, traceparent, payload, headers
+SELECT id, shard, topic, key, event_id, type, occurred_at, traceparent, payload, headers
 FROM outbox WHERE shard = ANY ($1::smallint[]) ORDER BY id LIMIT $2
 """
 _DELETE = "DELETE FROM outbox WHERE id = ANY ($1::bigint[])"
@@ -108,7 +109,7 @@ class Relay:
                     looked = time.monotonic()
                 self._wake.clear()
                 began = time.monotonic()
-                if await self._publish_some(connection, shards) < self._batch:
+                if not await self._publish_some(connection, shards):
                     await self._wait()
                     await asyncio.sleep(max(0.0, began + _PACE - time.monotonic()))
             while await self._publish_some(connection, shards):
@@ -123,35 +124,47 @@ class Relay:
         except TimeoutError:
             pass
 
-    async def _publish_some(self, connection: "asyncpg.Connection[Any]", shards: Sequence[int]) -> int:
+    async def _publish_some(self, connection: "asyncpg.Connection[Any]", shards: Sequence[int]) -> bool:
+        """Publish a round; answers whether more may be waiting already."""
         rows = await connection.fetch(_NEXT, shards, self._batch)
         if not rows:
             self.last_progress = time.monotonic()
-            return 0
+            return False
         self.busy = True
-        await self._send(rows)
+        sent = await self._send(rows)
         self._reached(f"CP.{self._service}.relay_acked_before_delete")
-        await connection.execute(_DELETE, [row["id"] for row in rows])
+        await connection.execute(_DELETE, sent)
         self.busy = False
         self.last_progress = time.monotonic()
-        metrics.PUBLISHED.labels(self._service).inc(len(rows))
-        return len(rows)
+        metrics.PUBLISHED.labels(self._service).inc(len(sent))
+        return len(rows) == self._batch or len(sent) < len(rows)
 
-    async def _send(self, rows: Sequence[asyncpg.Record]) -> None:
+    async def _send(self, rows: Sequence[asyncpg.Record]) -> list[int]:
+        """Send one batch per partition and wait for the answers; answers the ids that are in the log now.
+
+        What does not fit into its partition's batch stays for the next round: a second batch would wait for the first
+        to leave, and give up waiting, while Kafka is away.
+        """
         producer = self._producer
         assert producer is not None
+        parcels: dict[tuple[str, int], Parcel] = {}
+        counts: dict[str, int] = {}
+        for row in rows:
+            topic = row["topic"]
+            if topic not in counts:
+                counts[topic] = len(await producer.partitions_for(topic))
+            place = topic, row["shard"] % counts[topic]
+            parcel = parcels.get(place)
+            if parcel is None:
+                parcel = parcels[place] = Parcel(producer.create_batch(), self._source)
+            parcel.add(row)
         futures = []
-        for place, row in enumerate(rows):
-            if row["headers"] is None:
-                headers = cloud_event_headers(
-                    self._source, row["event_id"], row["type"], row["key"], row["occurred_at"], row["traceparent"]
-                )
-            else:
-                headers = unpack_headers(row["headers"])  # type: ignore[assignment]
-            futures.append(await producer.send(row["topic"], value=row["payload"], key=row["key"], headers=headers))
-            if place == len(rows) // 2:
+        for index, ((topic, partition), parcel) in enumerate(parcels.items()):
+            futures.append(await producer.send_batch(parcel.batch, topic, partition=partition))
+            if index == len(parcels) // 2:
                 self._reached(f"CP.{self._service}.relay_mid_batch")
         await asyncio.gather(*futures)
+        return [number for parcel in parcels.values() for number in parcel.ids]
 
     async def measure(self) -> None:
         """Set the gauges of age and depth."""

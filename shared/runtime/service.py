@@ -104,7 +104,7 @@ class Service:
         self.relay = Relay(self.database, name, settings.kafka_bootstrap_servers, reached=reached)
         self.consumer: Consumer | None = None
         self._tasks: dict[str, Task] = {}
-        self._wakers: list[Callable[[], None]] = [self.relay.wake]
+        self._wakers: list[Callable[[], None]] = []
         self._finishers: list[Callable[[], Awaitable[None]]] = []
         self._stop = asyncio.Event()
         self._exit_code = 0
@@ -122,7 +122,7 @@ class Service:
             handle=handle,
             database=self.database,
             tracing=self.tracing,
-            committed=self.wake,
+            committed=self._committed,
             failed=self.fail,
             reached=self.reached,
         )
@@ -148,6 +148,11 @@ class Service:
 
     def wake(self) -> None:
         """Something was committed: the relay and whoever else waits look at once."""
+        self._committed(1)
+
+    def _committed(self, emitted: int) -> None:
+        if emitted:
+            self.relay.wake()
         for wake in self._wakers:
             wake()
 
@@ -248,7 +253,7 @@ class Service:
                 continue
             self._broker = broker
             await stop.wait()
-            self.consumer.stop()
+            await self.consumer.stop()
             await _stop_quietly(broker)
             return
 

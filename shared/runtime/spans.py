@@ -14,7 +14,7 @@ class BatchSpans:
     __slots__ = ("_spans", "contexts")
 
     def __init__(self, tracing: Tracing, service: str, received: Sequence[Received]) -> None:
-        contexts: dict[str, str | None] = {}
+        contexts: dict[str, str] = {}
         self._spans: list[Span] = []
         start = now_ns()
         for one in received:
@@ -42,8 +42,9 @@ class BatchSpans:
                 )
                 if span is not None:
                     self._spans.append(span)
-            contexts[str(event.event_id)] = context
-        self.contexts: Mapping[str, str | None] = contexts
+            if context is not None:
+                contexts[str(event.event_id)] = context
+        self.contexts: Mapping[str, str] = contexts
 
     def end(self) -> None:
         """The batch is committed."""

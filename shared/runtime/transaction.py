@@ -26,7 +26,7 @@ class Tx:
         connection: Connection,
         topic: str,
         now: datetime,
-        traces: Mapping[str, str | None],
+        traces: Mapping[str, str],
         default_trace: str | None = None,
     ) -> None:
         self._connection = connection

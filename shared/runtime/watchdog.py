@@ -73,7 +73,7 @@ class Watchdog:
             return
         for partition in client.assignment():
             end = client.highwater(partition)
-            reached = consumer.positions.get((partition.topic, partition.partition)) if consumer else None
+            reached = consumer.offsets.reached.get((partition.topic, partition.partition)) if consumer else None
             if end is not None and reached is not None:
                 metrics.LAG.labels(self._service, partition.topic, partition.partition).set(max(0, end - reached))
 

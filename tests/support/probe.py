@@ -207,7 +207,7 @@ async def probe(
         handle=handle,
         database=database,
         tracing=tracing,
-        committed=publisher.wake,
+        committed=lambda _: publisher.wake(),
         failed=failures.append,
         reached=reached,
     )
@@ -219,7 +219,7 @@ async def probe(
     try:
         yield Probe(database, consumer, publisher, seen, failures, broker)
     finally:
-        consumer.stop()
+        await consumer.stop()
         await broker.stop()
         stop.set()
         publisher.wake()

@@ -6,6 +6,7 @@ import pytest
 
 from shared.events.ids import new_id
 from shared.events.topics import DEAD_LETTERS
+from shared.runtime import metrics
 from shared.runtime.kafka import cloud_event_headers
 from tests.support.probe import probe, publish, publish_raw, read_count, submitted, until
 
@@ -13,6 +14,10 @@ from tests.support.probe import probe, publish, publish_raw, read_count, submitt
 @pytest.fixture
 def database(fresh_database):
     return fresh_database("router")
+
+
+async def _all_zero(lag):
+    return not any((await lag).values())
 
 
 async def test_a_new_group_starts_with_what_is_already_there(database, fresh_topics, settings_for):
@@ -36,6 +41,41 @@ async def test_each_event_is_applied_once_however_often_it_is_delivered(database
     assert len(running.seen) == len(set(running.seen)) == 40
     assert again.seen == [last.event_id]
     assert len(await read_count(fresh_topics, "complaints.routing", 41)) == 41
+
+
+async def test_what_was_worked_off_is_committed_at_rest_and_at_the_end(database, fresh_topics, settings_for):
+    async def lag():
+        client = running.consumer.client
+        ends = await client.end_offsets(client.assignment())
+        return {p: end - (await client.committed(p) or 0) for p, end in ends.items()}
+
+    dropped = metrics.DUPLICATES.labels("router")._value
+    before = dropped.get()
+    await publish(fresh_topics, [submitted(n) for n in range(40)])
+    async with probe(database.url_of("router"), fresh_topics, settings_for()) as running:
+        await until(lambda: len(running.seen) == 40)
+        await until(lambda: _all_zero(lag()))
+        await publish(fresh_topics, [submitted(n) for n in range(40)])
+        await until(lambda: len(running.seen) == 80)
+    async with probe(database.url_of("router"), fresh_topics, settings_for()) as again:
+        await publish(fresh_topics, [last := submitted(99)])
+        await until(lambda: last.event_id in again.seen)
+    assert dropped.get() == before, "nothing came twice after an orderly stop"
+
+
+async def test_fetches_gather_under_load_and_answer_at_once_at_rest(database, fresh_topics, settings_for):
+    waits = []
+
+    async def effect(event, tx):
+        waits.append(running.consumer.client._fetcher._fetch_max_wait_ms)
+
+    async with probe(database.url_of("router"), fresh_topics, settings_for(), effect=effect) as running:
+        fetcher = running.consumer.client._fetcher
+        assert (fetcher._fetch_min_bytes, fetcher._fetch_max_wait_ms) == (1, 500)
+        await publish(fresh_topics, [submitted(1)])
+        await until(lambda: waits)
+        assert waits == [50]
+        await until(lambda: (fetcher._fetch_min_bytes, fetcher._fetch_max_wait_ms) == (1, 500))
 
 
 async def test_a_batch_that_fails_is_narrowed_down_to_its_poison(database, fresh_topics, settings_for):

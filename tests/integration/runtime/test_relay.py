@@ -75,6 +75,28 @@ async def test_rows_committed_late_with_small_ids_are_not_passed_over(database, 
     assert len(keys) == 2
 
 
+async def test_a_round_that_fills_several_record_batches_leaves_once_and_in_order(database, fresh_topics):
+    own = Database(database.url_of("router"), name="test")
+    events = [submitted(complaint_id=(one := new_id()), version=1)]
+    events += [submitted(complaint_id=one, version=version) for version in range(2, 31)]
+    rows = rows_of(events, "complaints.routing", None)
+    sizes = [900_000 if version == 15 else 60_000 for version in range(1, 31)]
+    payloads = [json.dumps({"version": n, "text": "x" * size}).encode() for n, size in enumerate(sizes, 1)]
+    stop = asyncio.Event()
+    relay = Relay(own, "router", fresh_topics)
+    async with own.connection() as connection, connection.transaction():
+        await write_rows(connection, [(*row[:7], text, row[8]) for row, text in zip(rows, payloads, strict=True)])
+    running = asyncio.create_task(relay.run(stop))
+    await until(lambda: _empty(own))
+    stop.set()
+    relay.wake()
+    await running
+    await own.close()
+    found = await read_count(fresh_topics, "complaints.routing", 30)
+    assert [json.loads(record.value)["version"] for record in found] == list(range(1, 31))
+    assert len({record.partition for record in found}) == 1
+
+
 @pytest.mark.fault
 async def test_a_cleanly_stopped_broker_neither_loses_events_nor_spins_the_processor(servers, database):
     from deploy.stack.topics import create_topics

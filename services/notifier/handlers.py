@@ -51,7 +51,7 @@ class Notifier:
 
     async def handle(self, batch: Batch, tx: Tx) -> None:
         """Fold the events one by one, then write everything with one statement per table."""
-        ordinary = [event for event in batch.events if not isinstance(event, PersonErased)]
+        ordinary = [event for event in batch.events if type(event) is not PersonErased]
         erased = {event.person_id for event in batch.events if isinstance(event, PersonErased)}
         touched = {event.complaint_id for event in ordinary}
         gone = await store.complaints_of(tx, erased) if erased else []
@@ -94,17 +94,21 @@ class _Work:
 
     def take(self, event: Event) -> None:
         """Apply one event."""
-        step = fold(self.journeys.get(event.complaint_id), event)
-        if step.journey is self.journeys.get(event.complaint_id) and not step.late:
+        complaint_id = event.complaint_id
+        before = self.journeys.get(complaint_id)
+        step = fold(before, event)
+        if step.journey is before and not step.late:
             return
-        self.journeys[event.complaint_id] = step.journey
-        self._changed.add(event.complaint_id)
+        self.journeys[complaint_id] = step.journey
+        self._changed.add(complaint_id)
         # Words of an erased person may still be on their way; they are not kept.
-        forget = step.journey.erased
-        self._entries += (replace(entry, text=None, field=None) if forget else entry for entry in step.entries)
+        if step.journey.erased:
+            self._entries += (replace(entry, text=None, field=None) for entry in step.entries)
+        else:
+            self._entries += step.entries
         if step.release:
-            self._release(event.complaint_id)
-        if isinstance(event, ComplaintSubmitted):
+            self._release(complaint_id)
+        if type(event) is ComplaintSubmitted:
             self._contacts.append(_contact(event))
         for plan in step.plans:
             self._plan(event, plan, late=step.late)

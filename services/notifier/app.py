@@ -47,7 +47,7 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
     customers = Customers(service.database, service.vault, service.transaction)
     progress = Progress(customers, service.policies, service.look)
     service.serves(make_progress(progress), make_ledger(Ledger(service.database, service.policies, service.look)))
-    service.handles(Notifier(service.policies, pipeline.expect).handle)
+    service.handles(Notifier(service.policies, pipeline.desk).handle)
     service.runs("pipeline", pipeline.run)
-    service.wakes(pipeline.wake)
+    service.wakes(pipeline.desk.committed)
     return service

@@ -1,7 +1,8 @@
 """Applies a batch of events: journeys, stories, new lines of the ledger. Sends nothing; the pipeline does."""
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol
 from uuid import UUID
 
 from services.notifier.domain.fold import fold
@@ -13,7 +14,7 @@ from services.notifier.planning import new_notice
 from services.notifier.store import journeys as store
 from services.notifier.store import ledger
 from services.notifier.store.journeys import Contact
-from services.notifier.store.ledger import NewNotice
+from services.notifier.store.ledger import Lease, NewNotice
 from services.notifier.telling import About, tell_suppressed
 from shared.events.envelope import Event
 from shared.events.intake import ComplaintSubmitted, PersonErased
@@ -23,32 +24,45 @@ from shared.runtime.consumer import Batch
 from shared.runtime.transaction import Tx
 
 
+class Desk(Protocol):
+    """Where the pipeline takes notices; see `pipeline/handover.py`."""
+
+    def expect(self) -> None:
+        """The transaction that is about to commit makes something due."""
+
+    def lease(self, count: int) -> Lease | None:
+        """A lease for about so many notices; none when they are better left to a claim."""
+
+    def hand(self, lease: Lease, rows: Sequence[ledger.Row], journeys: Mapping[UUID, Journey]) -> None:
+        """The notices that were leased."""
+
+
 class Notifier:
     """The one handler of the service.
 
     Args:
         policies: the packs in force.
-        expected: called when the batch has made a notice due at once, so that the pipeline looks after the commit.
+        desk: of the pipeline, which works on what a batch makes due after its commit.
     """
 
-    def __init__(self, policies: PolicySource, expected: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, policies: PolicySource, desk: Desk) -> None:
         self._policies = policies
-        self._expected = expected
+        self._desk = desk
 
     async def handle(self, batch: Batch, tx: Tx) -> None:
         """Fold the events one by one, then write everything with one statement per table."""
-        ordinary = [event for event in batch.events if not isinstance(event, PersonErased)]
+        ordinary = [event for event in batch.events if type(event) is not PersonErased]
         erased = {event.person_id for event in batch.events if isinstance(event, PersonErased)}
         touched = {event.complaint_id for event in ordinary}
         gone = await store.complaints_of(tx, erased) if erased else []
         work = _Work(await store.load(tx, touched | set(gone)), self._policies.packs, tx)
         for event in ordinary:
             work.take(event)
-        await work.save()
+        await work.save(self._desk)
         if gone or erased:
             await self._erase(tx, work, {*gone, *work.of_persons(erased)})
         if work.due_now:
-            self._expected()
+            self._desk.expect()
 
     async def _erase(self, tx: Tx, work: "_Work", complaint_ids: set[UUID]) -> None:
         """Forget persons: contacts and words go, what was still to be sent is not sent."""
@@ -80,17 +94,21 @@ class _Work:
 
     def take(self, event: Event) -> None:
         """Apply one event."""
-        step = fold(self.journeys.get(event.complaint_id), event)
-        if step.journey is self.journeys.get(event.complaint_id) and not step.late:
+        complaint_id = event.complaint_id
+        before = self.journeys.get(complaint_id)
+        step = fold(before, event)
+        if step.journey is before and not step.late:
             return
-        self.journeys[event.complaint_id] = step.journey
-        self._changed.add(event.complaint_id)
+        self.journeys[complaint_id] = step.journey
+        self._changed.add(complaint_id)
         # Words of an erased person may still be on their way; they are not kept.
-        forget = step.journey.erased
-        self._entries += (replace(entry, text=None, field=None) if forget else entry for entry in step.entries)
+        if step.journey.erased:
+            self._entries += (replace(entry, text=None, field=None) for entry in step.entries)
+        else:
+            self._entries += step.entries
         if step.release:
-            self._release(event.complaint_id)
-        if isinstance(event, ComplaintSubmitted):
+            self._release(complaint_id)
+        if type(event) is ComplaintSubmitted:
             self._contacts.append(_contact(event))
         for plan in step.plans:
             self._plan(event, plan, late=step.late)
@@ -99,22 +117,31 @@ class _Work:
         """Complaints of this batch that belong to these persons."""
         return [i for i in self._changed if self.journeys[i].person_id in person_ids]
 
-    async def save(self) -> None:
+    async def save(self, desk: Desk) -> None:
         """Write everything that changed; journeys first, since their rows are the locks."""
         tx, began = self._tx, sorted(self._changed - self._before.keys())
         await store.insert(tx, [self.journeys[i] for i in began])
         await store.update(tx, [self.journeys[i] for i in sorted(self._changed & self._before.keys())], self._before)
         await store.insert_contacts(tx, self._contacts)
         await store.insert_entries(tx, self._entries)
-        await ledger.release(tx, self._released & self._before.keys())
+        await self._let_go(self._released & self._before.keys(), desk)
         await ledger.insert(tx, self._notices)
+
+    async def _let_go(self, complaint_ids: set[UUID], desk: Desk) -> None:
+        """What waits in the ledger is due now: leased for this process when it has room, else left to a claim."""
+        lease = desk.lease(len(complaint_ids)) if complaint_ids else None
+        if lease is not None:
+            desk.hand(lease, await ledger.lease_released(self._tx, complaint_ids, lease), self.journeys)
+        elif complaint_ids:
+            await ledger.release(self._tx, complaint_ids)
+            self.due_now = True
 
     def _release(self, complaint_id: UUID) -> None:
         """What waits in the ledger, or was planned earlier in this batch, is due now."""
         self._released.add(complaint_id)
-        self.due_now = True
         for place in self._waiting.pop(complaint_id, ()):
             self._notices[place] = replace(self._notices[place], next_at=self._tx.now)
+            self.due_now = True
 
     def _plan(self, event: Event, plan: Plan, *, late: bool) -> None:
         """Write a planned notice down: to be sent now, to wait a little, or not to be sent, with the reason."""

@@ -101,6 +101,21 @@ ON CONFLICT DO NOTHING;
 UPDATE notice SET next_at = $2, due_since = $2
 WHERE complaint_id = ANY ($1::uuid[]) AND state = 'pending' AND attempts = 0 AND next_at > $2;
 
+-- name: lease_released
+-- The same, leased at once by the pipeline of this process, with what it needs to write them beside the journey.
+UPDATE notice AS n
+SET state = 'leased', lease = $3, next_at = (SELECT clock.now()) + $4::interval, due_since = $2
+FROM contact AS c
+WHERE n.complaint_id = ANY ($1::uuid[]) AND n.state = 'pending' AND n.attempts = 0 AND n.next_at > $2
+  AND c.complaint_id = n.complaint_id
+RETURNING n.complaint_id, n.notice_id, n.kind, n.cause_id, n.recipient_ref, n.subject_id, n.epoch AS notice_epoch,
+          n.previous_department, n.due_at, n.former_due_at, n.variant, n.attempts, n.resends, n.due_since, n.traceparent,
+          c.name, c.email, c.token,
+          (SELECT e.text FROM entry AS e WHERE e.complaint_id = n.complaint_id AND e.event_id = n.subject_id) AS said,
+          (SELECT e.field FROM entry AS e WHERE e.complaint_id = n.complaint_id AND e.event_id = n.subject_id)
+              AS said_field,
+          (SELECT clock.now()) AS now;
+
 -- name: find_complaints_of
 -- The complaints of persons who are being erased.
 SELECT complaint_id FROM contact WHERE person_id = ANY ($1::uuid[]) ORDER BY complaint_id;
@@ -232,9 +247,9 @@ FROM notice WHERE complaint_id = $1 ORDER BY created_at, notice_id LIMIT 500;
 SELECT n.notice_id, n.kind, n.channel, n.state, n.reason, n.attempts, n.resends, n.message_id, n.cause_id, n.created_at,
        n.settled_at, n.next_at, n.traceparent, j.reference, j.department
 FROM notice AS n JOIN journey AS j USING (complaint_id)
-WHERE n.state IN ('failed', 'unknown') AND n.settled_at IS NOT NULL AND ($4::text IS NULL OR n.state = $4)
+WHERE n.trouble_at IS NOT NULL AND ($4::text IS NULL OR n.state = $4)
   AND ($1::text IS NULL OR j.pack = $1) AND ($2::text[] IS NULL OR j.department = ANY ($2))
-ORDER BY n.settled_at DESC LIMIT $3;
+ORDER BY n.trouble_at DESC LIMIT $3;
 
 -- name: read_waiting
 -- Notices that are not settled, the most urgent first, as far as a reader may see them.

@@ -7,6 +7,7 @@ come in any order, so the assignment may be known before the submission.
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import UUID
 
 from services.notifier.domain import of_router, of_sla
 from services.notifier.domain.journey import Journey
@@ -15,10 +16,12 @@ from services.notifier.domain.steps import entry_of, plan_for, planned
 from shared.events import intake, routing, sla
 from shared.events.envelope import Event
 
+_BLANK = Journey(complaint_id=UUID(int=0), reference="", pack="", language="zh")
+
 
 def blank(event: Event) -> Journey:
     """What is known of a complaint of which this is the first event seen."""
-    return Journey(
+    return _BLANK.evolve(
         complaint_id=event.complaint_id,
         reference=event.reference,
         pack=getattr(event, "pack", ""),
@@ -34,10 +37,8 @@ def fold(journey: Journey | None, event: Event) -> Step:
     if writer is None:
         return Step(before)
     seen: int = getattr(before, writer)
-    if isinstance(event, intake.ComplaintSubmitted):
-        return (
-            Step(before) if before.told else _submitted(before.evolve(intake_version=max(seen, event.version)), event)
-        )
+    if type(event) is intake.ComplaintSubmitted:
+        return Step(before) if before.told else _submitted(before, event)
     if event.version > seen:
         return _STEPS[type(event)](before.evolve(**{writer: event.version}), event)
     late: Step = _STEPS[type(event)](before, event)
@@ -46,6 +47,7 @@ def fold(journey: Journey | None, event: Event) -> Step:
 
 def _submitted(journey: Journey, event: intake.ComplaintSubmitted) -> Step:
     after = journey.evolve(
+        intake_version=max(journey.intake_version, event.version),
         pack=event.pack,
         language=event.language,
         person_id=event.person_id,

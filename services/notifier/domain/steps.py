@@ -64,13 +64,17 @@ def planned(journey: Journey, plan: Plan, *, entries: tuple[Entry, ...] = (), re
     if is_known(journey, plan.waits):
         plan = replace(plan, waits="no")
     held = not journey.told or plan.waits != "no" or (journey.held and not release)
-    return Step(journey.evolve(held=held), (plan,), entries, release)
+    return Step(_holding(journey, held), (plan,), entries, release)
 
 
 def released(journey: Journey, *, entries: tuple[Entry, ...] = ()) -> Step:
     """The step of news that a waiting notice may have waited for."""
     ready = journey.held and journey.told and (journey.informed or _dated(journey))
-    return Step(journey.evolve(held=journey.held and not ready), entries=entries, release=ready)
+    return Step(_holding(journey, journey.held and not ready), entries=entries, release=ready)
+
+
+def _holding(journey: Journey, held: bool) -> Journey:
+    return journey if journey.held == held else journey.evolve(held=held)
 
 
 def is_known(journey: Journey, waits: Waits) -> bool:

@@ -3,13 +3,13 @@
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID, uuid4
 
 from services.notifier.domain.journey import Journey
 from services.notifier.domain.kinds import NoticeKind
 from services.notifier.store import ledger
 from services.notifier.store.journeys import journey_of
+from services.notifier.store.ledger import Lease, Row
 from shared.runtime.pg import Database
 
 
@@ -60,20 +60,20 @@ class Claimed:
 
 async def claim(database: Database, count: int, length: timedelta) -> list[Claimed]:
     """Lease up to `count` notices that are due."""
-    lease, since = uuid4(), time.monotonic()
-    rows = await ledger.claim(database, count, lease, length)
-    return [_claimed(row, lease, since, since + length.total_seconds()) for row in rows]
+    lease = Lease(token=uuid4(), since=time.monotonic(), length=length)
+    return [claimed_of(row, journey_of(row), lease) for row in await ledger.claim(database, count, lease)]
 
 
-def _claimed(row: Any, lease: UUID, since: float, expires: float) -> Claimed:
+def claimed_of(row: Row, journey: Journey, lease: Lease) -> Claimed:
+    """The claim of a leased row."""
     return Claimed(
         complaint_id=row["complaint_id"],
         notice_id=row["notice_id"],
-        lease=lease,
-        since=since,
-        expires=expires,
+        lease=lease.token,
+        since=lease.since,
+        expires=lease.expires,
         at=row["now"],
-        journey=journey_of(row),
+        journey=journey,
         kind=row["kind"],
         cause_id=row["cause_id"],
         recipient_ref=row["recipient_ref"],

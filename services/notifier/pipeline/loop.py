@@ -1,4 +1,4 @@
-"""Runs the stages: woken after a commit that made something due, and once a second.
+"""Runs the stages: woken after a commit that made or leased something due, and once a second.
 
 The consumer and the pages never wait for a mail server: mails leave from tasks of their own, and at most two claims'
 worth of notices are in flight.
@@ -7,6 +7,7 @@ worth of notices are in flight.
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import timedelta
@@ -15,8 +16,9 @@ from typing import Any
 from services.notifier import metrics
 from services.notifier.channels.outcome import Outcome
 from services.notifier.channels.smtp import ChannelAway
-from services.notifier.pipeline.claim import claim
+from services.notifier.pipeline.claim import Claimed, claim
 from services.notifier.pipeline.ended import Ended, State, judged, put_back, suppressed
+from services.notifier.pipeline.handover import Handover
 from services.notifier.pipeline.prepare import Prepared, Preparer
 from services.notifier.pipeline.record import Recorder
 from services.notifier.pipeline.send import Senders
@@ -30,7 +32,7 @@ _POLL = 1.0
 _LOOK_FOR_LOST = 5.0
 _MEASURE = 10.0
 _LONGEST_PAUSE = 30.0
-_GATHER = 0.02
+_GATHER = 0.05
 """Seconds that outcomes wait for others while more mails are on their way; the last one never waits."""
 _STOP_SECONDS = 10.0
 
@@ -43,6 +45,9 @@ class Pipeline:
         resend_after: pause before the one resend of an unknown.
         size: notices per claim.
         reached: crash-point hook of the fault tests.
+
+    Attributes:
+        desk: where the handler hands over what its transaction leases.
     """
 
     def __init__(
@@ -65,26 +70,20 @@ class Pipeline:
         self._resend_after = resend_after
         self._size = size
         self._reached = reached
+        self._stop: asyncio.Event | None = None
         self._wake = asyncio.Event()
-        self._expected = False
+        self._looks = True
+        self._looked = 0.0
+        self.desk = Handover(lease, room=self._room_for_handover, due=self._look, ready=self._wake.set)
         self._ended: list[Ended] = []
         self._something_ended = asyncio.Event()
         self._in_flight = 0
         self._pause = 0.0
 
-    def expect(self) -> None:
-        """Something is made due by a transaction that is about to commit."""
-        self._expected = True
-
-    def wake(self) -> None:
-        """A transaction was committed."""
-        if self._expected:
-            self._expected = False
-            self._wake.set()
-
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop`; then let mails that are on their way end, and write everything down."""
         self._senders.start()
+        self._stop = stop
         closing = asyncio.Event()
         recording = asyncio.create_task(self._record_forever(closing), name="recorder")
         try:
@@ -92,6 +91,11 @@ class Pipeline:
                 group.create_task(self._claim_forever(stop))
                 group.create_task(self._look_after(stop))
         finally:
+            self._stop = None
+            await self.desk.settle(1.0)
+            handed = self.desk.take()
+            self._in_flight += len(handed)
+            self._end([put_back(claimed, "not_begun", claimed.now) for claimed in handed])
             await self._senders.stop(_STOP_SECONDS)
             closing.set()
             self._something_ended.set()
@@ -103,27 +107,51 @@ class Pipeline:
     async def _claim_forever(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             self._wake.clear()
-            room = self._room()
             try:
-                taken = await self._turn(room)
+                more = await self._turn()
             except Exception as error:
                 log.warning("pipeline waits", extra={"action": "pipeline_retry", "error": safe_text(error)})
-                taken, self._pause = 0, min(max(self._pause * 2, 0.2), _LONGEST_PAUSE)
+                more, self._pause = self._look(), min(max(self._pause * 2, 0.2), _LONGEST_PAUSE)
             if self._pause:
                 await _first_of(stop.wait(), seconds=self._pause * random.uniform(0.5, 1))  # noqa: S311  jitter
-            elif taken < room or not self._room():  # nothing more is due, or nothing more fits in hand
+            elif not more:
                 await _first_of(self._wake.wait(), stop.wait(), seconds=_POLL)
+
+    def _look(self) -> bool:
+        """Something may be due in the ledger."""
+        self._looks = True
+        return True
 
     def _room(self) -> int:
         """A whole claim, or none while more than one is in hand: claims of a few rows cost nearly as much as full ones."""
         return self._size if self._in_flight <= self._size else 0
 
-    async def _turn(self, room: int) -> int:
-        """One claim of at most `room` and what follows from it; answers how many notices it took."""
-        claims = await claim(self._database, room, self._lease) if room else []
-        if not claims:
-            self._pause = 0.0
+    def _room_for_handover(self) -> int:
+        """None while the pipeline stands still: then notices wait in the ledger, not here."""
+        if self._stop is None or self._stop.is_set() or self._pause:
             return 0
+        return 2 * self._size - self._in_flight - self.desk.waiting
+
+    async def _turn(self) -> bool:
+        """What was handed over, then one claim, when something may be due; answers whether to claim again at once."""
+        handed = self.desk.take()
+        await self._work_on(handed)
+        room = self._room()
+        if not room or not (self._looks or time.monotonic() >= self._looked + _POLL):
+            return False
+        self._looks, self._looked = False, time.monotonic()
+        claims = await claim(self._database, room, self._lease)
+        if not claims and not handed:
+            self._pause = 0.0
+        if len(claims) == room:
+            self._look()
+        await self._work_on(claims)
+        return self._looks and self._room() > 0
+
+    async def _work_on(self, claims: list[Claimed]) -> None:
+        """From lease to queue."""
+        if not claims:
+            return
         self._in_flight += len(claims)
         self._reached("CP.notifier.leased_before_connect")
         try:
@@ -134,7 +162,6 @@ class Pipeline:
         self._end(ends)
         if mails and await self._connected(mails):
             await self._hand_to_senders(mails)
-        return len(claims)
 
     async def _connected(self, mails: list[Prepared]) -> bool:
         """Whether a connection stands. If none can be made, the mails go back, and the next claim waits a while."""
@@ -212,6 +239,8 @@ class Pipeline:
                 continue
             pause = 0.1
             self._in_flight -= len(ends)
+            if any(end.next_at is not None or end.bare for end in ends):
+                self._look()  # put back, or followed by a notice that names the owner
             self._wake.set()
 
     async def _record(self, ends: list[Ended]) -> None:
@@ -237,6 +266,7 @@ class Pipeline:
         while not stop.is_set():
             try:
                 while await self._recorder.record_lost():
+                    self._look()
                     self._wake.set()
                 if seconds % _MEASURE == 0:
                     waiting, oldest = await ledger.measure(self._database)

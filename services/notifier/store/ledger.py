@@ -49,6 +49,25 @@ class Settlement:
     resends: int
 
 
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A time for which notices belong to one process.
+
+    Attributes:
+        token: the fencing token; whoever leases a row later has another.
+        since: by `time.monotonic()`, before any row was leased.
+    """
+
+    token: UUID
+    since: float
+    length: timedelta
+
+    @property
+    def expires(self) -> float:
+        """By `time.monotonic()`; nothing may be begun that could last longer."""
+        return self.since + self.length.total_seconds()
+
+
 _new_row = attrgetter(*(field.name for field in fields(NewNotice)))
 _settlement_row = attrgetter(*(field.name for field in fields(Settlement)))
 
@@ -65,14 +84,19 @@ async def release(tx: Tx, complaint_ids: Collection[UUID]) -> None:
         await tx.execute(QUERIES.release_notices, list(complaint_ids), tx.now)
 
 
+async def lease_released(tx: Tx, complaint_ids: Collection[UUID], lease: Lease) -> list[Row]:
+    """What waited in these complaints is due now, and leased in the same step."""
+    return await tx.fetch(QUERIES.lease_released, list(complaint_ids), tx.now, lease.token, lease.length)
+
+
 async def erase(tx: Tx, complaint_ids: Collection[UUID]) -> list[Row]:
     """Suppress what was still to be sent; answers those notices."""
     return await tx.fetch(QUERIES.erase_notices, list(complaint_ids), tx.now)
 
 
-async def claim(database: Database, count: int, lease: UUID, length: timedelta) -> list[Row]:
+async def claim(database: Database, count: int, lease: Lease) -> list[Row]:
     """Lease up to `count` due notices, with everything needed to write them."""
-    return await database.fetch(QUERIES.claim_notices, count, lease, length)
+    return await database.fetch(QUERIES.claim_notices, count, lease.token, lease.length)
 
 
 async def mark_sending(database: Database, notices: Sequence[tuple[UUID, UUID, UUID, str, bytes]]) -> frozenset[UUID]:

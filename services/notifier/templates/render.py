@@ -1,5 +1,6 @@
 """Turns a letter into subject, text and HTML."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter
@@ -44,7 +45,7 @@ class Renderer:
 
         for environment in (text, html):
             environment.get_template("layout.j2")
-        self._frames: dict[tuple[object, ...], Rendered] = {}
+        self._frames: dict[tuple[object, ...], _Frame | None] = {}
 
     def remedies(self, language: Language) -> Mapping[str, str]:
         """What a remedy is called, by its code."""
@@ -55,22 +56,24 @@ class Renderer:
         """Put a letter into words.
 
         Most acknowledgements of a minute differ only in name, reference and link. What they share is rendered once,
-        with marks in place of the three, and kept: a tenth of the time, the same result (a test compares).
+        with marks in place of the three, and kept: a tenth of the time, the same result (a property test compares).
         """
         if letter.text:
             return self._render(letter)
         key = _shared(letter)
-        frame = self._frames.get(key)
-        if frame is None:
+        frame = self._frames.get(key, _MISSING)
+        if frame is _MISSING:
             if len(self._frames) >= _FRAMES:
                 self._frames.clear()
-            marked = replace(letter, reference=_REFERENCE, link=_LINK, name=letter.name and _NAME)
-            frame = self._frames[key] = self._render(marked)
-        return Rendered(
-            subject=frame.subject.replace(_REFERENCE, letter.reference),
-            text=_fill(frame.text, letter.reference, letter.link, letter.name),
-            html=_fill(frame.html, letter.reference, escape(letter.link), escape(letter.name)),
-        )
+            frame = self._frames[key] = self._frame(letter)
+        return frame.filled(letter) if frame is not None else self._render(letter)
+
+    def _frame(self, letter: Letter) -> "_Frame | None":
+        """What letters like this one share; none when a policy's wording has one of the marks itself."""
+        marked = replace(letter, reference=_REFERENCE, link=_LINK, name=letter.name and _NAME, subject=_subject(letter))
+        if any(_MARKS.search(str(value)) for value in (*_fields(letter), letter.subject)):
+            return None
+        return _Frame(self._render(marked))
 
     def _render(self, letter: Letter) -> Rendered:
         """Run the templates. The first line of the text template is the subject."""
@@ -83,18 +86,41 @@ class Renderer:
 # Private-use characters: `letter.clean` takes them out of every text, so no customer or handler can write one.
 _FRAMES = 2048
 _REFERENCE, _LINK, _NAME = "\ue000", "\ue001", "\ue002"
+_MARKS = re.compile(f"([{_REFERENCE}{_LINK}{_NAME}])")
+_MISSING: Any = object()
+_OWN = frozenset({"reference", "link", "name", "subject"})
+_fields = attrgetter(*(field.name for field in fields(Letter) if field.name not in _OWN))
 
 
-_fields = attrgetter(*(field.name for field in fields(Letter) if field.name not in ("reference", "link", "name")))
+class _Frame:
+    """A rendered letter cut at its marks."""
+
+    __slots__ = ("_html", "_subject", "_text")
+
+    def __init__(self, marked: Rendered) -> None:
+        self._subject, self._text, self._html = (
+            tuple(_MARKS.split(part)) for part in (marked.subject, marked.text, marked.html)
+        )
+
+    def filled(self, letter: Letter) -> Rendered:
+        """The letter's own three values in the places of the marks."""
+        plain = {_REFERENCE: letter.reference, _LINK: letter.link, _NAME: letter.name}
+        safe = {mark: str(escape(value)) for mark, value in plain.items()}
+        return Rendered(
+            subject="".join([plain.get(part, part) for part in self._subject]),
+            text="".join([plain.get(part, part) for part in self._text]),
+            html="".join([safe.get(part, part) for part in self._html]),
+        )
 
 
 def _shared(letter: Letter) -> tuple[object, ...]:
     """What letters have in common that differ only in name, reference and link."""
-    return (*_fields(letter), not letter.name)
+    return (*_fields(letter), not letter.name, _subject(letter))
 
 
-def _fill(text: str, reference: str, link: str, name: str) -> str:
-    return text.replace(_REFERENCE, reference).replace(_LINK, link).replace(_NAME, name)
+def _subject(letter: Letter) -> str:
+    """The company's own subject, which names the reference, with the mark in its place."""
+    return letter.subject.replace(letter.reference, _REFERENCE)
 
 
 def _environment(form: str) -> Environment:

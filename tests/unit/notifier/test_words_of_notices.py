@@ -6,17 +6,20 @@ read the difference.
 
 import os
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from markupsafe import escape
 
 from services.notifier.domain.kinds import KINDS
 from services.notifier.domain.letter import Letter, clean
 from services.notifier.domain.timewords import Language
 from services.notifier.templates.render import Rendered, Renderer
-from tests.unit.notifier.letters import CASES, SAID, bare, full
+from tests.unit.notifier.letters import CASES, SAID, SPEAKS, bare, full
 
 GOLDEN = Path(__file__).parent / "golden"
 RENDERER = Renderer()
@@ -159,6 +162,40 @@ def test_what_people_wrote_is_escaped_and_never_a_template(evil: str) -> None:
 def test_the_shared_frame_gives_what_a_full_rendering_gives(kind, variant, language) -> None:  # type: ignore[no-untyped-def]
     for letter in (full(kind, language, variant), bare(kind, language, variant)):
         assert RENDERER.render(letter) == RENDERER._render(letter)
+
+
+references = st.text(st.characters(blacklist_characters="\n"), min_size=1, max_size=16)
+odd = st.text(st.one_of(st.characters(), st.sampled_from("\ue000\ue001\ue002{}<>&\"'%王مر\u202e🙂\n")), max_size=40)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    case=st.sampled_from([(kind, variant) for kind, variant in CASES if kind not in SPEAKS]),
+    language=st.sampled_from(["zh", "en"]),
+    own=st.lists(st.fixed_dictionaries({"reference": references, "link": odd, "name": odd}), min_size=1, max_size=3),
+    policy=st.fixed_dictionaries({"organisation": odd, "signature": odd, "department": odd}),
+    subject=odd,
+)
+@example(
+    case=("acknowledgement", ""),
+    language="en",
+    own=[{"reference": "R-1", "link": "{{ letter.name }}", "name": "\ue000\ue001{{ 7 * 7 }}<b>"}],
+    policy={"organisation": "\ue000", "signature": "NAME", "department": "R-1"},
+    subject="R-1 (R-1)",
+)
+def test_frames_give_what_full_renderings_give_whatever_the_words(case, language, own, policy, subject) -> None:  # type: ignore[no-untyped-def]
+    kind, variant = case
+    for mine in own:
+        whole = f"{subject} ({mine['reference']})" if subject else ""
+        letter = replace(full(kind, language, variant), text="", subject=whole, **mine, **policy)
+        assert RENDERER.render(letter) == RENDERER._render(letter)
+
+
+def test_letters_with_a_subject_of_the_companys_own_share_a_frame() -> None:
+    renderer = Renderer()
+    for reference in ("R-1", "R-2"):
+        renderer.render(replace(bare("acknowledgement", "en"), reference=reference, subject=f"Got it ({reference})"))
+    assert len(renderer._frames) == 1
 
 
 def test_a_subject_of_the_companys_own_takes_the_place_of_ours() -> None:

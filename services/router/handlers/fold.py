@@ -10,7 +10,7 @@ from services.router.domain.clocks import Dials
 from services.router.domain.placing import desks_of, place, place_again
 from services.router.domain.story import Line, Moment, Outcome
 from services.router.store import cases as store
-from services.router.store.cases import Words
+from services.router.store.beginning import Words, insert
 from shared.events import intake, notices, sla
 from shared.events.envelope import Event, caused_by
 from shared.policies.packs import Pack, Packs
@@ -36,6 +36,7 @@ class Fold:
         default_pack: str,
         new_id: Callable[[], UUID],
         tx: Tx,
+        known: Mapping[UUID, Any],
         rows: Mapping[UUID, Any],
         keys: Mapping[UUID, PersonKey],
     ) -> None:
@@ -43,6 +44,7 @@ class Fold:
         self._default_pack = default_pack
         self._new_id = new_id
         self._tx = tx
+        self._known = known
         self._rows = rows
         self._keys = keys
         self._cases: dict[UUID, Case] = {}
@@ -59,27 +61,29 @@ class Fold:
 
     def take(self, event: Event) -> None:
         """Apply one event. One that overtook its complaint's submission waits for it."""
-        known = event.complaint_id in self._rows or event.complaint_id in self._new
-        if isinstance(event, intake.PersonErased):
-            self._erased.add(event.person_id)
-        elif isinstance(event, intake.ComplaintSubmitted):
+        known = event.complaint_id in self._known or event.complaint_id in self._new
+        if type(event) is intake.ComplaintSubmitted:
             if not known:
                 self._submit(event)
+        elif type(event) is intake.PersonErased:
+            self._erased.add(event.person_id)
         elif not known:
             self.waiting.append(event)
-        elif isinstance(event, _TICKS):
+        elif type(event) in TICKS:
             self._ticked(event)
         else:
             _STEPS[type(event)](self, event, self._case(event.complaint_id))
 
     async def save(self) -> None:
-        """Write everything, with one statement per table."""
+        """Write everything, with one statement for all that is new and one per table for what changed."""
         tx, cases = self._tx, self._cases
-        await store.insert(tx, list(self._new.values()), self._words)
+        if self._new:
+            await insert(tx, list(self._new.values()), self._words, self._lines)
+        else:
+            await store.append(tx, self._lines)
         changed = (cases[i] for i in sorted(self._changed) if cases[i] != self._new.get(i))
         await store.update(tx, changed)
         await store.update_clocks(tx, {i: self._dials[i] for i in sorted(self._dials)})
-        await store.append(tx, self._lines)
         await store.amend(tx, self._amendments)
         await store.mark_undelivered(tx, self._failed_notices)
         await store.hold_early(tx, self.waiting)
@@ -249,7 +253,7 @@ class Fold:
         held = self._dials.get(complaint_id)
         if held is not None:
             return held
-        row = self._rows.get(complaint_id)
+        row = self._known.get(complaint_id)
         return (row["clock_version"], store.dials_of(row)) if row is not None else (0, {})
 
     def _line(self, event: Event, case: Case, what: str, who: str, detail: Mapping[str, Any]) -> Line:
@@ -268,7 +272,8 @@ class Fold:
         self._lines.append((case.complaint_id, case.epoch, line))
 
 
-_TICKS = (sla.ClockStarted, sla.ClockPaused, sla.ClockResumed, sla.ClockStopped)
+TICKS: frozenset[type[Event]] = frozenset({sla.ClockStarted, sla.ClockPaused, sla.ClockResumed, sla.ClockStopped})
+"""What only turns the dials: no rule looks at the case, and nothing in them is sealed."""
 _STEPS: Mapping[type[Event], Callable[[Fold, Any, Case], None]] = {
     intake.ComplaintAmended: Fold._amended,
     intake.ComplaintWithdrawn: Fold._withdrawn,

@@ -5,11 +5,14 @@ A phrase of pairs is the same as a substring of the text, so a hit needs no seco
 
 import re
 import unicodedata
+from itertools import islice
 from operator import add
 
 _RUN = re.compile(
     r"[\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+|[0-9a-z\u00df-\u024f]+"
 )
+_ASCII_SPACES = "".join(chr(code) if chr(code).isalnum() else " " for code in range(128))
+"""What `_RUN` finds in ASCII, for `str.translate`: an English text is taken apart in half the time."""
 _FIRST_LATIN = "\u0250"
 MAX_POSITION = 4_000
 """Words beyond this are not indexed; Postgres itself ends at 16,383."""
@@ -19,6 +22,8 @@ MAX_QUERY_WORDS = 12
 
 def words_of(text: str) -> list[str]:
     """The words of a text in order; a Chinese run of n characters gives n-1 pairs, or its only character."""
+    if text.isascii():
+        return [word[:64] for word in text.lower().translate(_ASCII_SPACES).split()]
     found: list[str] = []
     for run in _RUN.findall(unicodedata.normalize("NFKC", text).lower()):
         if run[0] < _FIRST_LATIN or len(run) == 1:
@@ -34,11 +39,10 @@ def vector_of(title: str, body: str) -> str:
     Words hold letters and digits only, so none needs quoting beyond the apostrophes. A word that stands there several
     times is told each time; Postgres puts its positions together and keeps the first 255.
     """
-    heading = words_of(title)[:MAX_POSITION]
-    # A phrase never spans title and body.
-    start = len(heading) + 2
+    heading = words_of(title)
+    behind = islice(_PLACES, len(heading) + 2, None)  # a phrase never spans title and body
     told = [f"'{word}{place}A" for word, place in zip(heading, _PLACES, strict=False)]
-    told += [f"'{word}{place}" for word, place in zip(words_of(body), _PLACES[start:], strict=False)]
+    told += [f"'{word}{place}" for word, place in zip(words_of(body), behind, strict=False)]
     return " ".join(told)
 
 

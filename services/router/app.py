@@ -40,5 +40,4 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
     service.handles(router.handle)
     service.serves(make_api(office, signing), make_signing(signing), make_desk(office, service.look, settings))
     service.runs("duties", duties.run)
-    service.wakes(duties.wake)
     return service

@@ -1,9 +1,20 @@
+-- name: lock_cases
+-- The cases of a batch with their clocks, locked in key order so that two transactions never cross; and the complaints
+-- for which events wait.
+WITH locked AS (
+    SELECT complaint_id, clock_version, clocks::text AS clocks
+    FROM cases WHERE complaint_id = ANY ($1::uuid[]) ORDER BY complaint_id FOR UPDATE
+)
+SELECT complaint_id, clock_version, clocks, false AS early FROM locked
+UNION ALL
+SELECT complaint_id, NULL, NULL, true FROM early_event WHERE complaint_id = ANY ($1::uuid[]);
+
 -- name: load_cases
--- The cases of a batch with their rules' state and clocks, locked in key order so that two transactions never cross.
+-- Cases with all that the rules look at, locked in key order.
 SELECT complaint_id, reference, person_id, pack, channel, language, received_at, department, state, since, version, epoch,
        stage, transfers, offers, owners, declined, contested, about, final, offer, question_id, promise_id,
        promise_due_at, closed_how, confirmed, attention, escalated_to, priority, category, rule, policy_version, why_zh,
-       why_en, clock_version, clocks::text AS clocks
+       why_en
 FROM cases WHERE complaint_id = ANY ($1::uuid[]) ORDER BY complaint_id FOR UPDATE;
 
 -- name: find_complaint
@@ -11,16 +22,35 @@ FROM cases WHERE complaint_id = ANY ($1::uuid[]) ORDER BY complaint_id FOR UPDAT
 SELECT complaint_id FROM cases WHERE reference = $1;
 
 -- name: insert_cases
--- New cases of a batch as they begin; what has a beginning that is always the same is the table's default.
+-- New cases of a batch as they begin, the words and contacts of their customers, and the first lines of their history.
+-- What has a beginning that is always the same is the table's default.
+WITH new AS MATERIALIZED (
+    SELECT * FROM unnest(
+        $1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::text[], $9::text[],
+        $10::timestamptz[], $11::int[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[],
+        $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[], $24::json[], $25::text[],
+        $26::text[], $27::text[], $28::text[], $29::text[], $30::bool[], $31::text[], $32::json[], $33::text[],
+        $34::bool[], $35::text[])
+    AS t (complaint_id, reference, person_id, pack, channel, language, received_at, department, state, since, version,
+          about, priority, category, rule, policy_version, why_zh, why_en, title, body, name, email, phone, call_back,
+          order_id, store_id, wanted, repeat_of, client, about_staff, on_behalf_of, reasons, trace_id, erased, search)
+), told AS (
+    INSERT INTO case_text (complaint_id, title, body, name, email, phone, call_back, order_id, store_id, wanted, repeat_of,
+                           client, about_staff, on_behalf_of, reasons, trace_id, erased, search)
+    SELECT complaint_id, title, body, name, email, phone, call_back, order_id, store_id, wanted, repeat_of, client,
+           about_staff, on_behalf_of, reasons, trace_id, erased, search::tsvector
+    FROM new
+), history AS (
+    INSERT INTO case_event (complaint_id, event_id, at, what, who, department, epoch, body, detail)
+    SELECT * FROM unnest($36::uuid[], $37::uuid[], $38::timestamptz[], $39::text[], $40::text[], $41::text[], $42::int[],
+                         $43::text[], $44::json[])
+    ON CONFLICT DO NOTHING
+)
 INSERT INTO cases (complaint_id, reference, person_id, pack, channel, language, received_at, department, state, since,
                    version, owners, about, priority, category, rule, policy_version, why_zh, why_en)
 SELECT complaint_id, reference, person_id, pack, channel, language, received_at, department, state, since, version,
        ARRAY[department], about, priority, category, rule, policy_version, why_zh, why_en
-FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::text[],
-            $9::text[], $10::timestamptz[], $11::int[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
-            $17::text[], $18::text[])
-     AS t (complaint_id, reference, person_id, pack, channel, language, received_at, department, state, since, version,
-           about, priority, category, rule, policy_version, why_zh, why_en);
+FROM new;
 
 -- name: update_cases
 -- What changes in the life of cases; the rest of a row never does.
@@ -43,7 +73,7 @@ WHERE c.complaint_id = t.complaint_id;
 
 -- name: update_clocks
 -- What sla said of the clocks of cases.
-UPDATE cases AS c SET clock_version = t.clock_version, clocks = t.clocks::jsonb, due_at = t.due_at, due_kind = t.due_kind
+UPDATE cases AS c SET clock_version = t.clock_version, clocks = t.clocks::json, due_at = t.due_at, due_kind = t.due_kind
 FROM unnest($1::uuid[], $2::int[], $3::text[], $4::timestamptz[], $5::text[])
      AS t (complaint_id, clock_version, clocks, due_at, due_kind)
 WHERE c.complaint_id = t.complaint_id;
@@ -52,14 +82,6 @@ WHERE c.complaint_id = t.complaint_id;
 -- A notice did not reach the customer; null takes the mark away.
 UPDATE cases AS c SET undelivered = t.notice
 FROM unnest($1::uuid[], $2::text[]) AS t (complaint_id, notice) WHERE c.complaint_id = t.complaint_id;
-
--- name: insert_texts
--- The words and contacts of new cases.
-INSERT INTO case_text (complaint_id, title, body, name, email, phone, call_back, order_id, store_id, wanted, repeat_of,
-                       client, about_staff, on_behalf_of, reasons, trace_id, erased)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::text[],
-                     $9::text[], $10::text[], $11::text[], $12::text[], $13::bool[], $14::text[], $15::jsonb[],
-                     $16::text[], $17::bool[]);
 
 -- name: amend_texts
 -- What customers added to what they told; the row is indexed again.
@@ -72,7 +94,7 @@ WHERE c.complaint_id = t.complaint_id AND NOT c.erased;
 -- Lines of the history; a line that is there already stays as it is.
 INSERT INTO case_event (complaint_id, event_id, at, what, who, department, epoch, body, detail)
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::int[], $8::text[],
-                     $9::jsonb[])
+                     $9::json[])
 ON CONFLICT DO NOTHING;
 
 -- name: hold_early
@@ -110,7 +132,7 @@ UPDATE case_event SET body = NULL WHERE complaint_id = ANY ($1::uuid[]) AND body
 UPDATE cases SET offer = offer || '{"reason": ""}' WHERE complaint_id = ANY ($1::uuid[]) AND offer IS NOT NULL;
 
 -- name: unindexed
--- Rows whose words are not searchable yet, oldest first; a phone number is found without its country code too.
+-- Rows whose words have changed, oldest first; a phone number is found without its country code too.
 SELECT complaint_id, coalesce(title, '') AS title,
        concat_ws(E'\n', body, name, order_id, email, phone, right(phone, 11), right(phone, 10), store_id) AS body
 FROM case_text WHERE search IS NULL ORDER BY complaint_id LIMIT $1 FOR UPDATE SKIP LOCKED;

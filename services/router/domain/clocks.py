@@ -1,9 +1,8 @@
 """The clocks of a case as the desk shows them: a projection of what sla said last, never reckoned here."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from shared.events.sla import Clock
 
@@ -12,8 +11,7 @@ SOON_SHARE = 0.75
 """From this share of a clock's length on it counts as due soon, warned or not."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dial:
+class Dial(NamedTuple):
     """One clock of a case.
 
     Attributes:
@@ -54,14 +52,9 @@ def told(dials: Dials, clocks: Iterable[Clock]) -> Dials:
         if before is not None and before.epoch > clock.epoch:
             continue
         same = before is not None and before.epoch == clock.epoch and before.due_at == clock.due_at
+        warned = same and before is not None and before.warned
         after[clock.kind] = Dial(
-            kind=clock.kind,
-            epoch=clock.epoch,
-            state=clock.state,
-            started_at=clock.started_at,
-            due_at=clock.due_at,
-            outcome=clock.outcome,
-            warned=same and before is not None and before.warned,
+            clock.kind, clock.epoch, clock.state, clock.started_at, clock.due_at, clock.outcome, warned
         )
     return after
 
@@ -71,7 +64,7 @@ def warned(dials: Dials, kind: str, epoch: int) -> Dials:
     dial = dials.get(kind)
     if dial is None or dial.epoch != epoch:
         return dials
-    return {**dials, kind: Dial(**{**{name: getattr(dial, name) for name in Dial.__slots__}, "warned": True})}
+    return {**dials, kind: dial._replace(warned=True)}
 
 
 def next_due(dials: Dials) -> tuple[datetime | None, str | None]:
@@ -81,18 +74,19 @@ def next_due(dials: Dials) -> tuple[datetime | None, str | None]:
 
 
 def packed(dials: Dials) -> dict[str, dict[str, Any]]:
-    """The dials as stored, by kind."""
-    return {
-        kind: {
-            "epoch": dial.epoch,
-            "state": dial.state,
-            "started_at": dial.started_at.isoformat(),
-            "due_at": dial.due_at.isoformat() if dial.due_at else None,
-            "outcome": dial.outcome,
-            "warned": dial.warned,
-        }
-        for kind, dial in dials.items()
-    }
+    """The dials as stored, by kind; what is usual is left out."""
+    return {kind: _packed(dial) for kind, dial in dials.items()}
+
+
+def _packed(dial: Dial) -> dict[str, Any]:
+    stored = {"epoch": dial.epoch, "state": dial.state, "started_at": dial.started_at.isoformat()}
+    if dial.due_at:
+        stored["due_at"] = dial.due_at.isoformat()
+    if dial.outcome:
+        stored["outcome"] = dial.outcome
+    if dial.warned:
+        stored["warned"] = True
+    return stored
 
 
 def unpacked(stored: Mapping[str, Mapping[str, Any]]) -> Dials:
@@ -103,9 +97,9 @@ def unpacked(stored: Mapping[str, Mapping[str, Any]]) -> Dials:
             epoch=one["epoch"],
             state=one["state"],
             started_at=datetime.fromisoformat(one["started_at"]),
-            due_at=datetime.fromisoformat(one["due_at"]) if one["due_at"] else None,
-            outcome=one["outcome"],
-            warned=one["warned"],
+            due_at=datetime.fromisoformat(due) if (due := one.get("due_at")) else None,
+            outcome=one.get("outcome"),
+            warned=one.get("warned", False),
         )
         for kind, one in stored.items()
     }

@@ -1,7 +1,7 @@
 """From the policy pack to an owner: what the routing rules decide, put as a placement with everything to explain it."""
 
-from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from services.router.domain.case import Case, Desks, Placement
 from services.router.domain.routing import Decision, Facts, Reason, decide, second_stage_owner
@@ -11,8 +11,7 @@ from shared.events.intake import ComplaintSubmitted
 from shared.policies.packs import Pack
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
+class Placed(NamedTuple):
     """The first owner of a complaint.
 
     Attributes:
@@ -58,7 +57,7 @@ def place(event: ComplaintSubmitted, title: str | None, text: str | None, pack: 
             department=decision.department,
             rule=decision.rule,
             policy_version=decision.policy_version,
-            why=Bilingual(zh=because.zh, en=because.en),
+            why=_told(because.zh, because.en),
             priority=decision.priority,
             category=decision.category,
         ),
@@ -80,6 +79,12 @@ def place_again(case: Case, pack: Pack) -> Placement:
         priority=case.placement.priority,
         category=case.placement.category,
     )
+
+
+@lru_cache(maxsize=1024)
+def _told(zh: str, en: str) -> Bilingual:
+    """A text of the policy as events carry it; there are as many as rules."""
+    return Bilingual(zh=zh, en=en)
 
 
 def _about(event: ComplaintSubmitted, decision: Decision, pack: Pack) -> str | None:

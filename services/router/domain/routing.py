@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from shared.policies.conditions import Conditions, Words
 from shared.policies.routing import RoutingPolicy, Topic
@@ -21,8 +21,7 @@ OWN_STAFF = Text(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(NamedTuple):
     """What the decision may look at.
 
     Attributes:
@@ -45,8 +44,7 @@ class Facts:
     repeat: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(NamedTuple):
     """Why: a rule's code, its wording from policy, which of the policy's words were found, and points if any."""
 
     code: str
@@ -55,8 +53,7 @@ class Reason:
     points: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(NamedTuple):
     """One owner, one priority, and everything needed to explain them later.
 
     Attributes:
@@ -126,7 +123,7 @@ def _with_staff_signs(facts: Facts, policy: RoutingPolicy, found: frozenset[str]
         or facts.category in signs.category
         or (signs.words is not None and _words_hold(signs.words, found))
     )
-    return replace(facts, about_staff=True) if seen and not facts.about_staff else facts
+    return facts._replace(about_staff=True) if seen and not facts.about_staff else facts
 
 
 def _priority(points: int, policy: RoutingPolicy) -> Priority:
@@ -136,8 +133,7 @@ def _priority(points: int, policy: RoutingPolicy) -> Priority:
     return "high" if points >= thresholds.high else "normal"
 
 
-@dataclass(frozen=True, slots=True)
-class _Named:
+class _Named(NamedTuple):
     """The owner that rules, topics or the fallback name, before anybody is passed over."""
 
     owner: str

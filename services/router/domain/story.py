@@ -1,9 +1,10 @@
 """What one step of a case's life produces: the case after it, the events to send, the lines of its history."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from services.router.domain.case import Case, Placement, State
@@ -13,8 +14,7 @@ from shared.events.routing import CaseEvent, ComplaintAssigned
 E = TypeVar("E", bound=CaseEvent)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
+class Moment(NamedTuple):
     """When and by what a step happens, and the two things a pure function cannot make itself: ids and seals.
 
     Attributes:
@@ -27,8 +27,7 @@ class Moment:
     seal: Callable[[str, str], str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Line(NamedTuple):
     """One line of the history as the desk shows it. `text` is clear: the history is the service's own table."""
 
     event_id: UUID
@@ -37,11 +36,10 @@ class Line:
     at: datetime
     department: str
     text: str | None = None
-    detail: Mapping[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(NamedTuple):
     """A step: the case after it, what to send, what to remember."""
 
     case: Case

@@ -5,42 +5,45 @@ A phrase of pairs is the same as a substring of the text, so a hit needs no seco
 
 import re
 import unicodedata
+from itertools import islice
+from operator import add
 
 _RUN = re.compile(
     r"[\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+|[0-9a-z\u00df-\u024f]+"
 )
+_ASCII_SPACES = "".join(chr(code) if chr(code).isalnum() else " " for code in range(128))
+"""What `_RUN` finds in ASCII, for `str.translate`: an English text is taken apart in half the time."""
 _FIRST_LATIN = "\u0250"
 MAX_POSITION = 4_000
 """Words beyond this are not indexed; Postgres itself ends at 16,383."""
+_PLACES = tuple(f"':{position}" for position in range(1, MAX_POSITION + 1))
 MAX_QUERY_WORDS = 12
 
 
 def words_of(text: str) -> list[str]:
     """The words of a text in order; a Chinese run of n characters gives n-1 pairs, or its only character."""
+    if text.isascii():
+        return [word[:64] for word in text.lower().translate(_ASCII_SPACES).split()]
     found: list[str] = []
     for run in _RUN.findall(unicodedata.normalize("NFKC", text).lower()):
         if run[0] < _FIRST_LATIN or len(run) == 1:
             found.append(run[:64])
         else:
-            found.extend(run[at : at + 2] for at in range(len(run) - 1))
+            found.extend(map(add, run, run[1:]))
     return found
 
 
 def vector_of(title: str, body: str) -> str:
     """The text form of a `tsvector`: words of the title weigh more (A) than those of the body.
 
-    Words hold letters and digits only, so none needs quoting beyond the apostrophes.
+    Words hold letters and digits only, so none needs quoting beyond the apostrophes. A word that stands there several
+    times is told each time; Postgres puts its positions together and keeps the first 255.
     """
-    places: dict[str, list[str]] = {}
-    position = 0
-    for part, weight in ((title, "A"), (body, "")):
-        for word in words_of(part):
-            position += 1
-            if position > MAX_POSITION:
-                break
-            places.setdefault(word, []).append(f"{position}{weight}")
-        position += 2  # a phrase never spans title and body
-    return " ".join(f"'{word}':{','.join(at[:255])}" for word, at in places.items())
+    heading = words_of(title)
+    behind = islice(_PLACES, len(heading) + 2, None)  # a phrase never spans title and body
+    told = [f"'{word}{place}A" for word, place in zip(heading, _PLACES, strict=False)]
+    told += [f"'{word}{place}" for word, place in zip(words_of(body), behind, strict=False)]
+    return " ".join(told)
 
 
 def query_of(wish: str) -> str | None:

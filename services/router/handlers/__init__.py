@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from services.router.handlers.fold import Fold
+from services.router.handlers.fold import TICKS, Fold
 from services.router.store import cases as store
 from shared.events.envelope import Event
 from shared.events.intake import ComplaintSubmitted, PersonErased
@@ -42,13 +42,15 @@ class Router:
         return len(held)
 
     async def _apply(self, events: Sequence[Event], tx: Tx) -> None:
-        touched = {e.complaint_id for e in events if not isinstance(e, PersonErased)}
-        persons = {person for e in events if (person := getattr(e, "person_id", None)) is not None}
-        rows, keys = await asyncio.gather(store.load(tx, touched), self._vault.keys_of(persons))
-        new = {e.complaint_id for e in events if isinstance(e, ComplaintSubmitted)} - rows.keys()
-        early = await store.take_early(tx, new)
-        fold = Fold(self._policies.packs, self._default_pack, self._new_id, tx, rows, keys)
-        fold.waiting.extend(early)
+        touched = {e.complaint_id for e in events if type(e) is not PersonErased}
+        new = {e.complaint_id for e in events if type(e) is ComplaintSubmitted}
+        others = [e for e in events if type(e) not in TICKS]
+        persons = {person for e in others if (person := getattr(e, "person_id", None)) is not None}
+        (known, early), keys = await asyncio.gather(store.lock(tx, touched), self._vault.keys_of(persons))
+        ruled = {e.complaint_id for e in others if type(e) is not ComplaintSubmitted}
+        rows = await store.load(tx, ruled & known.keys())
+        fold = Fold(self._policies.packs, self._default_pack, self._new_id, tx, known, rows, keys)
+        fold.waiting.extend(await store.take_early(tx, early & new - known.keys()))
         for event in events:
             fold.take(event)
         await fold.save()

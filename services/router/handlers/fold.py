@@ -10,7 +10,7 @@ from services.router.domain.clocks import Dials
 from services.router.domain.placing import desks_of, place, place_again
 from services.router.domain.story import Line, Moment, Outcome
 from services.router.store import cases as store
-from services.router.store.cases import Words
+from services.router.store.beginning import Words, insert
 from shared.events import intake, notices, sla
 from shared.events.envelope import Event, caused_by
 from shared.policies.packs import Pack, Packs
@@ -36,6 +36,7 @@ class Fold:
         default_pack: str,
         new_id: Callable[[], UUID],
         tx: Tx,
+        known: Mapping[UUID, Any],
         rows: Mapping[UUID, Any],
         keys: Mapping[UUID, PersonKey],
     ) -> None:
@@ -43,6 +44,7 @@ class Fold:
         self._default_pack = default_pack
         self._new_id = new_id
         self._tx = tx
+        self._known = known
         self._rows = rows
         self._keys = keys
         self._cases: dict[UUID, Case] = {}
@@ -59,27 +61,29 @@ class Fold:
 
     def take(self, event: Event) -> None:
         """Apply one event. One that overtook its complaint's submission waits for it."""
-        known = event.complaint_id in self._rows or event.complaint_id in self._new
-        if isinstance(event, intake.PersonErased):
-            self._erased.add(event.person_id)
-        elif isinstance(event, intake.ComplaintSubmitted):
+        known = event.complaint_id in self._known or event.complaint_id in self._new
+        if type(event) is intake.ComplaintSubmitted:
             if not known:
                 self._submit(event)
+        elif type(event) is intake.PersonErased:
+            self._erased.add(event.person_id)
         elif not known:
             self.waiting.append(event)
-        elif isinstance(event, _TICKS):
+        elif type(event) in TICKS:
             self._ticked(event)
         else:
             _STEPS[type(event)](self, event, self._case(event.complaint_id))
 
     async def save(self) -> None:
-        """Write everything, with one statement per table."""
+        """Write everything, with one statement for all that is new and one per table for what changed."""
         tx, cases = self._tx, self._cases
-        await store.insert(tx, list(self._new.values()), self._words)
+        if self._new:
+            await insert(tx, list(self._new.values()), self._words, self._lines)
+        else:
+            await store.append(tx, self._lines)
         changed = (cases[i] for i in sorted(self._changed) if cases[i] != self._new.get(i))
         await store.update(tx, changed)
         await store.update_clocks(tx, {i: self._dials[i] for i in sorted(self._dials)})
-        await store.append(tx, self._lines)
         await store.amend(tx, self._amendments)
         await store.mark_undelivered(tx, self._failed_notices)
         await store.hold_early(tx, self.waiting)
@@ -93,11 +97,11 @@ class Fold:
         return case
 
     def _submit(self, event: intake.ComplaintSubmitted) -> None:
-        pack = self._pack(event.pack)
-        title, text = self._open(event, "title", event.title), self._open(event, "text", event.text)
-        placed = place(event, title, text, pack)
-        self._words.append(self._words_of(event, title, text, placed.reasons))
-        outcome = told.submitted(event, placed.placement, self._desks_of(pack), self._moment(event), placed.about)
+        pack, moment = self._pack(event.pack), self._moment(event)
+        words = self._words_of(event, moment.cause.id)
+        placed = place(event, words.title, words.body, pack)
+        self._words.append(words._replace(reasons=placed.reasons))
+        outcome = told.submitted(event, placed.placement, self._desks_of(pack), moment, placed.about)
         self._new[event.complaint_id] = self._cases[event.complaint_id] = outcome.case
         self._follow(outcome)
         if self.waiting:
@@ -106,46 +110,41 @@ class Fold:
             for one in early:
                 self.take(one)
 
-    def _words_of(
-        self,
-        event: intake.ComplaintSubmitted,
-        title: str | None,
-        text: str | None,
-        reasons: dict[str, list[dict[str, Any]]],
-    ) -> Words:
-        wish = event.call_back
-        trace = self._tx.trace_of(str(event.event_id))
+    def _words_of(self, event: intake.ComplaintSubmitted, event_id: str) -> Words:
+        key, complaint_id, wish = self._keys.get(event.person_id), event.complaint_id, event.call_back
+        trace = self._tx.trace_of(event_id)
+
+        def opened(name: str, sealed: str | None) -> str | None:
+            return _opened(key, complaint_id, name, sealed)
+
         return Words(
-            complaint_id=event.complaint_id,
-            title=title,
-            body=text,
-            name=self._open(event, "name", event.name),
-            email=self._open(event, "email", event.email),
-            phone=self._open(event, "phone", event.phone),
+            complaint_id=complaint_id,
+            title=opened("title", event.title),
+            body=opened("text", event.text),
+            name=opened("name", event.name),
+            email=opened("email", event.email),
+            phone=opened("phone", event.phone),
             call_back={
-                "number": self._open(event, "call_back.number", wish.number),
-                "hours": self._open(event, "call_back.hours", wish.hours),
+                "number": opened("call_back.number", wish.number),
+                "hours": opened("call_back.hours", wish.hours),
                 "language": wish.language,
             }
             if wish
             else None,
-            order_id=self._open(event, "order_id", event.order_id),
+            order_id=opened("order_id", event.order_id),
             store_id=event.store_id,
             wanted=event.wanted,
             repeat_of=event.repeat_of,
             client=event.client,
             about_staff=event.about_staff,
-            on_behalf_of=self._open(event, "on_behalf_of", event.on_behalf_of),
-            reasons=reasons,
+            on_behalf_of=opened("on_behalf_of", event.on_behalf_of),
+            reasons={},
             trace_id=trace.split("-")[1] if trace else None,
-            erased=event.person_id not in self._keys,
+            erased=key is None,
         )
 
     def _open(self, event: Any, name: str, sealed: str | None) -> str | None:
-        if sealed is None:
-            return None
-        opened = open_sealed(self._keys.get(event.person_id), event.complaint_id, name, sealed)
-        return opened if isinstance(opened, str) else None
+        return _opened(self._keys.get(event.person_id), event.complaint_id, name, sealed)
 
     def _moment(self, event: Event, actor: str | None = None) -> Moment:
         key = self._keys.get(getattr(event, "person_id", None))  # type: ignore[arg-type]
@@ -154,7 +153,7 @@ class Fold:
             return key.seal(event.complaint_id, name, text) if key else UNREADABLE
 
         actor = actor or _ACTORS.get(type(event), "customer")
-        return Moment(now=self._tx.now, cause=caused_by(event, actor), new_id=self._new_id, seal=seal)
+        return Moment(self._tx.now, caused_by(event, actor), self._new_id, seal)
 
     def _pack(self, name: str) -> Pack:
         """The pack of a complaint; one that is not loaded here is led by the default pack rather than by nobody."""
@@ -249,8 +248,8 @@ class Fold:
         held = self._dials.get(complaint_id)
         if held is not None:
             return held
-        row = self._rows.get(complaint_id)
-        return (row["clock_version"], store.dials_of(row)) if row is not None else (0, {})
+        row = self._known.get(complaint_id)
+        return (row["clock_version"], store.dials_of(row)) if row is not None and row["clock_version"] else (0, {})
 
     def _line(self, event: Event, case: Case, what: str, who: str, detail: Mapping[str, Any]) -> Line:
         return Line(
@@ -264,11 +263,19 @@ class Fold:
 
     def _remember(self, case: Case, line: Line, text: str | None = None) -> None:
         if text is not None:
-            line = Line(**{name: getattr(line, name) for name in Line.__slots__} | {"text": text})
+            line = line._replace(text=text)
         self._lines.append((case.complaint_id, case.epoch, line))
 
 
-_TICKS = (sla.ClockStarted, sla.ClockPaused, sla.ClockResumed, sla.ClockStopped)
+def _opened(key: PersonKey | None, complaint_id: UUID, name: str, sealed: str | None) -> str | None:
+    if sealed is None:
+        return None
+    opened = open_sealed(key, complaint_id, name, sealed)
+    return opened if isinstance(opened, str) else None
+
+
+TICKS: frozenset[type[Event]] = frozenset({sla.ClockStarted, sla.ClockPaused, sla.ClockResumed, sla.ClockStopped})
+"""What only turns the dials: no rule looks at the case, and nothing in them is sealed."""
 _STEPS: Mapping[type[Event], Callable[[Fold, Any, Case], None]] = {
     intake.ComplaintAmended: Fold._amended,
     intake.ComplaintWithdrawn: Fold._withdrawn,

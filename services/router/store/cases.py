@@ -2,8 +2,6 @@
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -16,29 +14,6 @@ from shared.runtime.pg import load_queries
 from shared.runtime.transaction import Connection, Tx
 
 QUERIES = load_queries("services.router")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
-    """What the customer told, in clear, and who the customer is."""
-
-    complaint_id: UUID
-    title: str | None
-    body: str | None
-    name: str | None
-    email: str | None
-    phone: str | None
-    call_back: dict[str, Any] | None
-    order_id: str | None
-    store_id: str | None
-    wanted: str | None
-    repeat_of: str | None
-    client: str
-    about_staff: bool
-    on_behalf_of: str | None
-    reasons: dict[str, list[dict[str, Any]]]
-    trace_id: str | None
-    erased: bool = False
 
 
 def case_of(row: Any) -> Case:
@@ -83,14 +58,25 @@ def case_of(row: Any) -> Case:
     )
 
 
+async def lock(tx: Tx, complaint_ids: Collection[UUID]) -> tuple[dict[UUID, Any], set[UUID]]:
+    """Lock these complaints' cases; answers the clocks of those that are there, and for whom events wait."""
+    rows = await tx.fetch(QUERIES.lock_cases, list(complaint_ids))
+    return (
+        {row["complaint_id"]: row for row in rows if not row["early"]},
+        {row["complaint_id"] for row in rows if row["early"]},
+    )
+
+
 async def load(tx: Tx, complaint_ids: Collection[UUID]) -> dict[UUID, Any]:
     """The rows of these complaints' cases, locked; those not yet submitted are missing from the answer."""
+    if not complaint_ids:
+        return {}
     rows = await tx.fetch(QUERIES.load_cases, list(complaint_ids))
     return {row["complaint_id"]: row for row in rows}
 
 
 def dials_of(row: Any) -> Dials:
-    """The clocks a loaded row holds."""
+    """The clocks a locked row holds."""
     return unpacked(json.loads(row["clocks"]))
 
 
@@ -100,18 +86,11 @@ async def find(tx: Tx, reference: str) -> UUID | None:
     return found
 
 
-async def insert(tx: Tx, cases: Sequence[Case], words: Sequence[Words]) -> None:
-    """Keep new cases as they begin, and what their customers told."""
-    if cases:
-        await tx.execute(QUERIES.insert_cases, *_columns([_beginning(case) for case in cases]))
-        await tx.execute(QUERIES.insert_texts, *_columns([_TOLD(one) for one in words]))
-
-
 async def update(tx: Tx, cases: Iterable[Case]) -> None:
     """Save what happened to cases."""
     rows = [(case.complaint_id, *_living(case)) for case in cases]
     if rows:
-        await tx.execute(QUERIES.update_cases, *_columns(rows))
+        await tx.execute(QUERIES.update_cases, *columns(rows))
 
 
 async def update_clocks(tx: Tx, clocks: Mapping[UUID, tuple[int, Dials]]) -> None:
@@ -121,7 +100,7 @@ async def update_clocks(tx: Tx, clocks: Mapping[UUID, tuple[int, Dials]]) -> Non
         for complaint_id, (version, dials) in clocks.items()
     ]
     if rows:
-        await tx.execute(QUERIES.update_clocks, *_columns(rows))
+        await tx.execute(QUERIES.update_clocks, *columns(rows))
 
 
 async def mark_undelivered(tx: Tx, notices: Mapping[UUID, str | None]) -> None:
@@ -133,11 +112,7 @@ async def mark_undelivered(tx: Tx, notices: Mapping[UUID, str | None]) -> None:
 async def append(tx: Tx, lines: Sequence[tuple[UUID, int, Line]]) -> None:
     """Add `(complaint, epoch, line)` to the histories."""
     if lines:
-        rows = [
-            (id_, line.event_id, line.at, line.what, line.who, line.department, epoch, line.text, line.detail or None)
-            for id_, epoch, line in lines
-        ]
-        await tx.execute(QUERIES.append_lines, *_columns(rows))
+        await tx.execute(QUERIES.append_lines, *columns([line_row(*line) for line in lines]))
 
 
 async def amend(tx: Tx, texts: Sequence[tuple[UUID, str]]) -> None:
@@ -193,31 +168,6 @@ async def index_words(tx: Connection, vector_of: Callable[[str, str], str], limi
     return len(rows)
 
 
-def _beginning(case: Case) -> tuple[Any, ...]:
-    """The columns of `insert_cases`."""
-    placement = case.placement
-    return (
-        case.complaint_id,
-        case.reference,
-        case.person_id,
-        case.pack,
-        case.channel,
-        case.language,
-        case.received_at,
-        case.department,
-        case.state.value,
-        case.since,
-        case.version,
-        case.about,
-        placement.priority,
-        placement.category,
-        placement.rule,
-        placement.policy_version,
-        placement.why.zh,
-        placement.why.en,
-    )
-
-
 def _living(case: Case) -> tuple[Any, ...]:
     """What changes: the columns of `update_cases` behind the id."""
     placement, offer, pledge = case.placement, case.offer, case.pledge
@@ -254,8 +204,12 @@ def _living(case: Case) -> tuple[Any, ...]:
     )
 
 
-_TOLD = attrgetter(*Words.__slots__)
+def line_row(complaint_id: UUID, epoch: int, line: Line) -> tuple[Any, ...]:
+    """The columns of `case_event`."""
+    detail = line.detail or None
+    return (complaint_id, line.event_id, line.at, line.what, line.who, line.department, epoch, line.text, detail)
 
 
-def _columns(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+def columns(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Rows as the arrays of a statement."""
     return list(zip(*rows, strict=True))

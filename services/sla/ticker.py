@@ -13,7 +13,8 @@ from prometheus_client import Counter, Gauge, Histogram
 from services.sla import store
 from services.sla.domain.firing import LATE, Firing, fire
 from services.sla.domain.life import Life
-from services.sla.store import QUERIES, Rulebook, Stored
+from services.sla.store import QUERIES, Rulebook
+from services.sla.store.rows import Stored
 from shared.events.envelope import Event
 from shared.events.sla import DeadlineEvent
 from shared.runtime.pg import Database

@@ -110,7 +110,7 @@ def with_fact(facts: tuple[Fact, ...], fact: Fact) -> tuple[Fact, ...] | None:
 
 
 def to_json(facts: Iterable[Fact]) -> list[dict[str, Any]]:
-    """The facts as they are stored."""
+    """The facts as they are stored; moments and ids are left to whoever writes the JSON."""
     return [_fact_to_json(fact) for fact in facts]
 
 
@@ -120,13 +120,13 @@ def from_json(stored: Iterable[Mapping[str, Any]]) -> tuple[Fact, ...]:
 
 
 def _fact_to_json(fact: Fact) -> dict[str, Any]:
-    entry: dict[str, Any] = {"kind": fact.kind, "at": fact.at.isoformat(), "order": fact.order}
+    entry: dict[str, Any] = {"kind": fact.kind, "at": fact.at, "order": fact.order}
     if fact.after:
         entry["after"] = fact.after
     if fact.due_at is not None:
-        entry["due_at"] = fact.due_at.isoformat()
+        entry["due_at"] = fact.due_at
     if fact.subject is not None:
-        entry["subject"] = str(fact.subject)
+        entry["subject"] = fact.subject
     if (made := fact.assignment) is not None:
         entry["assignment"] = {
             "department": made.department,
@@ -135,7 +135,7 @@ def _fact_to_json(fact: Fact) -> dict[str, Any]:
             "priority": made.priority,
             "category": made.category,
             "channel": made.channel,
-            "received_at": made.received_at.isoformat(),
+            "received_at": made.received_at,
         }
     return entry
 

@@ -12,7 +12,7 @@ from services.sla.domain.ledger import ledger
 from services.sla.domain.life import Life
 from services.sla.domain.rules import Rules
 from services.sla.domain.silence import AT_ONCE
-from services.sla.store.rows import Row, Stored, row_of, stored_of
+from services.sla.store.rows import Stored, rows_as_json, stored_of
 from shared.events.notices import NoticeSent
 from shared.policies.packs import Pack
 from shared.policies.watching import PolicySource
@@ -117,7 +117,7 @@ async def save(tx: Tx, changed: Sequence[Changed]) -> None:
         raise Transient("a complaint was taken in by another process at the same moment", retry_after=0.1)
     settled = _settled([pair for pair in changed if pair[0].known], tx.now)
     if settled:
-        await tx.execute(QUERIES.update_known, *_columns(settled))
+        await tx.execute(QUERIES.update_known, rows_as_json(settled))
         reopened = [old.case.complaint_id for old, life in changed if old.closed_seen_at and life.phase != "closed"]
         await _write_ledger(tx, settled, reopened)
 
@@ -127,7 +127,7 @@ async def insert(tx: Tx, new: Sequence[Changed]) -> set[UUID]:
     if not new:
         return set()
     settled = _settled(new, tx.now)
-    rows = await tx.fetch(QUERIES.insert_new, *_columns(settled))
+    rows = await tx.fetch(QUERIES.insert_new, rows_as_json(settled))
     written = {row["complaint_id"] for row in rows}
     await _write_ledger(tx, [pair for pair in settled if pair[0].case.complaint_id in written])
     return {stored.case.complaint_id for stored, _ in settled}.difference(written)
@@ -156,10 +156,6 @@ def _by_id(pair: Changed) -> UUID:
 
 def _settled(changed: Sequence[Changed], now: datetime) -> list[Changed]:
     return [(_settle(stored, life, now), life) for stored, life in sorted(changed, key=_by_id)]
-
-
-def _columns(settled: Sequence[Changed]) -> Iterable[Row]:
-    return zip(*(row_of(stored, life) for stored, life in settled), strict=True)
 
 
 def _settle(stored: Stored, life: Life, now: datetime) -> Stored:

@@ -1,6 +1,6 @@
 """A complaint's row: what is written of it and how it is read back."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,14 +9,13 @@ from pydantic_core import to_json
 
 from services.sla.domain import facts
 from services.sla.domain.case import Case, Shown
+from services.sla.domain.clocks import Clock
 from services.sla.domain.levels import next_due
 from services.sla.domain.life import Life
 from services.sla.domain.rules import Rules
 
 _OWED = frozenset({"journey", "owner", "first_response", "silence", "promise"})
 """Clocks whose date we owe somebody; the others are dates the customer owes us."""
-
-Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,59 +52,55 @@ def stored_of(row: Any, rules: Mapping[tuple[str, str], Rules]) -> Stored:
     return Stored(case=case, known=True, closed_seen_at=row["closed_seen_at"], trace=row["trace"])
 
 
-def row_of(stored: Stored, life: Life) -> Row:
-    """The row in the order of the parameters of `insert_new` and `update_known`."""
-    case, rules = stored.case, stored.case.rules
-    return (
-        case.complaint_id,
-        case.reference,
-        case.pack or None,
-        *((rules.pack, rules.version) if rules is not None else (None, None)),
-        case.language,
-        case.person_id,
-        *_head(life),
-        life.phase,
-        life.closed_at,
-        stored.closed_seen_at,
-        _json(facts.to_json(case.facts)),
-        _json([_shown_to_json(clock) for clock in case.shown.values()]),
-        _json(sorted(case.fired)) if case.fired else "[]",
-        case.version,
-        *_next(stored.case, life),
-        *_owed(life),
-        stored.trace,
-    )
+def rows_as_json(changed: Iterable[tuple[Stored, Life]]) -> str:
+    """The rows for `insert_new` and `update_known`, written by pydantic: `json` with `isoformat` takes three times as long."""
+    return to_json([_row(stored, life) for stored, life in changed]).decode()
 
 
-def _head(life: Life) -> Row:
-    head = life.head
-    if head is None:
-        return (None,) * 7
-    return (
-        head.department,
-        head.epoch,
-        head.stage,
-        head.category,
-        head.priority,
-        head.channel,
-        head.received_at,
-    )
-
-
-def _next(case: Case, life: Life) -> Row:
-    """When the ticker must look next, and for which level of which clock."""
-    level = None if case.rules is None else next_due(life, case.rules, case.fired)
-    return (None,) * 4 if level is None else (level.at, *level.clock, level.name)
-
-
-def _owed(life: Life) -> Row:
-    """The next date we owe somebody, of which clock, and from when on it is at risk."""
+def _row(stored: Stored, life: Life) -> dict[str, Any]:
+    case, head, rules = stored.case, life.head, stored.case.rules
+    level = None if rules is None else next_due(life, rules, case.fired)
     owed = [clock for clock in life.running() if clock.kind in _OWED]
-    if not owed:
-        return (None,) * 3
-    first = min(owed, key=lambda clock: clock.deadline)
-    soon = min([clock.started_at + (clock.deadline - clock.started_at) * 3 / 4 for clock in owed])
-    return first.deadline, first.kind, soon
+    first = min(owed, key=_deadline, default=None)
+    return {
+        "complaint_id": case.complaint_id,
+        "reference": case.reference,
+        "pack": case.pack or None,
+        "rules_pack": rules.pack if rules else None,
+        "rules_version": rules.version if rules else None,
+        "language": case.language,
+        "person_id": case.person_id,
+        "department": head.department if head else None,
+        "epoch": head.epoch if head else None,
+        "stage": head.stage if head else None,
+        "category": head.category if head else None,
+        "priority": head.priority if head else None,
+        "channel": head.channel if head else None,
+        "received_at": head.received_at if head else None,
+        "phase": life.phase,
+        "closed_at": life.closed_at,
+        "closed_seen_at": stored.closed_seen_at,
+        "facts": facts.to_json(case.facts),
+        "clocks": [_shown_to_json(clock) for clock in case.shown.values()],
+        "fired": sorted(case.fired),
+        "version": case.version,
+        "next_at": level.at if level else None,
+        "next_clock": level.clock[0] if level else None,
+        "next_epoch": level.clock[1] if level else None,
+        "next_level": level.name if level else None,
+        "due_at": first.deadline if first else None,
+        "due_clock": first.kind if first else None,
+        "soon_at": min([_at_risk_from(clock) for clock in owed], default=None),
+        "trace": stored.trace,
+    }
+
+
+def _deadline(clock: Clock) -> datetime:
+    return clock.deadline
+
+
+def _at_risk_from(clock: Clock) -> datetime:
+    return clock.started_at + (clock.deadline - clock.started_at) * 3 / 4
 
 
 def _shown_to_json(clock: Shown) -> dict[str, Any]:
@@ -136,11 +131,6 @@ def _shown(entry: Mapping[str, Any]) -> Shown:
         stopped_at=_moment(entry.get("stopped_at")),
         outcome=entry.get("outcome"),
     )
-
-
-def _json(value: Any) -> str:
-    """As text, moments in ISO 8601: three times as fast as `json` with `isoformat`."""
-    return to_json(value).decode()
 
 
 def _moment(text: str | None) -> datetime | None:

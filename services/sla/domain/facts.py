@@ -1,9 +1,8 @@
 """What happened to a complaint, as far as time is concerned. Clocks follow from these facts and from nothing else."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from shared.events import notices, routing
@@ -15,8 +14,7 @@ FactKind = Literal[
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
+class Assignment(NamedTuple):
     """Who owns the complaint, and the facts that choose its deadlines."""
 
     department: str
@@ -28,8 +26,7 @@ class Assignment:
     received_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
+class Fact(NamedTuple):
     """One thing that happened.
 
     Attributes:

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -160,7 +159,7 @@ def _settled(changed: Sequence[Changed], now: datetime) -> list[Changed]:
 
 def _settle(stored: Stored, life: Life, now: datetime) -> Stored:
     seen = None if life.closed_at is None else stored.closed_seen_at or now
-    return stored if seen == stored.closed_seen_at else replace(stored, closed_seen_at=seen)
+    return stored if seen == stored.closed_seen_at else stored._replace(closed_seen_at=seen)
 
 
 async def _write_ledger(tx: Tx, settled: Sequence[Changed], reopened: Sequence[UUID] = ()) -> None:

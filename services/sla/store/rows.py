@@ -1,9 +1,8 @@
 """A complaint's row: what is written of it and how it is read back."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
@@ -18,8 +17,7 @@ _OWED = frozenset({"journey", "owner", "first_response", "silence", "promise"})
 """Clocks whose date we owe somebody; the others are dates the customer owes us."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
+class Stored(NamedTuple):
     """A complaint as loaded, with what belongs to its row alone.
 
     Attributes:

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -13,7 +12,8 @@ from prometheus_client import Counter, Gauge, Histogram
 from services.sla import store
 from services.sla.domain.firing import LATE, Firing, fire
 from services.sla.domain.life import Life
-from services.sla.store import QUERIES, Rulebook, Stored
+from services.sla.store import QUERIES, Rulebook
+from services.sla.store.rows import Stored
 from shared.events.envelope import Event
 from shared.events.sla import DeadlineEvent
 from shared.runtime.pg import Database
@@ -98,7 +98,7 @@ class Ticker:
                 log.error("clocks of a complaint could not be fired", extra=extra, exc_info=error)
                 failed.append(stored.case.complaint_id)
                 continue
-            changed.append((replace(stored, case=case), life))
+            changed.append((stored._replace(case=case), life))
             said += ((stored, event) for event in events)
             lines += ((case.complaint_id, firing) for firing in firings)
         if failed:

@@ -1,9 +1,9 @@
 """What the service knows of one complaint, and what it says when it learns more."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.sla.domain.facts import Fact, fact_of, with_fact
@@ -14,8 +14,7 @@ from shared.events import routing, sla
 from shared.events.envelope import Cause, Event, caused_by
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class Shown(NamedTuple):
     """One clock as others see it."""
 
     kind: sla.ClockKind
@@ -39,8 +38,7 @@ class Shown:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class Case(NamedTuple):
     """One complaint.
 
     Attributes:
@@ -59,7 +57,7 @@ class Case:
     rules: Rules | None = None
     facts: tuple[Fact, ...] = ()
     fired: frozenset[tuple[str, int, str]] = frozenset()
-    shown: Mapping[ClockKey, Shown] = field(default_factory=dict)
+    shown: Mapping[ClockKey, Shown] = MappingProxyType({})
     version: int = 0
 
     @property
@@ -122,10 +120,10 @@ def learn(
         return case, case.life, ()
     first = case.rules is None
     if first and isinstance(event, routing.ComplaintAssigned):
-        case = replace(case, rules=rules, pack=event.pack, language=event.language, person_id=event.person_id)
+        case = case._replace(rules=rules, pack=event.pack, language=event.language, person_id=event.person_id)
     life = Life() if case.rules is None else live(facts, case.rules)
     shown, voice = announce(case, life, caused_by(event, "clock"), now, new_id, first=first)
-    return replace(case, facts=facts, shown=shown, version=voice.version), life, voice.said
+    return case._replace(facts=facts, shown=shown, version=voice.version), life, voice.said
 
 
 def _is_no_news(case: Case, heard: Fact) -> bool:
@@ -173,11 +171,11 @@ def _changes(
     before: Mapping[ClockKey, Shown], after: Mapping[ClockKey, Shown]
 ) -> dict[type[sla.ClockEvent], list[Shown]]:
     """What to say of which clocks. Told in this order, each clock starts before it is paused, resumed or stopped."""
-    changes: dict[type[sla.ClockEvent], list[Shown]] = {kind: [] for kind in _IN_ORDER}
+    changes: dict[type[sla.ClockEvent], list[Shown]] = {}
     for key, clock in after.items():
         for kind in _said_of(before.get(key), clock):
-            changes[kind].append(clock)
-    return {kind: clocks for kind, clocks in changes.items() if clocks}
+            changes.setdefault(kind, []).append(clock)
+    return {kind: changes[kind] for kind in _IN_ORDER if kind in changes}
 
 
 def _said_of(before: Shown | None, after: Shown) -> tuple[type[sla.ClockEvent], ...]:

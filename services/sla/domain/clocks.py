@@ -1,8 +1,7 @@
 """One clock: what it may use, when it started, stood still and ended. Everything else about it is computed."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from services.sla.domain.calendar import Interval
@@ -12,8 +11,7 @@ from shared.events.sla import ClockKind, ClockState
 Outcome = Literal["met", "late"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clock:
+class Clock(NamedTuple):
     """A clock of one complaint. `(kind, epoch)` names it; a restart is a new epoch.
 
     Epochs: journey and first response have 1; an owner clock has its assignment's epoch; question and confirmation have
@@ -63,7 +61,7 @@ class Clock:
         """Stand still from `at`. One that does not run stays as it is."""
         if self.state != "running":
             return self
-        return replace(self, paused_at=max(at, self.started_at))
+        return self._replace(paused_at=max(at, self.started_at))
 
     def resume(self, at: datetime) -> "Clock":
         """Run again from `at`, with what was left. A stopped one goes on too: the time it was over does not count."""
@@ -72,8 +70,8 @@ class Clock:
             return self
         pauses = self.pauses if at <= since else (*self.pauses, (since, at))
         deadline = self.budget.measure.add_with_pauses(self.started_at, self.budget.total, pauses)
-        return replace(self, pauses=pauses, paused_at=None, stopped_at=None, deadline=max(deadline, self.deadline))
+        return self._replace(pauses=pauses, paused_at=None, stopped_at=None, deadline=max(deadline, self.deadline))
 
     def stop(self, at: datetime) -> "Clock":
         """End at `at`. One that has ended stays as it is."""
-        return self if self.stopped_at is not None else replace(self, stopped_at=max(at, self.started_at))
+        return self if self.stopped_at is not None else self._replace(stopped_at=max(at, self.started_at))

@@ -1,9 +1,8 @@
 """What happened to a complaint, as far as time is concerned. Clocks follow from these facts and from nothing else."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from shared.events import notices, routing
@@ -15,8 +14,7 @@ FactKind = Literal[
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
+class Assignment(NamedTuple):
     """Who owns the complaint, and the facts that choose its deadlines."""
 
     department: str
@@ -28,8 +26,7 @@ class Assignment:
     received_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
+class Fact(NamedTuple):
     """One thing that happened.
 
     Attributes:
@@ -110,7 +107,7 @@ def with_fact(facts: tuple[Fact, ...], fact: Fact) -> tuple[Fact, ...] | None:
 
 
 def to_json(facts: Iterable[Fact]) -> list[dict[str, Any]]:
-    """The facts as they are stored."""
+    """The facts as they are stored; moments and ids are left to whoever writes the JSON."""
     return [_fact_to_json(fact) for fact in facts]
 
 
@@ -120,13 +117,13 @@ def from_json(stored: Iterable[Mapping[str, Any]]) -> tuple[Fact, ...]:
 
 
 def _fact_to_json(fact: Fact) -> dict[str, Any]:
-    entry: dict[str, Any] = {"kind": fact.kind, "at": fact.at.isoformat(), "order": fact.order}
+    entry: dict[str, Any] = {"kind": fact.kind, "at": fact.at, "order": fact.order}
     if fact.after:
         entry["after"] = fact.after
     if fact.due_at is not None:
-        entry["due_at"] = fact.due_at.isoformat()
+        entry["due_at"] = fact.due_at
     if fact.subject is not None:
-        entry["subject"] = str(fact.subject)
+        entry["subject"] = fact.subject
     if (made := fact.assignment) is not None:
         entry["assignment"] = {
             "department": made.department,
@@ -135,7 +132,7 @@ def _fact_to_json(fact: Fact) -> dict[str, Any]:
             "priority": made.priority,
             "category": made.category,
             "channel": made.channel,
-            "received_at": made.received_at.isoformat(),
+            "received_at": made.received_at,
         }
     return entry
 

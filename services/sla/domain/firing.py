@@ -1,9 +1,8 @@
 """What a complaint says when its time has come. Each level of a clock's epoch fires once, late or not."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.sla.domain.case import Case, Voice, announce
@@ -18,8 +17,7 @@ LATE = timedelta(seconds=60)
 """Fired later than this after it was due counts as late (I7)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Firing:
+class Firing(NamedTuple):
     """One line of the ledger of what fired. `event_id` is none where a later word made this one needless."""
 
     level: Level
@@ -55,10 +53,10 @@ def fire(case: Case, now: datetime, new_id: Callable[[], UUID]) -> tuple[Case, L
         event = _say(voice, level, life.clocks[level.clock], now, new_due_at)
         firings.append(Firing(level=level, fired_at=now, event_id=event.event_id))
     fired = case.fired | {level.key for level in levels}
-    case = replace(case, facts=facts, fired=fired, version=voice.version)
+    case = case._replace(facts=facts, fired=fired, version=voice.version)
     life = case.life
     shown, then = announce(case, life, _cause(levels[-1]), now, new_id)
-    return replace(case, shown=shown, version=then.version), life, firings, (*voice.said, *then.said)
+    return case._replace(shown=shown, version=then.version), life, firings, (*voice.said, *then.said)
 
 
 def _say(voice: Voice, level: Level, clock: Clock, now: datetime, new_due_at: datetime | None) -> Event:

@@ -1,7 +1,6 @@
 """When a running clock has something to say: warnings, the delay notice, the breach and the rungs of the ladder."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
@@ -21,8 +20,7 @@ Fired = Collection[tuple[str, int, str]]
 """`(clock, epoch, level)` of everything that fired."""
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(NamedTuple):
     """One moment of one clock. It fires once per complaint, clock, epoch and name."""
 
     clock: ClockKey

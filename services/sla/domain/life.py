@@ -1,8 +1,9 @@
 """From what happened to the clocks: a pure fold, the same for every order in which the facts became known."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
+from typing import NamedTuple
 from uuid import UUID
 
 from services.sla.domain.calendar import NOTHING
@@ -23,8 +24,7 @@ PROMISE_STEP = 10
 lie between. So epochs of promises grow with time, and are the same in whatever order events arrive."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Life:
+class Life(NamedTuple):
     """What follows from all facts of a complaint.
 
     Attributes:
@@ -38,7 +38,7 @@ class Life:
     terms: Terms | None = None
     phase: Phase = "unowned"
     stretches: tuple[Stretch, ...] = ()
-    clocks: Mapping[ClockKey, Clock] = field(default_factory=dict)
+    clocks: Mapping[ClockKey, Clock] = MappingProxyType({})
     extensions: int = 0
     closed_at: datetime | None = None
 

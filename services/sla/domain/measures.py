@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from services.sla.domain.calendar import NOTHING, Calendar, Interval
 from services.sla.domain.working_days import end_of
@@ -58,8 +58,7 @@ class WallTime:
 WALL_TIME = WallTime()
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(NamedTuple):
     """How much of which measure a clock may use. `calendar` is a calendar's id, or `wall`."""
 
     calendar: str

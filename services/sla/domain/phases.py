@@ -1,15 +1,13 @@
 """Who has the ball, and since when."""
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Phase = Literal["unowned", "handling", "waiting", "confirming", "closed"]
 """Nobody yet · the owner · the customer with a question · the customer with a resolution · nobody more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(NamedTuple):
     """A stretch of the journey in which one party had the ball; `until` is none while it lasts."""
 
     phase: Phase

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.sla import store
 from services.sla.domain.case import Case
 from services.sla.domain.clocks import Clock
 from services.sla.domain.ledger import Line, ledger
@@ -12,6 +11,7 @@ from services.sla.domain.levels import Level, levels_of, next_due
 from services.sla.domain.life import Life
 from services.sla.http import models
 from services.sla.store import QUERIES, Rulebook
+from services.sla.store.rows import stored_of
 from shared.events.reference import BadReference, parse_reference
 from shared.policies.packs import Packs
 from shared.policies.watching import PolicySource
@@ -106,7 +106,7 @@ class Views:
             if row is None or (row["department"] and not self._may_see(row["department"], staff)):
                 raise Problem(404, "not-found")
             keys = [(row["rules_pack"], row["rules_version"])] if row["rules_version"] else []
-            stored = store.stored_of(row, await self._book.promised(connection, keys))
+            stored = stored_of(row, await self._book.promised(connection, keys))
             fired = await connection.fetch(QUERIES.fired_of, row["complaint_id"])
         return CaseView(
             case=stored.case,

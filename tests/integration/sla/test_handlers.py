@@ -153,6 +153,23 @@ async def test_two_processes_that_meet_a_complaint_at_the_same_moment_agree(runn
     assert {(row["started_at"], row["epoch"]) for row in rows} == {(after(hours=1), 2)}
 
 
+async def test_an_assignment_told_twice_is_folded_into_what_is_there(running: Running) -> None:
+    """A complaint that begins is inserted without a look; one that has a row after all loses nothing by it."""
+    known, new = told(), told()
+    known.assigned(after(minutes=1))
+    known.accepted(after(hours=1))
+    await running.feed(*known.events)
+    before, said = await state(running, known), await running.sent()
+    again = known.events[0].model_copy(update={"event_id": new_id()})
+    await running.feed(new.assigned(after(minutes=2)), again, known.promised(after(hours=2), after(days=2), VISIT))
+    after_it = await state(running, known)
+    assert len(after_it["facts"]) == 3
+    assert after_it["clocks"] != before["clocks"]
+    kinds = [event.kind for event in (await running.sent())[len(said) :]]
+    assert kinds == ["clock.started.v1", "clock.started.v1"]  # the new complaint's, and the promise's
+    assert [event.version for event in await running.sent(known.complaint_id)] == [1, 2, 3]
+
+
 async def test_a_reference_given_twice_by_mistake_keeps_neither_complaint_from_its_clocks(running: Running) -> None:
     first = told()
     second = told(reference=first.reference)

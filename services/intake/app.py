@@ -11,7 +11,7 @@ from services.intake.http.pages import TEMPLATES, pages
 from services.intake.http.pages_parts import Parts
 from services.intake.keys import KeyRing
 from services.intake.settings import Settings
-from services.intake.writer import Bulk, GroupWriter, Place, References
+from services.intake.writer import Bulk, GroupWriter, Persons, Place, References
 from shared.events.topics import INTAKE
 from shared.runtime.service import Reached, Service, nothing_reached
 
@@ -29,7 +29,7 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
     )
     place = Place(
         database=service.database,
-        vault=service.vault,
+        persons=Persons(service.vault_database, settings.master_key, beside=service.vault_database is service.database),
         progress_base=settings.public_notifier_url.rstrip("/") + "/c/",
         commit_seconds=settings.intake_commit_seconds,
         references=References(),

@@ -37,6 +37,44 @@ WITH r AS (
 )
 SELECT clock.now() AS now, ARRAY(SELECT complaint_id FROM i) AS won
 
+-- name: file_with_persons
+-- As file_complaints, and makes their persons. Of a person whose contact was known (`person_id` is not the proposed
+-- one) nothing is filed: the key that belongs to the contact is answered instead. Persons come first, in the order of
+-- their contacts, then the keys of requests in theirs: two processes never wait for each other in a circle.
+WITH k AS MATERIALIZED (
+    SELECT ord, person_id, wrapped_key FROM vault.keys_for($5, $6, $7)
+), r AS (
+    SELECT t.* FROM unnest($1::filing[]) WITH ORDINALITY AS t (
+        client_id, key, digest, answer, complaint_id, reference, pack, channel, language,
+        received_at, person_id, title, body, category, store_id, order_id, customer_name,
+        email, phone, email_hash, phone_hash, details, shard, event_id, traceparent,
+        payload, n
+    ) JOIN k USING (person_id)
+), i AS (
+    INSERT INTO idempotency (client_id, key, digest, complaint_id, answer, answered_at)
+    SELECT client_id, key, digest, complaint_id, answer, $2 FROM r ORDER BY client_id, key, n
+    ON CONFLICT DO NOTHING
+    RETURNING complaint_id
+), c AS (
+    INSERT INTO complaint (
+        complaint_id, reference, client_id, pack, channel, language, received_at, accepted_at, person_id, title, body,
+        category, store_id, order_id, customer_name, email, phone, email_hash, phone_hash, details
+    )
+    SELECT
+        complaint_id, reference, client_id, pack, channel, language, received_at, $2, person_id, title, body,
+        category, store_id, order_id, customer_name, email, phone, email_hash, phone_hash, details::jsonb
+    FROM r JOIN i USING (complaint_id)
+), o AS (
+    INSERT INTO outbox (shard, topic, key, event_id, type, occurred_at, traceparent, payload)
+    SELECT shard, $3, convert_to(complaint_id::text, 'UTF8'), event_id, $4, $2, traceparent, payload
+    FROM r JOIN i USING (complaint_id) ORDER BY n
+)
+SELECT clock.now() AS now, ARRAY(SELECT complaint_id FROM i) AS won, places, person_ids, wrapped
+FROM (
+    SELECT array_agg(ord) AS places, array_agg(person_id) AS person_ids, array_agg(wrapped_key) AS wrapped
+    FROM k WHERE person_id <> ALL ($6)
+) AS known
+
 -- name: stored_answers
 -- What was answered under keys that were used before.
 SELECT r.n, d.digest, d.answer

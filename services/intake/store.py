@@ -17,6 +17,22 @@ Q = load_queries("services.intake")
 _SUBMITTED = type_of(ComplaintSubmitted)
 
 
+class NewPersons(Protocol):
+    """Arguments of `vault.keys_for`: persons that come to be with their complaints."""
+
+    @property
+    def hashes(self) -> Sequence[bytes | None]:
+        """The contact each is found by."""
+
+    @property
+    def person_ids(self) -> Sequence[UUID]:
+        """Their ids."""
+
+    @property
+    def wrapped(self) -> Sequence[bytes]:
+        """Their keys."""
+
+
 class Reads(Protocol):
     """Whatever runs queries: a pool, a connection, a transaction."""
 
@@ -100,6 +116,25 @@ async def file(db: Reads, rows: Sequence[Row], now: datetime) -> tuple[datetime,
     """
     answer = await db.fetchrow(Q.file_complaints, rows, now, INTAKE.name, _SUBMITTED)
     return answer["now"], set(answer["won"])
+
+
+class FiledWithPersons(NamedTuple):
+    """What became of a group whose persons were proposed with it."""
+
+    now: datetime
+    won: set[UUID]
+    """Complaints that are new."""
+    known: list[tuple[int, UUID, bytes]]
+    """Persons who were known: place among the proposed (from 1), id, wrapped key. Nothing of theirs is filed."""
+
+
+async def file_with_persons(db: Reads, rows: Sequence[Row], now: datetime, persons: NewPersons) -> FiledWithPersons:
+    """File a group and make its persons in one statement; of persons who were known it files nothing."""
+    answer = await db.fetchrow(
+        Q.file_with_persons, rows, now, INTAKE.name, _SUBMITTED, persons.hashes, persons.person_ids, persons.wrapped
+    )
+    places, ids, keys = answer["places"] or (), answer["person_ids"] or (), answer["wrapped"] or ()
+    return FiledWithPersons(answer["now"], set(answer["won"]), list(zip(places, ids, keys, strict=True)))
 
 
 async def stored_answers(db: Reads, keys: Sequence[tuple[int, UUID]]) -> list[tuple[bytes, str] | None]:

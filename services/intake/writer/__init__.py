@@ -20,6 +20,7 @@ from services.intake.writer.lane import (
     Refused,
     Unavailable,
 )
+from services.intake.writer.persons import Persons
 from services.intake.writer.rows import Filing
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "GroupWriter",
     "KeyReused",
     "Outcome",
+    "Persons",
     "Place",
     "References",
     "Refused",

@@ -58,7 +58,9 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
     service.handles(handlers.handle)
     channels = ChannelApi(intake, keys, service.sessions)
     service.serves(router(channels), pages(parts))
-    service.app.add_middleware(Front, service=service.name, tracing=service.tracing, handle=channels.file)
+    service.app.middleware_stack = Front(
+        service.app.build_middleware_stack(), service=service.name, tracing=service.tracing, handle=channels.file
+    )
     service.runs("writer", writer.run)
     service.runs("keys", keys.run)
     service.runs("old answers", forget_answers(service.database, settings.intake_idempotency_days))

@@ -11,7 +11,7 @@ from services.intake.http.pages import TEMPLATES, pages
 from services.intake.http.pages_parts import Parts
 from services.intake.keys import KeyRing
 from services.intake.settings import Settings
-from services.intake.writer import Bulk, GroupWriter, Place, References
+from services.intake.writer import Bulk, GroupWriter, Persons, Place, References
 from shared.events.topics import INTAKE
 from shared.runtime.service import Reached, Service, nothing_reached
 
@@ -29,7 +29,7 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
     )
     place = Place(
         database=service.database,
-        vault=service.vault,
+        persons=Persons(service.vault_database, settings.master_key, beside=service.vault_database is service.database),
         progress_base=settings.public_notifier_url.rstrip("/") + "/c/",
         commit_seconds=settings.intake_commit_seconds,
         references=References(),
@@ -58,7 +58,9 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
     service.handles(handlers.handle)
     channels = ChannelApi(intake, keys, service.sessions)
     service.serves(router(channels), pages(parts))
-    service.app.add_middleware(Front, service=service.name, tracing=service.tracing, handle=channels.file)
+    service.app.middleware_stack = Front(
+        service.app.build_middleware_stack(), service=service.name, tracing=service.tracing, handle=channels.file
+    )
     service.runs("writer", writer.run)
     service.runs("keys", keys.run)
     service.runs("old answers", forget_answers(service.database, settings.intake_idempotency_days))

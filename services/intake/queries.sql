@@ -37,6 +37,44 @@ WITH r AS (
 )
 SELECT clock.now() AS now, ARRAY(SELECT complaint_id FROM i) AS won
 
+-- name: file_with_persons
+-- As file_complaints, and makes their persons. Of a person whose contact was known (`person_id` is not the proposed
+-- one) nothing is filed: the key that belongs to the contact is answered instead. Persons come first, in the order of
+-- their contacts, then the keys of requests in theirs: two processes never wait for each other in a circle.
+WITH k AS MATERIALIZED (
+    SELECT ord, person_id, wrapped_key FROM vault.keys_for($5, $6, $7)
+), r AS (
+    SELECT t.* FROM unnest($1::filing[]) WITH ORDINALITY AS t (
+        client_id, key, digest, answer, complaint_id, reference, pack, channel, language,
+        received_at, person_id, title, body, category, store_id, order_id, customer_name,
+        email, phone, email_hash, phone_hash, details, shard, event_id, traceparent,
+        payload, n
+    ) JOIN k USING (person_id)
+), i AS (
+    INSERT INTO idempotency (client_id, key, digest, complaint_id, answer, answered_at)
+    SELECT client_id, key, digest, complaint_id, answer, $2 FROM r ORDER BY client_id, key, n
+    ON CONFLICT DO NOTHING
+    RETURNING complaint_id
+), c AS (
+    INSERT INTO complaint (
+        complaint_id, reference, client_id, pack, channel, language, received_at, accepted_at, person_id, title, body,
+        category, store_id, order_id, customer_name, email, phone, email_hash, phone_hash, details
+    )
+    SELECT
+        complaint_id, reference, client_id, pack, channel, language, received_at, $2, person_id, title, body,
+        category, store_id, order_id, customer_name, email, phone, email_hash, phone_hash, details::jsonb
+    FROM r JOIN i USING (complaint_id)
+), o AS (
+    INSERT INTO outbox (shard, topic, key, event_id, type, occurred_at, traceparent, payload)
+    SELECT shard, $3, convert_to(complaint_id::text, 'UTF8'), event_id, $4, $2, traceparent, payload
+    FROM r JOIN i USING (complaint_id) ORDER BY n
+)
+SELECT clock.now() AS now, ARRAY(SELECT complaint_id FROM i) AS won, places, person_ids, wrapped
+FROM (
+    SELECT array_agg(ord) AS places, array_agg(person_id) AS person_ids, array_agg(wrapped_key) AS wrapped
+    FROM k WHERE person_id <> ALL ($6)
+) AS known
+
 -- name: stored_answers
 -- What was answered under keys that were used before.
 SELECT r.n, d.digest, d.answer
@@ -59,14 +97,21 @@ SELECT client_id, name, channel, pack, store_id, rate FROM client WHERE built_in
 
 -- name: hold_complaint
 -- One complaint, locked, if this client filed it; null: whoever filed it.
-SELECT complaint_id, reference, person_id, version, state, department, seen_version
+SELECT complaint_id, reference, person_id, version
 FROM complaint WHERE complaint_id = $1 AND ($2::int IS NULL OR client_id = $2)
 FOR UPDATE
 
+-- name: hold_standing
+-- Where a complaint stands, locked: its row is made if nobody said anything of it yet.
+INSERT INTO standing AS s (complaint_id, state, seen_version) VALUES ($1, 'submitted', 0)
+ON CONFLICT (complaint_id) DO UPDATE SET state = s.state
+RETURNING state, department, seen_version
+
 -- name: complaint_status
 -- One complaint as its own client may see it; null: as staff may see it.
-SELECT complaint_id, reference, channel, language, received_at, state, department
-FROM complaint WHERE complaint_id = $1 AND ($2::int IS NULL OR client_id = $2)
+SELECT complaint_id, reference, channel, language, received_at, coalesce(s.state, 'submitted') AS state, s.department
+FROM complaint LEFT JOIN standing s USING (complaint_id)
+WHERE complaint_id = $1 AND ($2::int IS NULL OR client_id = $2)
 
 -- name: person_of
 -- Whose complaint it is, if this client filed it; null: whoever filed it.
@@ -76,31 +121,47 @@ SELECT person_id FROM complaint WHERE complaint_id = $1 AND ($2::int IS NULL OR 
 -- Keeps what was added, raises the version, and sets the state after it.
 WITH a AS (
     INSERT INTO addition (complaint_id, version, kind, body, actor, added_at) VALUES ($1, $2, $3, $4, $5, $6)
+), s AS (
+    UPDATE standing SET state = $7 WHERE complaint_id = $1
 )
-UPDATE complaint SET version = $2, state = $7 WHERE complaint_id = $1
+UPDATE complaint SET version = $2 WHERE complaint_id = $1
+
+-- name: first_news
+-- Where complaints stand of which nothing was said before; answers which those are. A complaint that is not ours was
+-- filed in another database, and gets no row.
+INSERT INTO standing (complaint_id, state, department, seen_version)
+SELECT complaint_id, state, department, seen_version
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[]) AS t (complaint_id, state, department, seen_version)
+WHERE EXISTS (SELECT FROM complaint c WHERE c.complaint_id = t.complaint_id)
+ORDER BY complaint_id
+ON CONFLICT DO NOTHING
+RETURNING complaint_id
 
 -- name: standings
 -- What is known of the cases a batch speaks about, locked in key order.
-SELECT complaint_id, state, department, seen_version FROM complaint
+SELECT complaint_id, state, department, seen_version FROM standing
 WHERE complaint_id = ANY ($1::uuid[]) ORDER BY complaint_id FOR UPDATE
 
 -- name: save_standings
 -- Writes what was heard of cases.
-UPDATE complaint c SET state = t.state, department = t.department, seen_version = t.seen_version
+UPDATE standing s SET state = t.state, department = t.department, seen_version = t.seen_version
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[]) AS t (complaint_id, state, department, seen_version)
-WHERE c.complaint_id = t.complaint_id
+WHERE s.complaint_id = t.complaint_id
 
 -- name: open_cases
 -- Open complaints of whoever is reached by one of these contacts, newest first.
-SELECT complaint_id, reference, channel, language, received_at, title, body, category, state, department, customer_name
-FROM complaint
-WHERE (email_hash = ANY ($1::bytea[]) OR phone_hash = ANY ($1::bytea[])) AND state IN ('submitted', 'assigned')
+SELECT complaint_id, reference, channel, language, received_at, title, body, category,
+       coalesce(s.state, 'submitted') AS state, s.department, customer_name
+FROM complaint LEFT JOIN standing s USING (complaint_id)
+WHERE (email_hash = ANY ($1::bytea[]) OR phone_hash = ANY ($1::bytea[]))
+  AND coalesce(s.state, 'submitted') IN ('submitted', 'assigned')
 ORDER BY received_at DESC LIMIT $2
 
 -- name: complaint_by_reference
 -- One complaint by the reference a person reads out, for the call desk.
-SELECT complaint_id, reference, channel, language, received_at, title, body, category, state, department, customer_name
-FROM complaint WHERE reference = $1
+SELECT complaint_id, reference, channel, language, received_at, title, body, category,
+       coalesce(s.state, 'submitted') AS state, s.department, customer_name
+FROM complaint LEFT JOIN standing s USING (complaint_id) WHERE reference = $1
 
 -- name: client_by_name
 -- One client.

@@ -17,6 +17,22 @@ Q = load_queries("services.intake")
 _SUBMITTED = type_of(ComplaintSubmitted)
 
 
+class NewPersons(Protocol):
+    """Arguments of `vault.keys_for`: persons that come to be with their complaints."""
+
+    @property
+    def hashes(self) -> Sequence[bytes | None]:
+        """The contact each is found by."""
+
+    @property
+    def person_ids(self) -> Sequence[UUID]:
+        """Their ids."""
+
+    @property
+    def wrapped(self) -> Sequence[bytes]:
+        """Their keys."""
+
+
 class Reads(Protocol):
     """Whatever runs queries: a pool, a connection, a transaction."""
 
@@ -102,6 +118,25 @@ async def file(db: Reads, rows: Sequence[Row], now: datetime) -> tuple[datetime,
     return answer["now"], set(answer["won"])
 
 
+class FiledWithPersons(NamedTuple):
+    """What became of a group whose persons were proposed with it."""
+
+    now: datetime
+    won: set[UUID]
+    """Complaints that are new."""
+    known: list[tuple[int, UUID, bytes]]
+    """Persons who were known: place among the proposed (from 1), id, wrapped key. Nothing of theirs is filed."""
+
+
+async def file_with_persons(db: Reads, rows: Sequence[Row], now: datetime, persons: NewPersons) -> FiledWithPersons:
+    """File a group and make its persons in one statement; of persons who were known it files nothing."""
+    answer = await db.fetchrow(
+        Q.file_with_persons, rows, now, INTAKE.name, _SUBMITTED, persons.hashes, persons.person_ids, persons.wrapped
+    )
+    places, ids, keys = answer["places"] or (), answer["person_ids"] or (), answer["wrapped"] or ()
+    return FiledWithPersons(answer["now"], set(answer["won"]), list(zip(places, ids, keys, strict=True)))
+
+
 async def stored_answers(db: Reads, keys: Sequence[tuple[int, UUID]]) -> list[tuple[bytes, str] | None]:
     """Digest and answer stored under each (client, key), in order; None where there is none."""
     found = await db.fetch(Q.stored_answers, [client for client, _ in keys], [key for _, key in keys])
@@ -147,12 +182,13 @@ async def hold(db: Reads, complaint_id: UUID, client: Client | None) -> Held | N
     row = await db.fetchrow(Q.hold_complaint, complaint_id, client and client.client_id)
     if row is None:
         return None
+    standing = _standing(await db.fetchrow(Q.hold_standing, complaint_id))
     return Held(
         complaint_id=row["complaint_id"],
         reference=row["reference"],
         person_id=row["person_id"],
         version=row["version"],
-        standing=Standing(state=row["state"], department=row["department"], seen_version=row["seen_version"]),
+        standing=standing,
     )
 
 
@@ -194,27 +230,28 @@ async def by_reference(db: Reads, reference: str) -> FiledComplaint | None:
     return FiledComplaint(**row) if row is not None else None
 
 
+async def first_news(db: Reads, heard: Mapping[UUID, Standing]) -> set[UUID]:
+    """Write where complaints stand of which nothing was known; answers which those were."""
+    return {row["complaint_id"] for row in await db.fetch(Q.first_news, *_columns(heard))}
+
+
 async def standings(db: Reads, complaint_ids: Sequence[UUID]) -> dict[UUID, Standing]:
-    """What is known of these cases, locked; a complaint that is not ours is missing."""
-    rows = await db.fetch(Q.standings, list(complaint_ids))
-    return {
-        row["complaint_id"]: Standing(
-            state=row["state"], department=row["department"], seen_version=row["seen_version"]
-        )
-        for row in rows
-    }
+    """What is known of these cases, locked; one of which nothing was heard is missing."""
+    return {row["complaint_id"]: _standing(row) for row in await db.fetch(Q.standings, complaint_ids)}
 
 
 async def save_standings(db: Reads, changed: Mapping[UUID, Standing]) -> None:
     """Write what was heard, all cases with one statement."""
-    values = changed.values()
-    await db.execute(
-        Q.save_standings,
-        list(changed),
-        [s.state for s in values],
-        [s.department for s in values],
-        [s.seen_version for s in values],
-    )
+    await db.execute(Q.save_standings, *_columns(changed))
+
+
+def _standing(row: Any) -> Standing:
+    return Standing(state=row["state"], department=row["department"], seen_version=row["seen_version"])
+
+
+def _columns(standings: Mapping[UUID, Standing]) -> tuple[list[Any], ...]:
+    values = standings.values()
+    return list(standings), [s.state for s in values], [s.department for s in values], [s.seen_version for s in values]
 
 
 async def prune_answers(db: Reads, before: datetime) -> int:

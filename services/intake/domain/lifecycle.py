@@ -4,8 +4,8 @@ The router alone writes the life of a case. Intake keeps the little it hears of 
 caller's open cases to an agent and to answer a channel that asks.
 """
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass
+from typing import Final, Literal
 
 from shared.events.routing import ComplaintAssigned, ComplaintClosed, ComplaintReopened
 
@@ -23,14 +23,18 @@ class Standing:
     """The newest version of the router's events that was applied; older news is ignored."""
 
 
+SUBMITTED: Final = Standing()
+"""The standing of a complaint nobody said anything of."""
+
+
 def hear(standing: Standing, news: CaseNews) -> Standing:
     """The standing after news from the router; unchanged by news that is not newer."""
     if news.version <= standing.seen_version:
         return standing
-    state: State = "closed" if isinstance(news, ComplaintClosed) else "assigned"
-    if standing.state == "withdrawn" and state == "assigned" and not isinstance(news, ComplaintReopened):
+    state: State = "closed" if type(news) is ComplaintClosed else "assigned"
+    if standing.state == "withdrawn" and type(news) is ComplaintAssigned:
         state = "withdrawn"  # an assignment that crossed the withdrawal on its way
-    return replace(standing, state=state, department=news.department, seen_version=news.version)
+    return Standing(state=state, department=news.department, seen_version=news.version)
 
 
 def may_amend(standing: Standing) -> bool:

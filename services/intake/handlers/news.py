@@ -1,22 +1,43 @@
 """What intake hears of its complaints from the router."""
 
+from collections.abc import Iterable, Mapping
+from typing import Final, cast
+from uuid import UUID
+
 from services.intake import store
 from services.intake.domain import lifecycle
+from services.intake.domain.lifecycle import SUBMITTED, CaseNews, Standing
 from shared.events.routing import ComplaintAssigned, ComplaintClosed, ComplaintReopened
 from shared.runtime.consumer import Batch
 from shared.runtime.transaction import Tx
 
+_NEWS: Final = frozenset((ComplaintAssigned, ComplaintClosed, ComplaintReopened))
+
 
 async def handle(batch: Batch, tx: Tx) -> None:
-    """Hear from the router who owns which case and which are closed; one read and one write per batch."""
-    news = [e for e in batch.events if isinstance(e, ComplaintAssigned | ComplaintClosed | ComplaintReopened)]
+    """Hear from the router who owns which case and which are closed: one write for all that are heard of first."""
+    news = cast(list[CaseNews], [event for event in batch.events if type(event) in _NEWS])
+    if not news:
+        return
+    heard = _heard(news, {})
+    told_before = heard.keys() - await store.first_news(tx, heard)
+    if told_before:
+        await _hear_more([event for event in news if event.complaint_id in told_before], tx)
+
+
+async def _hear_more(news: Iterable[CaseNews], tx: Tx) -> None:
+    """News of cases that have a standing; a complaint without one was filed in another database: a topic was replayed."""
     known = await store.standings(tx, sorted({event.complaint_id for event in news}))
-    changed = dict(known)
-    for event in news:
-        if event.complaint_id in changed:  # unknown ones were filed in another database: a topic was replayed to us
-            changed[event.complaint_id] = lifecycle.hear(changed[event.complaint_id], event)
-    differing = {
-        complaint_id: standing for complaint_id, standing in changed.items() if standing != known[complaint_id]
-    }
+    heard = _heard((event for event in news if event.complaint_id in known), known)
+    differing = {case: standing for case, standing in heard.items() if standing != known[case]}
     if differing:
         await store.save_standings(tx, differing)
+
+
+def _heard(news: Iterable[CaseNews], known: Mapping[UUID, Standing]) -> dict[UUID, Standing]:
+    """The standing of each case after all news of it."""
+    heard: dict[UUID, Standing] = {}
+    for event in news:
+        before = heard.get(event.complaint_id) or known.get(event.complaint_id, SUBMITTED)
+        heard[event.complaint_id] = lifecycle.hear(before, event)
+    return heard

@@ -30,7 +30,9 @@ _ROUTE: Final = _Route()
 
 
 class Front:
-    """Pure ASGI, outermost: one comparison for every request, the short way for one path."""
+    """Pure ASGI, around all of the framework's middlewares: one comparison for every request, the short way for one
+    path.
+    """
 
     def __init__(self, app: ASGIApp, *, service: str, tracing: Tracing, handle: Handler) -> None:
         self._app = app

@@ -85,6 +85,15 @@ class Json(Response):
             self.raw_headers.append((b"idempotent-replayed", b"true"))
 
 
+def header(request: Request, name: bytes) -> str:
+    """The first header of that name (lower case), or "". `request.headers` costs several times as much."""
+    for found, value in request.scope["headers"]:
+        if found == name:
+            text: str = value.decode("latin-1")
+            return text
+    return ""
+
+
 async def read_body(request: Request, limit: int) -> bytes:
     """The body, refused as soon as it is known to be larger than `limit` bytes.
 
@@ -92,8 +101,8 @@ async def read_body(request: Request, limit: int) -> bytes:
         TooLarge: it is.
         ClientDisconnect: the client went away, or took more than 20 s.
     """
-    declared = request.headers.get("content-length")
-    if declared is not None and declared.isdigit() and int(declared) > limit:
+    declared = header(request, b"content-length")
+    if declared.isdigit() and int(declared) > limit:
         raise TooLarge
     message = await request.receive()  # nearly always the whole body
     if message["type"] == "http.request" and not message.get("more_body", False):
@@ -129,8 +138,7 @@ def idempotency_key(request: Request) -> UUID:
     Raises:
         Refusal: 400 when it is missing or no UUID.
     """
-    value = request.headers.get("idempotency-key", "")
-    key = parse_key(value.strip().strip('"'))
+    key = parse_key(header(request, b"idempotency-key").strip().strip('"'))
     if key is None:
         raise Refusal("idempotency-key-missing")
     return key
@@ -148,6 +156,6 @@ def parse_key(text: str) -> UUID | None:
 
 def bearer(request: Request) -> str | None:
     """The credential of `Authorization: Bearer …`."""
-    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    scheme, _, value = header(request, b"authorization").partition(" ")
     value = value.strip()
     return value if scheme.lower() == "bearer" and value else None

@@ -20,6 +20,7 @@ from services.intake.writer.lane import (
     Refused,
     Unavailable,
 )
+from services.intake.writer.persons import Persons
 from services.intake.writer.rows import Filing
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "GroupWriter",
     "KeyReused",
     "Outcome",
+    "Persons",
     "Place",
     "References",
     "Refused",
@@ -66,7 +68,7 @@ class GroupWriter:
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._queue.append((filing, future))
         self._wake.set()
-        return await asyncio.shield(future)
+        return await future  # a caller who has gone cancels this alone: the filing stays in the queue
 
     async def run(self, stop: asyncio.Event) -> None:
         """File groups until closed. `stop` alone does not end it: HTTP requests still drain then."""

@@ -1,22 +1,24 @@
-"""A connection of its own that files groups of complaints: keys in one query, everything else in one statement."""
+"""A connection of its own that files groups of complaints, persons included, with one statement."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from services.intake import store
 from services.intake.domain import receipt
 from services.intake.domain.faults import Fault, fault
 from services.intake.domain.idempotency import Verdict, judge
 from services.intake.store import Row
+from services.intake.writer.persons import Persons
 from services.intake.writer.rows import Contacts, Filing, build_row
 from shared.runtime.errors import Transient, is_refused_by_database, safe_text
 from shared.runtime.pg import Database
-from shared.runtime.vault import PersonKey, Vault
+from shared.runtime.vault import PersonKey
 
 log = logging.getLogger(__name__)
 
@@ -78,12 +80,20 @@ class Place:
     """What all lanes of a process share."""
 
     database: Database
-    vault: Vault
+    persons: Persons
     progress_base: str
     commit_seconds: float
     references: References
     wake: Callable[[], None]
     reached: Callable[[str], None]
+
+
+class _Draft(NamedTuple):
+    """A complaint about to be filed."""
+
+    filing: Filing
+    contacts: Contacts
+    number: int
 
 
 class Lane:
@@ -124,30 +134,63 @@ class Lane:
     async def _file(self, group: Sequence[Filing]) -> list[Outcome]:
         if self._connection is None or self._connection.is_closed():
             self._connection = await self._place.database.connect()
-        contacts = [Contacts.of(filing.complaint, self._place.vault) for filing in group]
-        persons = await self._place.vault.keys_for([contact.person for contact in contacts])
         now = await self._clock()
         numbers = await self._place.references.take(self._connection, len(group))
-        judged = [
-            self._prepare(filing, contact, person, number, now)
-            for filing, contact, person, number in zip(group, contacts, persons, numbers, strict=True)
+        drafts = [
+            _Draft(filing, Contacts.of(filing.complaint, self._place.persons), number)
+            for filing, number in zip(group, numbers, strict=True)
         ]
-        rows = [row for row in judged if isinstance(row, Row)]
+        if self._place.persons.beside and _all_keys_differ(group):
+            outcomes = await self._file_with_persons(drafts, now)
+            if outcomes is not None:
+                return outcomes
+        persons = await self._place.persons.keys_for([draft.contacts.person for draft in drafts])
+        return await self._file_under(drafts, persons, now)
+
+    async def _file_with_persons(self, drafts: Sequence[_Draft], now: datetime) -> list[Outcome] | None:
+        """File all whose persons are new, persons included, in one statement; the others under the keys it answers.
+
+        Returns:
+            An outcome for each; None when the database refuses the data of one, and nothing is filed.
+        """
+        proposal = self._place.persons.propose(draft.contacts.person for draft in drafts)
+        judged = self._judge(drafts, proposal.keys, now)
+        rows = [one for one in judged if isinstance(one, Row)]
+        if not rows:
+            return [one for one in judged if not isinstance(one, Row)]
+        self._place.reached("CP.intake.before_commit")
+        try:
+            filed = await store.file_with_persons(self._connection, rows, now, proposal)
+        except Exception as error:
+            if not is_refused_by_database(error):
+                raise
+            return None
+        self._committed(filed.now)
+        known = self._place.persons.known(proposal, filed.known)
+        settled = iter(await self._outcomes([row for row in rows if row.person_id not in known], filed.won))
+        again = [place for place, one in enumerate(judged) if isinstance(one, Row) and one.person_id in known]
+        persons = [known[person.person_id] for person in (proposal.keys[place] for place in again)]
+        refiled = iter(await self._file_under([drafts[place] for place in again], persons, now) if again else ())
+        return [next(refiled if one.person_id in known else settled) if isinstance(one, Row) else one for one in judged]
+
+    async def _file_under(self, drafts: Sequence[_Draft], persons: Sequence[PersonKey], now: datetime) -> list[Outcome]:
+        """File complaints of persons whose keys are stored."""
+        judged = self._judge(drafts, persons, now)
+        rows = [one for one in judged if isinstance(one, Row)]
         filed = iter(await self._insert(rows, now) if rows else ())
-        if rows:
-            self._place.wake()
-            self._place.reached("CP.intake.committed_before_answer")
         return [next(filed) if isinstance(one, Row) else one for one in judged]
 
-    def _prepare(
-        self, filing: Filing, contacts: Contacts, person: PersonKey, number: int, now: datetime
-    ) -> Row | Outcome:
+    def _judge(self, drafts: Sequence[_Draft], persons: Sequence[PersonKey], now: datetime) -> list[Row | Outcome]:
+        return [self._prepare(draft, person, now) for draft, person in zip(drafts, persons, strict=True)]
+
+    def _prepare(self, draft: _Draft, person: PersonKey, now: datetime) -> Row | Outcome:
         """The row of one complaint, or why there is none. A mistake of ours must not take the neighbours along."""
-        code = receipt.refusal(filing.complaint.received_at, now)
+        complaint = draft.filing.complaint
+        code = receipt.refusal(complaint.received_at, now)
         if code is not None:
-            return Refused(fault(code, "/received_at", filing.complaint.language, limit=receipt.OLDEST.days))
+            return Refused(fault(code, "/received_at", complaint.language, limit=receipt.OLDEST.days))
         try:
-            return build_row(filing, contacts, person, number, now, self._place.progress_base)
+            return build_row(draft.filing, draft.contacts, person, draft.number, now, self._place.progress_base)
         except Exception as error:
             log.error("row could not be built", extra={"action": "build_row"}, exc_info=error)
             return Broken()
@@ -165,7 +208,17 @@ class Lane:
                 return [Refused(fault("not_acceptable", "", "en" if rows[0].language == "en" else "zh"))]
             middle = len(rows) // 2
             return [*await self._insert(rows[:middle], now), *await self._insert(rows[middle:], now)]
+        self._committed(read)
+        return await self._outcomes(rows, won)
+
+    def _committed(self, read: datetime) -> None:
+        """A statement has committed and brought the database's clock along."""
         self._read, self._read_at = read, time.monotonic()
+        self._place.wake()
+        self._place.reached("CP.intake.committed_before_answer")
+
+    async def _outcomes(self, rows: Sequence[Row], won: Collection[UUID]) -> list[Outcome]:
+        """What each row gets: its own answer, or the one stored under its key before."""
         lost = [row for row in rows if row.complaint_id not in won]
         stored = iter(
             await store.stored_answers(self._connection, [(r.client_id, r.key) for r in lost]) if lost else ()
@@ -184,6 +237,11 @@ class Lane:
         connection, self._connection, self._read = self._connection, None, None
         if connection is not None:
             connection.terminate()
+
+
+def _all_keys_differ(group: Sequence[Filing]) -> bool:
+    """Of two complaints under one key the first is filed; that holds only within one statement."""
+    return len({(filing.client.client_id, filing.key) for filing in group}) == len(group)
 
 
 def _earlier(row: Row, stored: tuple[bytes, str] | None) -> Outcome:

@@ -151,6 +151,32 @@ async def test_status_follows_what_the_router_says(intake: Running, filed: dict[
     assert amend.status_code == 409
 
 
+async def test_news_and_a_withdrawal_that_cross_end_up_the_same_in_either_order(intake: Running):
+    early, late = [(await intake.post()).json()["complaint_id"] for _ in range(2)]
+    paths = [f"/v1/complaints/{c}" for c in (early, late)]
+    await hear(intake, assigned(late))
+    for path in paths:
+        assert (await intake.call("POST", f"{path}/withdraw", key=str(uuid4()), json={})).status_code == 200
+    await hear(intake, assigned(early), assigned(late, 2), assigned(str(uuid4())))
+    for path in paths:
+        told = (await intake.call("GET", path)).json()
+        assert (told["state"], told["department"]) == ("withdrawn", "delivery")
+    assert intake.count("standing") == 2
+
+
+async def test_a_withdrawal_waits_for_news_under_way_and_is_refused_when_they_close_the_case(
+    intake: Running, filed: dict[str, Any]
+):
+    async with intake.service.transaction() as tx:
+        await handle(Batch((closed(filed["complaint_id"], 1),)), tx)
+        path = f"/v1/complaints/{filed['complaint_id']}/withdraw"
+        withdrawal = asyncio.create_task(intake.call("POST", path, key=str(uuid4()), json={}))
+        waits = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%standing%'"
+        while not intake.rows(waits):  # noqa: ASYNC110  # Postgres tells nobody that it waits
+            await asyncio.sleep(0)
+    assert (await withdrawal).status_code == 409
+
+
 async def test_open_cases_of_a_caller_are_found_by_phone_or_address_until_closed(intake: Running):
     use = intake.service.app.state.intake
     first = (await intake.post()).json()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 from shared.events.intake import ComplaintSubmitted
@@ -168,3 +169,50 @@ async def test_extras_are_kept_where_staff_can_see_them(intake: Running):
     assert details == {"consent": False, "about_staff": True, "about_department": "delivery", "wanted": "apology"}
     event = ComplaintSubmitted.model_validate_json(intake.rows("SELECT payload FROM intake.outbox")[0]["payload"])
     assert (event.consent, event.about_staff, event.about_department) == (False, True, "delivery")
+
+
+def _mailed(address: str | None, text: str = "还是没有送到。") -> dict[str, Any]:
+    return BODY | {"text": text, "customer": {"email": address} if address else {}}
+
+
+async def _readable(intake: Running) -> dict[str, str]:
+    """Reference → the text that the event's person can be read with, of everything in the outbox."""
+    found = {}
+    for row in intake.rows("SELECT payload FROM intake.outbox ORDER BY id"):
+        event = ComplaintSubmitted.model_validate_json(row["payload"])
+        key = (await intake.service.vault.keys_of([event.person_id]))[event.person_id]
+        found[event.reference] = str(key.open(event.complaint_id, "text", event.text))
+    return found
+
+
+async def test_of_one_group_known_and_new_persons_each_get_their_own_key(intake: Running):
+    await intake.post(_mailed("known@example.com"))
+    addresses = ["known@example.com", "new@example.com", "new@example.com", None, None, "known@example.com"]
+    bodies = [_mailed(address, f"第{n}件") for n, address in enumerate(addresses)]
+    bodies.insert(3, _mailed("known@example.com") | {"received_at": "2100-01-01T00:00:00Z"})
+    answers = await asyncio.gather(*(intake.post(body) for body in bodies))
+    assert [a.status_code for a in answers] == [201, 201, 201, 422, 201, 201, 201]
+    told = {a.json()["reference"]: b["text"] for a, b in zip(answers, bodies, strict=True) if a.status_code == 201}
+    assert told.items() <= (await _readable(intake)).items()
+    persons = intake.rows("SELECT email, count(DISTINCT person_id) AS n FROM intake.complaint GROUP BY email")
+    assert {row["email"]: row["n"] for row in persons} == {"known@example.com": 1, "new@example.com": 1, None: 2}
+    assert intake.rows("SELECT count(*) AS n FROM vault.person")[0]["n"] == 4
+
+
+async def test_an_erased_person_who_complains_again_is_somebody_new(intake: Running):
+    await intake.post(_mailed("known@example.com"))
+    intake.rows("SELECT vault.shred(ARRAY(SELECT person_id FROM intake.complaint))")
+    assert (await intake.post(_mailed("known@example.com"))).status_code == 201
+    assert intake.rows("SELECT count(DISTINCT person_id) AS n FROM intake.complaint")[0]["n"] == 2
+    assert intake.rows("SELECT count(*) AS n FROM vault.person")[0]["n"] == 1
+
+
+async def test_a_vault_of_its_own_is_asked_before(start: Any):
+    """Where another database holds the keys no statement of ours reaches them."""
+    async with start() as other, start(vault_database_url=other.database.url_of("intake")) as intake:
+        bodies = [_mailed(f"{n % 2}@example.com", f"第{n}件") for n in range(6)]
+        answers = await asyncio.gather(*(intake.post(body) for body in bodies))
+        await intake.service.vault_database.close()
+        assert {a.status_code for a in answers} == {201}
+        assert other.rows("SELECT count(*) AS n FROM vault.person")[0]["n"] == 2
+        assert intake.rows("SELECT count(*) AS n FROM vault.person")[0]["n"] == 0

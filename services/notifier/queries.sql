@@ -17,18 +17,33 @@ SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[],
                      $35::int[])
 ON CONFLICT DO NOTHING RETURNING 1;
 
--- name: begin_journeys
--- Journeys that begin with their submission and nothing else, as most do.
+-- name: begin_complaints
+-- Complaints that begin with their submission and nothing else, as most do: journey, contact, first line and notice.
+WITH begun AS MATERIALIZED (
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::timestamptz[],
+                         $8::bool[], $9::int[], $10::uuid[], $11::text[], $12::text[], $13::text[], $14::text[],
+                         $15::bytea[], $16::uuid[], $17::timestamptz[], $18::text[])
+         AS t (complaint_id, reference, pack, language, person_id, channel, received_at, reachable, intake_version,
+               event_id, text, name, email, token, token_hash, notice_id, next_at, traceparent)
+), contacts AS (
+    INSERT INTO contact (complaint_id, person_id, name, email, token, token_hash)
+    SELECT complaint_id, person_id, name, email, token, token_hash FROM begun ON CONFLICT DO NOTHING
+), entries AS (
+    INSERT INTO entry (complaint_id, event_id, at, what, text, field)
+    SELECT complaint_id, event_id, received_at, 'received', text, 'text' FROM begun ON CONFLICT DO NOTHING
+), notices AS (
+    INSERT INTO notice (complaint_id, notice_id, kind, cause_id, recipient_ref, epoch, variant, state, next_at,
+                        traceparent, created_at, due_since)
+    SELECT complaint_id, notice_id, 'acknowledgement', event_id, person_id, 0, '', 'pending', next_at, traceparent, $19,
+           next_at
+    FROM begun ON CONFLICT DO NOTHING
+)
 INSERT INTO journey (complaint_id, reference, pack, language, person_id, channel, received_at, told, reachable, erased,
                      acknowledged, phase, epoch, clock_epoch, stage, replied, held, intake_version, router_version,
                      sla_version, own_version)
-SELECT complaint_id, reference, pack, language, person_id, channel, received_at, told, reachable, false, acknowledged,
-       'received', 0, 0, 1, false, held, intake_version, 0, 0, own_version
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::timestamptz[], $8::bool[],
-            $9::bool[], $10::text[], $11::bool[], $12::int[], $13::int[])
-     AS t (complaint_id, reference, pack, language, person_id, channel, received_at, told, reachable, acknowledged, held,
-           intake_version, own_version)
-ON CONFLICT DO NOTHING RETURNING 1;
+SELECT complaint_id, reference, pack, language, person_id, channel, received_at, true, reachable, false, 'pending',
+       'received', 0, 0, 1, false, true, intake_version, 0, 0, 0
+FROM begun ON CONFLICT DO NOTHING RETURNING 1;
 
 -- name: update_journeys
 -- What changed in journeys; the reference never does.

@@ -30,28 +30,9 @@ _ROUTINE = (
     "own_version",
 )
 """What most events change; the columns of `advance_journeys`."""
-_FRESH = (
-    "complaint_id",
-    "reference",
-    "pack",
-    "language",
-    "person_id",
-    "channel",
-    "received_at",
-    "told",
-    "reachable",
-    "acknowledged",
-    "held",
-    "intake_version",
-    "own_version",
-)
-"""What a submission alone sets; the columns of `begin_journeys`."""
 _row_of = attrgetter(*FIELDS)
 _routine_row = attrgetter(*_ROUTINE)
 _others = attrgetter(*(name for name in FIELDS if name not in _ROUTINE))
-_fresh_row = attrgetter(*_FRESH)
-_later = attrgetter(*(name for name in FIELDS if name not in _FRESH))
-_NOTHING_YET = tuple(field.default for field in fields(Journey) if field.name not in _FRESH)
 _contact_row = attrgetter("complaint_id", "person_id", "name", "email", "token", "token_hash")
 _entry_row = attrgetter(*(field.name for field in fields(Entry)))
 
@@ -90,15 +71,13 @@ async def insert(tx: Tx, journeys: Sequence[Journey]) -> None:
     Raises:
         Transient: another copy of the service began one of them at the same moment; the batch is to be done again.
     """
-    fresh = [journey for journey in journeys if _later(journey) == _NOTHING_YET]
-    others = [journey for journey in journeys if _later(journey) != _NOTHING_YET]
-    written = 0
-    if fresh:
-        written += len(await tx.fetch(QUERIES.begin_journeys, *columns(map(_fresh_row, fresh))))
-    if others:
-        written += len(await tx.fetch(QUERIES.insert_journeys, *columns(map(_row_of, others))))
-    if written < len(journeys):
-        raise Transient("a journey was begun by another copy of the service", retry_after=0.05)
+    if journeys and len(await tx.fetch(QUERIES.insert_journeys, *columns(map(_row_of, journeys)))) < len(journeys):
+        raise begun_elsewhere()
+
+
+def begun_elsewhere() -> Transient:
+    """Another copy of the service began a journey at the same moment."""
+    return Transient("a journey was begun by another copy of the service", retry_after=0.05)
 
 
 async def update(tx: Tx, journeys: Sequence[Journey], before: Mapping[UUID, Journey] = EMPTY) -> None:

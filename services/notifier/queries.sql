@@ -207,6 +207,15 @@ WHERE n.complaint_id = t.complaint_id AND n.notice_id = t.notice_id AND n.lease 
   AND n.state IN ('leased', 'sending')
 RETURNING n.notice_id;
 
+-- name: settle_sent
+-- The same for the usual outcome, which needs no more than to be told of which rows.
+UPDATE notice AS n
+SET state = 'sent', next_at = NULL, reason = NULL, lease = NULL, settled_at = $4
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS t (complaint_id, notice_id, lease)
+WHERE n.complaint_id = t.complaint_id AND n.notice_id = t.notice_id AND n.lease = t.lease
+  AND n.state IN ('leased', 'sending')
+RETURNING n.notice_id;
+
 -- name: insert_suppressions
 -- Mailboxes that do not exist.
 INSERT INTO suppression (contact_hash, reason, since) SELECT h, $2, $3 FROM unnest($1::bytea[]) AS h ON CONFLICT DO NOTHING;

@@ -127,9 +127,9 @@ class _Work:
         plain = {i: self._first[i] for i in began if self.journeys[i] is self._first.get(i)}
         await begin(tx, self._beginnings(plain))
         await store.insert(tx, [self.journeys[i] for i in began if i not in plain])
-        await store.update(tx, [self.journeys[i] for i in sorted(self._changed & self._before.keys())], self._before)
+        known = sorted(self._changed & self._before.keys())
+        await store.update(tx, [self.journeys[i] for i in known], self._before, self._entries)
         await store.insert_contacts(tx, self._contacts)
-        await store.insert_entries(tx, self._entries)
         await self._let_go(self._released & self._before.keys(), desk)
         await ledger.insert(tx, self._notices)
 

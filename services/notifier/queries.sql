@@ -69,7 +69,13 @@ FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text
 WHERE j.complaint_id = t.complaint_id;
 
 -- name: advance_journeys
--- What most events change.
+-- What most events change, and the lines they add to stories.
+WITH lines AS (
+    INSERT INTO entry (complaint_id, event_id, at, what, department, text, field, due_at)
+    SELECT * FROM unnest($13::uuid[], $14::uuid[], $15::timestamptz[], $16::text[], $17::text[], $18::text[],
+                         $19::text[], $20::timestamptz[])
+    ON CONFLICT DO NOTHING
+)
 UPDATE journey AS j
 SET acknowledged = t.acknowledged, phase = t.phase, department = t.department, epoch = t.epoch,
     clock_epoch = t.clock_epoch, stage = t.stage, journey_due_at = t.journey_due_at, held = t.held,

@@ -35,6 +35,7 @@ _routine_row = attrgetter(*_ROUTINE)
 _others = attrgetter(*(name for name in FIELDS if name not in _ROUTINE))
 _contact_row = attrgetter("complaint_id", "person_id", "name", "email", "token", "token_hash")
 _entry_row = attrgetter(*(field.name for field in fields(Entry)))
+_NO_LINES: list[list[Any]] = [[] for _ in fields(Entry)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,15 +81,20 @@ def begun_elsewhere() -> Transient:
     return Transient("a journey was begun by another copy of the service", retry_after=0.05)
 
 
-async def update(tx: Tx, journeys: Sequence[Journey], before: Mapping[UUID, Journey] = EMPTY) -> None:
-    """Save journeys that `load` locked; given what they were, those with only routine changes cost a third."""
+async def update(
+    tx: Tx, journeys: Sequence[Journey], before: Mapping[UUID, Journey] = EMPTY, entries: Sequence[Entry] = ()
+) -> None:
+    """Save journeys that `load` locked, and lines of stories; a journey with only routine changes costs a third."""
     routine: list[Journey] = []
     thorough: list[Journey] = []
     for journey in journeys:
         old = before.get(journey.complaint_id)
         (routine if old is not None and _others(old) == _others(journey) else thorough).append(journey)
     if routine:
-        await tx.execute(QUERIES.advance_journeys, *columns(map(_routine_row, routine)))
+        lines = columns(map(_entry_row, entries)) or _NO_LINES
+        await tx.execute(QUERIES.advance_journeys, *columns(map(_routine_row, routine)), *lines)
+    else:
+        await insert_entries(tx, entries)
     if thorough:
         await tx.execute(QUERIES.update_journeys, *columns(map(_row_of, thorough)))
 

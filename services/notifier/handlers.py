@@ -1,8 +1,8 @@
 """Applies a batch of events: journeys, stories, new lines of the ledger. Sends nothing; the pipeline does."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from services.notifier.domain.fold import fold
@@ -13,6 +13,7 @@ from services.notifier.domain.suppress import Silence, silence
 from services.notifier.planning import new_notice
 from services.notifier.store import journeys as store
 from services.notifier.store import ledger
+from services.notifier.store.beginnings import Beginning, begin
 from services.notifier.store.journeys import Contact
 from services.notifier.store.ledger import Lease, NewNotice
 from services.notifier.telling import About, tell_suppressed
@@ -88,6 +89,7 @@ class _Work:
         self._changed: set[UUID] = set()
         self._contacts: list[Contact] = []
         self._entries: list[Entry] = []
+        self._first: dict[UUID, Journey] = {}
         self._notices: list[NewNotice] = []
         self._waiting: dict[UUID, list[int]] = {}
         self._released: set[UUID] = set()
@@ -112,6 +114,8 @@ class _Work:
             self._contacts.append(_contact(event))
         for plan in step.plans:
             self._plan(event, plan, late=step.late)
+        if before is None and type(event) is ComplaintSubmitted and self.journeys[complaint_id] is step.journey:
+            self._first[complaint_id] = step.journey  # not suppressed
 
     def of_persons(self, person_ids: set[UUID]) -> list[UUID]:
         """Complaints of this batch that belong to these persons."""
@@ -120,12 +124,21 @@ class _Work:
     async def save(self, desk: Desk) -> None:
         """Write everything that changed; journeys first, since their rows are the locks."""
         tx, began = self._tx, sorted(self._changed - self._before.keys())
-        await store.insert(tx, [self.journeys[i] for i in began])
-        await store.update(tx, [self.journeys[i] for i in sorted(self._changed & self._before.keys())], self._before)
+        plain = {i: self._first[i] for i in began if self.journeys[i] is self._first.get(i)}
+        await begin(tx, self._beginnings(plain))
+        await store.insert(tx, [self.journeys[i] for i in began if i not in plain])
+        known = sorted(self._changed & self._before.keys())
+        await store.update(tx, [self.journeys[i] for i in known], self._before, self._entries)
         await store.insert_contacts(tx, self._contacts)
-        await store.insert_entries(tx, self._entries)
         await self._let_go(self._released & self._before.keys(), desk)
         await ledger.insert(tx, self._notices)
+
+    def _beginnings(self, plain: Mapping[UUID, Journey]) -> list[Beginning]:
+        """Complaints of which the batch tells no more than the submission; their rows are taken out of the others."""
+        contacts, self._contacts = _parted(self._contacts, plain)
+        entries, self._entries = _parted(self._entries, plain)
+        notices, self._notices = _parted(self._notices, plain)
+        return [Beginning(plain[i], contacts[i], entries[i], notices[i]) for i in plain]
 
     async def _let_go(self, complaint_ids: set[UUID], desk: Desk) -> None:
         """What waits in the ledger is due now: leased for this process when it has room, else left to a claim."""
@@ -187,6 +200,26 @@ class _Work:
         pack = self._packs.by_name.get(journey.pack)
         off = pack is not None and not pack.notices.is_on(policy_name(plan.kind))  # type: ignore[arg-type]
         return Silence.SWITCHED_OFF if off else None
+
+
+class _Row(Protocol):
+    @property
+    def complaint_id(self) -> UUID: ...
+
+
+_R = TypeVar("_R", bound=_Row)
+
+
+def _parted(rows: Iterable[_R], of: Container[UUID]) -> tuple[dict[UUID, _R], list[_R]]:
+    """The first row of each of these complaints, and all the others."""
+    first: dict[UUID, _R] = {}
+    others: list[_R] = []
+    for row in rows:
+        if row.complaint_id in of and row.complaint_id not in first:
+            first[row.complaint_id] = row
+        else:
+            others.append(row)
+    return first, others
 
 
 def _contact(event: ComplaintSubmitted) -> Contact:

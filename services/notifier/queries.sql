@@ -17,18 +17,33 @@ SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[],
                      $35::int[])
 ON CONFLICT DO NOTHING RETURNING 1;
 
--- name: begin_journeys
--- Journeys that begin with their submission and nothing else, as most do.
+-- name: begin_complaints
+-- Complaints that begin with their submission and nothing else, as most do: journey, contact, first line and notice.
+WITH begun AS MATERIALIZED (
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::timestamptz[],
+                         $8::bool[], $9::int[], $10::uuid[], $11::text[], $12::text[], $13::text[], $14::text[],
+                         $15::bytea[], $16::uuid[], $17::timestamptz[], $18::text[])
+         AS t (complaint_id, reference, pack, language, person_id, channel, received_at, reachable, intake_version,
+               event_id, text, name, email, token, token_hash, notice_id, next_at, traceparent)
+), contacts AS (
+    INSERT INTO contact (complaint_id, person_id, name, email, token, token_hash)
+    SELECT complaint_id, person_id, name, email, token, token_hash FROM begun ON CONFLICT DO NOTHING
+), entries AS (
+    INSERT INTO entry (complaint_id, event_id, at, what, text, field)
+    SELECT complaint_id, event_id, received_at, 'received', text, 'text' FROM begun ON CONFLICT DO NOTHING
+), notices AS (
+    INSERT INTO notice (complaint_id, notice_id, kind, cause_id, recipient_ref, epoch, variant, state, next_at,
+                        traceparent, created_at, due_since)
+    SELECT complaint_id, notice_id, 'acknowledgement', event_id, person_id, 0, '', 'pending', next_at, traceparent, $19,
+           next_at
+    FROM begun ON CONFLICT DO NOTHING
+)
 INSERT INTO journey (complaint_id, reference, pack, language, person_id, channel, received_at, told, reachable, erased,
                      acknowledged, phase, epoch, clock_epoch, stage, replied, held, intake_version, router_version,
                      sla_version, own_version)
-SELECT complaint_id, reference, pack, language, person_id, channel, received_at, told, reachable, false, acknowledged,
-       'received', 0, 0, 1, false, held, intake_version, 0, 0, own_version
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::timestamptz[], $8::bool[],
-            $9::bool[], $10::text[], $11::bool[], $12::int[], $13::int[])
-     AS t (complaint_id, reference, pack, language, person_id, channel, received_at, told, reachable, acknowledged, held,
-           intake_version, own_version)
-ON CONFLICT DO NOTHING RETURNING 1;
+SELECT complaint_id, reference, pack, language, person_id, channel, received_at, true, reachable, false, 'pending',
+       'received', 0, 0, 1, false, true, intake_version, 0, 0, 0
+FROM begun ON CONFLICT DO NOTHING RETURNING 1;
 
 -- name: update_journeys
 -- What changed in journeys; the reference never does.
@@ -54,7 +69,13 @@ FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text
 WHERE j.complaint_id = t.complaint_id;
 
 -- name: advance_journeys
--- What most events change.
+-- What most events change, and the lines they add to stories.
+WITH lines AS (
+    INSERT INTO entry (complaint_id, event_id, at, what, department, text, field, due_at)
+    SELECT * FROM unnest($13::uuid[], $14::uuid[], $15::timestamptz[], $16::text[], $17::text[], $18::text[],
+                         $19::text[], $20::timestamptz[])
+    ON CONFLICT DO NOTHING
+)
 UPDATE journey AS j
 SET acknowledged = t.acknowledged, phase = t.phase, department = t.department, epoch = t.epoch,
     clock_epoch = t.clock_epoch, stage = t.stage, journey_due_at = t.journey_due_at, held = t.held,
@@ -188,6 +209,15 @@ SET state = t.state, next_at = t.next_at, reason = t.reason, resends = t.resends
     settled_at = CASE WHEN t.next_at IS NULL THEN $8::timestamptz END
 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::text[], $7::int[])
      AS t (complaint_id, notice_id, lease, state, next_at, reason, resends)
+WHERE n.complaint_id = t.complaint_id AND n.notice_id = t.notice_id AND n.lease = t.lease
+  AND n.state IN ('leased', 'sending')
+RETURNING n.notice_id;
+
+-- name: settle_sent
+-- The same for the usual outcome, which needs no more than to be told of which rows.
+UPDATE notice AS n
+SET state = 'sent', next_at = NULL, reason = NULL, lease = NULL, settled_at = $4
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS t (complaint_id, notice_id, lease)
 WHERE n.complaint_id = t.complaint_id AND n.notice_id = t.notice_id AND n.lease = t.lease
   AND n.state IN ('leased', 'sending')
 RETURNING n.notice_id;

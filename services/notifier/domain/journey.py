@@ -87,8 +87,7 @@ class Journey:
     def evolve(self, **changes: Any) -> Self:
         """A copy with some fields changed."""
         made = object.__new__(type(self))
-        made.__dict__.update(self.__dict__)
-        made.__dict__.update(changes)
+        object.__setattr__(made, "__dict__", self.__dict__ | changes)
         return made
 
     @property

@@ -1,6 +1,6 @@
 """Runs the stages: woken after a commit that made or leased something due, and once a second.
 
-The consumer and the pages never wait for a mail server: mails leave from tasks of their own, and at most two claims'
+The consumer and the pages never wait for a mail server: mails leave from tasks of their own, and at most five claims'
 worth of notices are in flight.
 """
 
@@ -34,6 +34,8 @@ _MEASURE = 10.0
 _LONGEST_PAUSE = 30.0
 _GATHER = 0.05
 """Seconds that outcomes wait for others while more mails are on their way; the last one never waits."""
+_IN_HAND = 5
+"""Claims' worth of notices that may be in hand before handlers leave what they release in the ledger."""
 _STOP_SECONDS = 10.0
 
 
@@ -130,7 +132,7 @@ class Pipeline:
         """None while the pipeline stands still: then notices wait in the ledger, not here."""
         if self._stop is None or self._stop.is_set() or self._pause:
             return 0
-        return 2 * self._size - self._in_flight - self.desk.waiting
+        return _IN_HAND * self._size - self._in_flight - self.desk.waiting
 
     async def _turn(self) -> bool:
         """What was handed over, then one claim, when something may be due; answers whether to claim again at once."""

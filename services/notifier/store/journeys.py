@@ -30,30 +30,12 @@ _ROUTINE = (
     "own_version",
 )
 """What most events change; the columns of `advance_journeys`."""
-_FRESH = (
-    "complaint_id",
-    "reference",
-    "pack",
-    "language",
-    "person_id",
-    "channel",
-    "received_at",
-    "told",
-    "reachable",
-    "acknowledged",
-    "held",
-    "intake_version",
-    "own_version",
-)
-"""What a submission alone sets; the columns of `begin_journeys`."""
 _row_of = attrgetter(*FIELDS)
 _routine_row = attrgetter(*_ROUTINE)
 _others = attrgetter(*(name for name in FIELDS if name not in _ROUTINE))
-_fresh_row = attrgetter(*_FRESH)
-_later = attrgetter(*(name for name in FIELDS if name not in _FRESH))
-_NOTHING_YET = tuple(field.default for field in fields(Journey) if field.name not in _FRESH)
 _contact_row = attrgetter("complaint_id", "person_id", "name", "email", "token", "token_hash")
 _entry_row = attrgetter(*(field.name for field in fields(Entry)))
+_NO_LINES: list[list[Any]] = [[] for _ in fields(Entry)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,26 +72,29 @@ async def insert(tx: Tx, journeys: Sequence[Journey]) -> None:
     Raises:
         Transient: another copy of the service began one of them at the same moment; the batch is to be done again.
     """
-    fresh = [journey for journey in journeys if _later(journey) == _NOTHING_YET]
-    others = [journey for journey in journeys if _later(journey) != _NOTHING_YET]
-    written = 0
-    if fresh:
-        written += len(await tx.fetch(QUERIES.begin_journeys, *columns(map(_fresh_row, fresh))))
-    if others:
-        written += len(await tx.fetch(QUERIES.insert_journeys, *columns(map(_row_of, others))))
-    if written < len(journeys):
-        raise Transient("a journey was begun by another copy of the service", retry_after=0.05)
+    if journeys and len(await tx.fetch(QUERIES.insert_journeys, *columns(map(_row_of, journeys)))) < len(journeys):
+        raise begun_elsewhere()
 
 
-async def update(tx: Tx, journeys: Sequence[Journey], before: Mapping[UUID, Journey] = EMPTY) -> None:
-    """Save journeys that `load` locked; given what they were, those with only routine changes cost a third."""
+def begun_elsewhere() -> Transient:
+    """Another copy of the service began a journey at the same moment."""
+    return Transient("a journey was begun by another copy of the service", retry_after=0.05)
+
+
+async def update(
+    tx: Tx, journeys: Sequence[Journey], before: Mapping[UUID, Journey] = EMPTY, entries: Sequence[Entry] = ()
+) -> None:
+    """Save journeys that `load` locked, and lines of stories; a journey with only routine changes costs a third."""
     routine: list[Journey] = []
     thorough: list[Journey] = []
     for journey in journeys:
         old = before.get(journey.complaint_id)
         (routine if old is not None and _others(old) == _others(journey) else thorough).append(journey)
     if routine:
-        await tx.execute(QUERIES.advance_journeys, *columns(map(_routine_row, routine)))
+        lines = columns(map(_entry_row, entries)) or _NO_LINES
+        await tx.execute(QUERIES.advance_journeys, *columns(map(_routine_row, routine)), *lines)
+    else:
+        await insert_entries(tx, entries)
     if thorough:
         await tx.execute(QUERIES.update_journeys, *columns(map(_row_of, thorough)))
 

@@ -69,6 +69,7 @@ class Lease:
 
 
 _new_row = attrgetter(*(field.name for field in fields(NewNotice)))
+_sent_row = attrgetter("complaint_id", "notice_id", "lease")
 _settlement_row = attrgetter(*(field.name for field in fields(Settlement)))
 
 
@@ -123,9 +124,13 @@ async def count_own_events(tx: Tx, counts: Mapping[UUID, tuple[int, str | None]]
 
 async def settle(tx: Tx, settlements: Sequence[Settlement]) -> frozenset[UUID]:
     """Write outcomes; answers the notices that were still ours to settle."""
-    if not settlements:
-        return frozenset()
-    rows = await tx.fetch(QUERIES.settle_notices, *columns(map(_settlement_row, settlements)), tx.now)
+    sent = [one for one in settlements if one.state == "sent"]
+    others = [one for one in settlements if one.state != "sent"]
+    rows: list[Row] = []
+    if sent:
+        rows += await tx.fetch(QUERIES.settle_sent, *columns(map(_sent_row, sent)), tx.now)
+    if others:
+        rows += await tx.fetch(QUERIES.settle_notices, *columns(map(_settlement_row, others)), tx.now)
     return frozenset(row["notice_id"] for row in rows)
 
 

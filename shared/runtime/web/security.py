@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
@@ -30,7 +29,7 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp, own_urls: Iterable[str] = ()) -> None:
         self._app = app
-        self._headers = {
+        headers = {
             "Content-Security-Policy": content_policy(own_urls),
             "X-Content-Type-Options": "nosniff",
             "X-Frame-Options": "DENY",
@@ -38,6 +37,7 @@ class SecurityHeaders:
             "Cross-Origin-Opener-Policy": "same-origin",
             "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
         }
+        self._raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass everything through; touch only the start of an HTTP response."""
@@ -47,9 +47,9 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    headers.setdefault(name, value)
+                given = list(message.get("headers", ()))
+                names = {name.lower() for name, _ in given}
+                message["headers"] = [*given, *(pair for pair in self._raw if pair[0] not in names)]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -109,9 +109,9 @@ async def test_a_copy_that_is_not_sending_leaves_what_is_due_to_the_others(rig: 
 
 
 async def test_more_than_fits_in_hand_is_claimed_later(rig: Rig, smtp: ScriptedSmtp) -> None:
-    stories = [await rig.story(f"c{number}@example.com") for number in range(401)]
+    stories = [await rig.story(f"c{number}@example.com") for number in range(1001)]
     await rig.apply(*(event for story in stories for event in (story.filed(), story.assigned())))
     rig.start()
     await rig.apply(*(story.clocks(journey=day(7)) for story in stories))
-    assert {state for _, state in await rig.settled(401)} == {"sent"}
-    assert len(smtp.taken) == 401 and set(smtp.by_message_id().values()) == {1}
+    assert {state for _, state in await rig.settled(1001)} == {"sent"}
+    assert len(smtp.taken) == 1001 and set(smtp.by_message_id().values()) == {1}

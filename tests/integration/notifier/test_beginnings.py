@@ -1,0 +1,53 @@
+"""Complaints are written with one short statement when only the submission is known: the rows are the same as ever."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.notifier.handlers import _Work
+from tests.integration.notifier.rig import Rig, rigged
+from tests.integration.notifier.scripted_smtp import ScriptedSmtp
+from tests.support.stack import DatabaseFactory
+
+TABLES = {"journey": "complaint_id", "contact": "complaint_id", "entry": "event_id", "notice": "cause_id"}
+OWN = {"notice_id", "created_at", "due_since", "next_at", "settled_at"}
+
+
+@pytest.fixture
+async def rig(fresh_database: DatabaseFactory, keys: Path) -> AsyncIterator[Rig]:
+    async with ScriptedSmtp() as smtp, rigged(fresh_database("notifier"), keys, smtp) as made:
+        yield made
+
+
+async def rows(rig: Rig) -> dict[str, list[dict[str, Any]]]:
+    found = {}
+    for table, key in TABLES.items():
+        records = await rig.fetch(f"SELECT * FROM notifier.{table} ORDER BY {key}")
+        found[table] = [{name: value for name, value in record.items() if name not in OWN} for record in records]
+    return found
+
+
+async def test_the_short_form_writes_the_same_rows(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    filed = [
+        (await rig.story(f"c{number}@example.com", language=language))
+        for number, language in enumerate(("zh", "en", "zh"))
+    ]
+    events = [story.filed(name=None) if number == 1 else story.filed() for number, story in enumerate(filed)]
+    # Beside them, what never takes the short form: nobody to write to, and more than the submission in one batch.
+    silent, more = await rig.story("silent@example.com"), await rig.story("more@example.com")
+    events += [silent.filed(email=None), more.filed(), more.assigned(), more.amended()]
+    await rig.apply(*events)
+    short = await rows(rig)
+    assert [len(short[table]) for table in TABLES] == [5, 5, 7, 5]
+    assert {row["state"] for row in short["notice"]} == {"pending", "suppressed"}
+    waits = await rig.fetch(
+        "SELECT extract(epoch FROM next_at - created_at)::int AS s FROM notifier.notice WHERE state = 'pending'"
+    )
+    assert [row["s"] for row in waits] == [30] * 4
+    for table in TABLES:
+        await rig.execute(f"TRUNCATE notifier.{table}")
+    monkeypatch.setattr(_Work, "_beginnings", lambda self, plain: plain.clear() or [])
+    await rig.apply(*events)
+    assert await rows(rig) == short

@@ -74,14 +74,14 @@ def next_due(dials: Dials) -> tuple[datetime | None, str | None]:
 
 
 def packed(dials: Dials) -> dict[str, dict[str, Any]]:
-    """The dials as stored, by kind; what is usual is left out."""
+    """The dials as they go into JSON, by kind; what is usual is left out."""
     return {kind: _packed(dial) for kind, dial in dials.items()}
 
 
 def _packed(dial: Dial) -> dict[str, Any]:
-    stored = {"epoch": dial.epoch, "state": dial.state, "started_at": dial.started_at.isoformat()}
+    stored: dict[str, Any] = {"epoch": dial.epoch, "state": dial.state, "started_at": dial.started_at}
     if dial.due_at:
-        stored["due_at"] = dial.due_at.isoformat()
+        stored["due_at"] = dial.due_at
     if dial.outcome:
         stored["outcome"] = dial.outcome
     if dial.warned:
@@ -90,7 +90,7 @@ def _packed(dial: Dial) -> dict[str, Any]:
 
 
 def unpacked(stored: Mapping[str, Mapping[str, Any]]) -> Dials:
-    """The dials as they were packed."""
+    """The dials as they come out of JSON."""
     return {
         kind: Dial(
             kind=kind,

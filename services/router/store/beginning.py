@@ -12,7 +12,10 @@ from shared.runtime.transaction import Tx
 
 
 class Words(NamedTuple):
-    """What the customer told, in clear, and who the customer is; the columns of `case_text` in their order."""
+    """What the customer told, in clear, and who the customer is; the columns of `case_text` in their order.
+
+    `call_back` and `reasons` are JSON.
+    """
 
     complaint_id: UUID
     title: str | None
@@ -20,7 +23,7 @@ class Words(NamedTuple):
     name: str | None
     email: str | None
     phone: str | None
-    call_back: dict[str, Any] | None
+    call_back: str | None
     order_id: str | None
     store_id: str | None
     wanted: str | None
@@ -28,7 +31,7 @@ class Words(NamedTuple):
     client: str
     about_staff: bool
     on_behalf_of: str | None
-    reasons: dict[str, list[dict[str, Any]]]
+    reasons: str
     trace_id: str | None
     erased: bool
 

@@ -78,13 +78,16 @@ class Fold:
     async def save(self) -> None:
         """Write everything, with one statement for all that is new and one per table for what changed."""
         tx, cases = self._tx, self._cases
+        clocks = self._dials
         if self._new:
-            await insert(tx, list(self._new.values()), self._words, self._lines)
+            others = {i: dials for i, dials in clocks.items() if i not in self._new}
+            await insert(tx, list(self._new.values()), self._words, self._lines, others)
+            clocks = {i: dials for i, dials in clocks.items() if i in self._new}
         else:
             await store.append(tx, self._lines)
         changed = (cases[i] for i in sorted(self._changed) if cases[i] != self._new.get(i))
         await store.update(tx, changed)
-        await store.update_clocks(tx, {i: self._dials[i] for i in sorted(self._dials)})
+        await store.update_clocks(tx, clocks)
         await store.amend(tx, self._amendments)
         await store.mark_undelivered(tx, self._failed_notices)
         await store.hold_early(tx, self.waiting)

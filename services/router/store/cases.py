@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -97,12 +98,16 @@ async def update(tx: Tx, cases: Iterable[Case]) -> None:
 
 async def update_clocks(tx: Tx, clocks: Mapping[UUID, tuple[int, Dials]]) -> None:
     """Save what sla told of clocks; `(version of sla's event, dials)` per complaint."""
-    rows = [
+    if clocks:
+        await tx.execute(QUERIES.update_clocks, *columns(clock_rows(clocks)))
+
+
+def clock_rows(clocks: Mapping[UUID, tuple[int, Dials]]) -> list[tuple[Any, ...]]:
+    """The columns of `update_clocks`, in key order."""
+    return [
         (complaint_id, version, json_of(packed(dials)), *next_due(dials))
-        for complaint_id, (version, dials) in clocks.items()
+        for complaint_id, (version, dials) in sorted(clocks.items(), key=itemgetter(0))
     ]
-    if rows:
-        await tx.execute(QUERIES.update_clocks, *columns(rows))
 
 
 async def mark_undelivered(tx: Tx, notices: Mapping[UUID, str | None]) -> None:

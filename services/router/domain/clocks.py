@@ -74,32 +74,31 @@ def next_due(dials: Dials) -> tuple[datetime | None, str | None]:
 
 
 def packed(dials: Dials) -> dict[str, dict[str, Any]]:
-    """The dials as stored, by kind; what is usual is left out."""
-    return {kind: _packed(dial) for kind, dial in dials.items()}
-
-
-def _packed(dial: Dial) -> dict[str, Any]:
-    stored = {"epoch": dial.epoch, "state": dial.state, "started_at": dial.started_at.isoformat()}
-    if dial.due_at:
-        stored["due_at"] = dial.due_at.isoformat()
-    if dial.outcome:
-        stored["outcome"] = dial.outcome
-    if dial.warned:
-        stored["warned"] = True
-    return stored
+    """The dials as they go into JSON, by kind."""
+    return {
+        kind: {
+            "epoch": dial.epoch,
+            "state": dial.state,
+            "started_at": dial.started_at,
+            "due_at": dial.due_at,
+            "outcome": dial.outcome,
+            "warned": dial.warned,
+        }
+        for kind, dial in dials.items()
+    }
 
 
 def unpacked(stored: Mapping[str, Mapping[str, Any]]) -> Dials:
-    """The dials as they were packed."""
+    """The dials as they come out of JSON."""
     return {
         kind: Dial(
             kind=kind,
             epoch=one["epoch"],
             state=one["state"],
             started_at=datetime.fromisoformat(one["started_at"]),
-            due_at=datetime.fromisoformat(due) if (due := one.get("due_at")) else None,
-            outcome=one.get("outcome"),
-            warned=one.get("warned", False),
+            due_at=datetime.fromisoformat(one["due_at"]) if one["due_at"] else None,
+            outcome=one["outcome"],
+            warned=one["warned"],
         )
         for kind, one in stored.items()
     }

@@ -9,6 +9,7 @@ from services.router.domain.case import Case, Desks
 from services.router.domain.clocks import Dials
 from services.router.domain.placing import desks_of, place, place_again
 from services.router.domain.story import Line, Moment, Outcome
+from services.router.handlers.told_words import Open, words_of
 from services.router.store import cases as store
 from services.router.store.beginning import Words, insert
 from shared.events import intake, notices, sla
@@ -77,13 +78,16 @@ class Fold:
     async def save(self) -> None:
         """Write everything, with one statement for all that is new and one per table for what changed."""
         tx, cases = self._tx, self._cases
+        clocks = self._dials
         if self._new:
-            await insert(tx, list(self._new.values()), self._words, self._lines)
+            others = {i: dials for i, dials in clocks.items() if i not in self._new}
+            await insert(tx, list(self._new.values()), self._words, self._lines, others)
+            clocks = {i: dials for i, dials in clocks.items() if i in self._new}
         else:
             await store.append(tx, self._lines)
         changed = (cases[i] for i in sorted(self._changed) if cases[i] != self._new.get(i))
         await store.update(tx, changed)
-        await store.update_clocks(tx, {i: self._dials[i] for i in sorted(self._dials)})
+        await store.update_clocks(tx, clocks)
         await store.amend(tx, self._amendments)
         await store.mark_undelivered(tx, self._failed_notices)
         await store.hold_early(tx, self.waiting)
@@ -98,9 +102,12 @@ class Fold:
 
     def _submit(self, event: intake.ComplaintSubmitted) -> None:
         pack, moment = self._pack(event.pack), self._moment(event)
-        words = self._words_of(event, moment.cause.id)
-        placed = place(event, words.title, words.body, pack)
-        self._words.append(words._replace(reasons=placed.reasons))
+        opened = self._opener(event)
+        title, text = opened("title", event.title), opened("text", event.text)
+        placed = place(event, title, text, pack)
+        trace = self._tx.trace_of(moment.cause.id)
+        erased = event.person_id not in self._keys
+        self._words.append(words_of(event, title, text, placed.reasons, opened, trace, erased=erased))
         outcome = told.submitted(event, placed.placement, self._desks_of(pack), moment, placed.about)
         self._new[event.complaint_id] = self._cases[event.complaint_id] = outcome.case
         self._follow(outcome)
@@ -110,41 +117,18 @@ class Fold:
             for one in early:
                 self.take(one)
 
-    def _words_of(self, event: intake.ComplaintSubmitted, event_id: str) -> Words:
-        key, complaint_id, wish = self._keys.get(event.person_id), event.complaint_id, event.call_back
-        trace = self._tx.trace_of(event_id)
+    def _opener(self, event: Any) -> Open:
+        """What opens sealed fields of an event; those of an erased person are nothing."""
+        key, complaint_id = self._keys.get(event.person_id), event.complaint_id
 
         def opened(name: str, sealed: str | None) -> str | None:
-            return _opened(key, complaint_id, name, sealed)
+            found = open_sealed(key, complaint_id, name, sealed)
+            return found if isinstance(found, str) else None
 
-        return Words(
-            complaint_id=complaint_id,
-            title=opened("title", event.title),
-            body=opened("text", event.text),
-            name=opened("name", event.name),
-            email=opened("email", event.email),
-            phone=opened("phone", event.phone),
-            call_back={
-                "number": opened("call_back.number", wish.number),
-                "hours": opened("call_back.hours", wish.hours),
-                "language": wish.language,
-            }
-            if wish
-            else None,
-            order_id=opened("order_id", event.order_id),
-            store_id=event.store_id,
-            wanted=event.wanted,
-            repeat_of=event.repeat_of,
-            client=event.client,
-            about_staff=event.about_staff,
-            on_behalf_of=opened("on_behalf_of", event.on_behalf_of),
-            reasons={},
-            trace_id=trace.split("-")[1] if trace else None,
-            erased=key is None,
-        )
+        return opened
 
     def _open(self, event: Any, name: str, sealed: str | None) -> str | None:
-        return _opened(self._keys.get(event.person_id), event.complaint_id, name, sealed)
+        return self._opener(event)(name, sealed)
 
     def _moment(self, event: Event, actor: str | None = None) -> Moment:
         key = self._keys.get(getattr(event, "person_id", None))  # type: ignore[arg-type]
@@ -265,13 +249,6 @@ class Fold:
         if text is not None:
             line = line._replace(text=text)
         self._lines.append((case.complaint_id, case.epoch, line))
-
-
-def _opened(key: PersonKey | None, complaint_id: UUID, name: str, sealed: str | None) -> str | None:
-    if sealed is None:
-        return None
-    opened = open_sealed(key, complaint_id, name, sealed)
-    return opened if isinstance(opened, str) else None
 
 
 TICKS: frozenset[type[Event]] = frozenset({sla.ClockStarted, sla.ClockPaused, sla.ClockResumed, sla.ClockStopped})

@@ -261,13 +261,22 @@ SEARCHES: list[tuple[str, set[str]]] = [
 async def test_search_finds_chinese_and_english_words(running: Running) -> None:
     zh = await filed(running, "上周买的电饭煲，快递到现在没有送到")
     en = await filed(running, "My parcel is late; the courier refused the warranty claim")
-    await running.index()
     names = {zh.reference: "zh", en.reference: "en"}
     async with await running.as_user("ops") as client:
         for words, found in SEARCHES:
             answer = await client.get("/v1/cases", params={"q": words})
             assert answer.status_code == 200, words
             assert {names[case["reference"]] for case in answer.json()["cases"]} == found, words
+
+
+async def test_added_words_are_found_beside_the_first_ones(running: Running) -> None:
+    told = await filed(running, "上周买的电饭煲")
+    await running.feed(told.amended("型号是 XK90，电饭煲漏水"))
+    await running.index()
+    async with await running.as_user("ops") as client:
+        for words in ("电饭煲", "xk90", "漏水", "13800138000", "快递延误"):
+            answer = await client.get("/v1/cases", params={"q": words})
+            assert [case["reference"] for case in answer.json()["cases"]] == [told.reference], words
 
 
 async def test_pages_go_on_where_the_last_one_ended(running: Running) -> None:

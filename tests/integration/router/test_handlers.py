@@ -90,6 +90,16 @@ async def test_customer_words_and_clocks_reach_the_case(running: Running) -> Non
     }  # fmt: skip
 
 
+async def test_clocks_of_new_and_old_cases_come_in_one_batch(running: Running) -> None:
+    old, new = Told(await running.person()), Told(await running.person())
+    await running.feed(old.submitted)
+    await running.feed(new.submitted, old.started(), new.started())
+    for told in (old, new):
+        found = await state(running, told)
+        assert (found["clock_version"], found["due_kind"]) == (1, "first_response")
+        assert set(found["clocks"]) == {"journey", "owner", "first_response", "silence"}
+
+
 async def test_a_withdrawn_complaint_closes(running: Running) -> None:
     told = Told(await running.person())
     await running.feed(told.submitted, told.withdrawn())

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from pydantic_core import from_json, to_json
 
 from services.router.domain.clocks import Dial, next_due, packed, told, unpacked, warned
 from shared.events.sla import Clock
@@ -56,4 +57,4 @@ def test_every_clock_has_a_word(dial: dict[str, object], hours: float, shown: st
 
 def test_what_is_packed_comes_back() -> None:
     dials = warned(told({}, [clock(), clock("journey", state="stopped", outcome="met")]), "owner", 1)
-    assert unpacked(packed(dials)) == dials
+    assert unpacked(from_json(to_json(packed(dials)))) == dials

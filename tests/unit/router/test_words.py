@@ -15,6 +15,15 @@ def test_words_of_the_title_weigh_more_and_no_phrase_spans_title_and_body() -> N
     assert vector_of("快递 late", "延误") == "'快递':1A 'late':2A '延误':5"
 
 
+def test_a_word_that_comes_again_is_told_with_each_place() -> None:
+    assert vector_of("late", "Late, 迟到 late") == "'late':1A 'late':4 '迟到':5 'late':6"
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=127), max_size=200))
+def test_plain_english_is_taken_apart_like_everything_else(text: str) -> None:
+    assert words_of("退 " + text) == ["退", *words_of(text)]
+
+
 def test_a_chinese_wish_is_a_phrase_and_every_part_must_occur() -> None:
     assert query_of("快递延误 late") == "('快递' <-> '递延' <-> '延误') & ('late':*)"
     assert query_of("退 it") == "('退':*) & ('it')"

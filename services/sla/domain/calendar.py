@@ -78,9 +78,11 @@ class _Table(NamedTuple):
     closes: list[datetime]
     before: list[timedelta]
     total: timedelta
-    #: Ordinals of the local dates with open hours, and when each of them closes for the last time.
+    #: Ordinals of the local dates with open hours, when each of them closes for the last time, and the open time until
+    #: then.
     dates: list[int]
     last_closes: list[datetime]
+    by_last_close: list[timedelta]
 
 
 class Calendar:
@@ -90,7 +92,7 @@ class Calendar:
     All instants must carry a zone; answers are in UTC.
     """
 
-    __slots__ = ("_table", "spec", "zone")
+    __slots__ = ("_last", "_table", "spec", "zone")
 
     def __init__(self, spec: CalendarSpec) -> None:
         if len(spec.week) != 7:
@@ -102,7 +104,8 @@ class Calendar:
         except (ZoneInfoNotFoundError, ValueError) as unknown:
             raise CalendarError("unknown_zone", spec.tz) from unknown
         self.spec = spec
-        self._table = _Table(range(0), [], [], [], NOTHING, [], [])
+        self._last: tuple[_Table | None, datetime | None, timedelta] = (None, None, NOTHING)
+        self._table = _Table(range(0), [], [], [], NOTHING, [], [], [])
 
     def add(self, start: datetime, budget: timedelta) -> datetime:
         """The least instant by which `budget` of open time has passed since `start`.
@@ -115,7 +118,7 @@ class Calendar:
         start = _utc(start)
         table = self._covering(start, start)
         while True:
-            target = _position(table, start) + budget
+            target = self._placed(table, start) + budget
             index = bisect_right(table.closes, start) if not budget else bisect_left(table.before, target) - 1
             if index < len(table.opens) and target <= table.total:
                 break
@@ -148,8 +151,8 @@ class Calendar:
         table = self._covering(start, end)
         return _position(table, end) - _position(table, start)
 
-    def end_of_working_day(self, start: datetime, days: int) -> datetime:
-        """When the `days`-th working day after the local day of `start` closes for the last time."""
+    def end_of_working_day(self, start: datetime, days: int) -> tuple[datetime, timedelta]:
+        """When the `days`-th working day after the local day of `start` closes for the last time; the open time until then."""
         if days < 1:
             raise ValueError("day 1 is the day after the start")
         start = _utc(start)
@@ -157,7 +160,7 @@ class Calendar:
         today = start.astimezone(self.zone).toordinal()
         while (index := bisect_right(table.dates, today) + days - 1) >= len(table.dates):
             table = self._later(table, start)
-        return table.last_closes[index]
+        return table.last_closes[index], max(table.by_last_close[index] - self._placed(table, start), NOTHING)
 
     def is_open(self, at: datetime) -> bool:
         """Whether `at` falls into open hours."""
@@ -189,6 +192,15 @@ class Calendar:
         """As `elapsed`, without the open time inside the pauses, which are in order and do not overlap."""
         paused = (self.elapsed(max(begin, start), min(stop, end)) for begin, stop in pauses)
         return self.elapsed(start, end) - sum(paused, NOTHING)
+
+    def _placed(self, table: _Table, start: datetime) -> timedelta:
+        """Open time from the beginning of the table to `start`. A complaint's clocks begin together: the last answer is kept."""
+        last_table, last_start, position = self._last
+        if last_start is start and last_table is table:
+            return position
+        position = _position(table, start)
+        self._last = table, start, position
+        return position
 
     def _covering(self, start: datetime, end: datetime) -> _Table:
         years = self._table.years
@@ -235,8 +247,10 @@ class Calendar:
         for start, end in zip(opens, closes, strict=True):
             before.append(total)
             total += end - start
-        self._table = _Table(range(low, high), opens, closes, before, total, dates, last_closes)
-        return self._table
+        table = _Table(range(low, high), opens, closes, before, total, dates, last_closes, [])
+        table.by_last_close.extend(_position(table, close) for close in last_closes)
+        self._table = table
+        return table
 
     def _stretches(self, low: int, high: int) -> Iterator[tuple[int, datetime, datetime]]:
         day, last, one = date(low, 1, 1), date(high, 1, 1), timedelta(days=1)

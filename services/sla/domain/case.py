@@ -26,16 +26,16 @@ class Shown(NamedTuple):
     stopped_at: datetime | None = None
     outcome: str | None = None
 
-    def in_event(self) -> sla.Clock:
-        """As it travels in events."""
-        return sla.Clock(
-            kind=self.kind,
-            epoch=self.epoch,
-            state=self.state,
-            started_at=self.started_at,
-            due_at=self.due_at,
-            outcome=self.outcome,
-        )
+    def in_event(self) -> dict[str, Any]:
+        """As it travels in events, which make a `sla.Clock` of it: all in one go costs less than one by one."""
+        return {
+            "kind": self.kind,
+            "epoch": self.epoch,
+            "state": self.state,
+            "started_at": self.started_at,
+            "due_at": self.due_at,
+            "outcome": self.outcome,
+        }
 
 
 class Case(NamedTuple):

@@ -48,9 +48,12 @@ class Step(NamedTuple):
 
 def levels_of(clock: Clock, life: Life, rules: Rules) -> Iterator[Level]:
     """Every level of a clock in the order in which they come, computed one by one."""
-    key = (clock.kind, clock.epoch)
     for step in _steps_now(clock, life, rules):
-        yield Level(key, step.name, step.action, _moment(step, clock, life, rules), step.to)
+        yield _level(_moment(step, clock, life, rules), clock, step)
+
+
+def _level(at: datetime, clock: Clock, step: Step) -> Level:
+    return Level((clock.kind, clock.epoch), step.name, step.action, at, step.to)
 
 
 def _steps_now(clock: Clock, life: Life, rules: Rules) -> Iterator[Step]:
@@ -96,8 +99,14 @@ def _steps(kind: ClockKind, policy: SlaPolicy, department: Department | None) ->
 
 def next_due(life: Life, rules: Rules, fired: Fired) -> Level | None:
     """The level for which the complaint next needs the ticker; none when nothing is left to fire."""
-    firsts = (_first_unfired(clock, life, rules, fired) for clock in life.running())
-    return min((level for level in firsts if level is not None), key=lambda level: level.at, default=None)
+    first: tuple[datetime, Clock, Step] | None = None
+    for clock in life.running():
+        step = _first_unfired(clock, life, rules, fired)
+        if step is not None:
+            at = _moment(step, clock, life, rules)
+            if first is None or at < first[0]:
+                first = at, clock, step
+    return None if first is None else _level(*first)
 
 
 def reached(life: Life, rules: Rules, fired: Fired, now: datetime) -> list[Level]:
@@ -128,12 +137,9 @@ def superseded(levels: list[Level]) -> set[tuple[str, int, str]]:
     return skipped
 
 
-def _first_unfired(clock: Clock, life: Life, rules: Rules, fired: Fired) -> Level | None:
-    for step in _steps_now(clock, life, rules):
-        if (clock.kind, clock.epoch, step.name) not in fired:
-            at = _moment(step, clock, life, rules)
-            return Level((clock.kind, clock.epoch), step.name, step.action, at, step.to)
-    return None
+def _first_unfired(clock: Clock, life: Life, rules: Rules, fired: Fired) -> Step | None:
+    steps = _steps_now(clock, life, rules)
+    return next((step for step in steps if (clock.kind, clock.epoch, step.name) not in fired), None)
 
 
 def _warnings(kind: ClockKind, policy: SlaPolicy) -> tuple[int, ...]:

@@ -90,8 +90,8 @@ class Length:
         if self.kind == "working_hours":
             return Budget(calendar_id, calendar, self.time), calendar.add(start, self.time)
         if self.kind == "working_days":
-            due = calendar.end_of_working_day(start, self.days)
-            return Budget(calendar_id, calendar, calendar.elapsed(start, due)), due
+            due, total = calendar.end_of_working_day(start, self.days)
+            return Budget(calendar_id, calendar, total), due
         if self.kind == "calendar_days":
             due = end_of(calendar, start.astimezone(calendar.zone).date() + timedelta(days=self.days))
             return Budget(WALL, WALL_TIME, due - start), due

@@ -12,6 +12,9 @@ from shared.policies.departments import Department
 from shared.policies.packs import Pack
 from shared.policies.sla import CLOCK_KINDS, ClockKind, SlaPolicy, SlaRules
 
+_KEPT = 1_000
+"""Choices of a row of deadlines that are kept; a pack has some tens."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
@@ -44,6 +47,9 @@ class Rules:
     terms: Mapping[str, Terms] = field(init=False, repr=False)
     #: Filled as they are needed: see `levels.steps_of`.
     steps: dict[tuple[str, str, str], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _chosen: dict[tuple[str, str | None, str], Terms] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "terms", {policy.id: Terms.of(policy) for policy in self.sla.policies})
@@ -60,8 +66,14 @@ class Rules:
         )
 
     def choose(self, priority: str, category: str | None, channel: str) -> Terms:
-        """The row of deadlines that holds for these facts; there always is one."""
-        return self.terms[self.sla.choose(priority=priority, category=category, channel=channel).id]
+        """The row of deadlines that holds for these facts; there always is one. Kept, as facts come in few kinds."""
+        facts = (priority, category, channel)
+        chosen = self._chosen.get(facts)
+        if chosen is None:
+            chosen = self.terms[self.sla.choose(priority=priority, category=category, channel=channel).id]
+            if len(self._chosen) < _KEPT:
+                self._chosen[facts] = chosen
+        return chosen
 
     def calendar_of(self, department: str, terms: Terms) -> str:
         """The calendar a department works by; the row's own for a department this version does not know."""

@@ -149,8 +149,8 @@ async def postpone(tx: Tx, ids: Sequence[UUID], until: datetime) -> None:
     await tx.execute(QUERIES.postpone, list(ids), until)
 
 
-def _by_id(pair: Changed) -> UUID:
-    return pair[0].case.complaint_id
+def _by_id(pair: Changed) -> int:
+    return pair[0].case.complaint_id.int  # the order of `uuid` in the database; comparing UUIDs runs Python each time
 
 
 def _settled(changed: Sequence[Changed], now: datetime) -> list[Changed]:

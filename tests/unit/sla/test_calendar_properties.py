@@ -103,7 +103,25 @@ def test_a_pause_never_brings_a_deadline_nearer(
 def test_the_end_of_a_working_day_is_when_that_date_closes_last(calendar: Calendar, start: datetime, days: int) -> None:
     from services.sla.domain.working_days import add_business_days
 
-    assert calendar.end_of_working_day(start, days) == add_business_days(calendar, start, days, "end_of_working_day")
+    due, open_until = calendar.end_of_working_day(start, days)
+    assert due == add_business_days(calendar, start, days, "end_of_working_day")
+    assert open_until == calendar.elapsed(start, due)
+
+
+QUESTIONS = st.tuples(st.integers(0, 2), BUDGETS, st.integers(1, 400))
+
+
+@LAW
+@given(calendars(), st.lists(INSTANTS, min_size=3, max_size=3), st.lists(QUESTIONS, min_size=1, max_size=8))
+def test_what_was_asked_before_changes_no_answer(
+    calendar: Calendar, starts: list[datetime], questions: list[tuple[int, timedelta, int]]
+) -> None:
+    """A calendar keeps its years and its last answer; one that is new for each question has nothing kept."""
+    for which, budget, days in questions:
+        start = starts[which]
+        assert calendar.add(start, budget) == Calendar(calendar.spec).add(start, budget)
+        assert calendar.end_of_working_day(start, days) == Calendar(calendar.spec).end_of_working_day(start, days)
+        assert calendar.add(start, budget) == Calendar(calendar.spec).add(start, budget)
 
 
 @FEW

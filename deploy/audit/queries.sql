@@ -4,9 +4,9 @@ SELECT clock_timestamp() AS taken_at, clock.now() AS clock_now
 
 -- name: complaints
 -- Complaints as told, with the contact and words that must not be carried on in clear.
-SELECT complaint_id, reference, version, state, department, received_at, accepted_at, customer_name, email, phone, title,
-       body
-FROM intake.complaint
+SELECT complaint_id, reference, version, coalesce(s.state, 'submitted') AS state, s.department, received_at, accepted_at,
+       customer_name, email, phone, title, body
+FROM intake.complaint LEFT JOIN intake.standing s USING (complaint_id)
 
 -- name: keys
 -- Which key of which client was answered with which complaint.

@@ -1,9 +1,10 @@
 -- name: find
 -- One complaint by its id or by its reference; the case may not be there yet.
-SELECT k.complaint_id, k.reference, k.language, k.pack, k.channel, k.received_at, k.state AS told_state,
+SELECT k.complaint_id, k.reference, k.language, k.pack, k.channel, k.received_at, coalesce(n.state, 'submitted') AS told_state,
        c.state, c.department, c.why_zh, c.why_en, c.rule, c.priority, c.stage, c.since, c.offered_to, t.trace_id,
        j.trace AS clock_trace
 FROM intake.complaint k
+LEFT JOIN intake.standing n USING (complaint_id)
 LEFT JOIN router.cases c USING (complaint_id)
 LEFT JOIN router.case_text t USING (complaint_id)
 LEFT JOIN sla.journey j USING (complaint_id)

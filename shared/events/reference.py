@@ -24,13 +24,12 @@ def reference_of(number: int) -> str:
     if not 0 <= number < SPACE:
         raise BadReference(f"number {number} is outside 0..{SPACE - 1}")
     value = (number * _STRIDE) % SPACE
-    digits: list[int] = []
-    for _ in range(7):
+    body, weighted = "", 0
+    for place in range(2, 9):  # as _check_character, on the way
         value, digit = divmod(value, len(ALPHABET))
-        digits.append(digit)
-    body = "".join(ALPHABET[digit] for digit in digits)
-    code = body + _check_character(body)
-    return f"R-{code[:4]}-{code[4:]}"
+        body += ALPHABET[digit]
+        weighted += place * digit
+    return f"R-{body[:4]}-{body[4:]}{ALPHABET[weighted % len(ALPHABET)]}"
 
 
 def parse_reference(text: str) -> str:

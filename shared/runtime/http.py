@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from opentelemetry.trace import Status, StatusCode
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Histogram, generate_latest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,6 +25,7 @@ class Observed:
         self._app = app
         self._service = service
         self._tracing = tracing
+        self._timers: dict[tuple[str, int], Histogram] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request inside its span."""
@@ -50,7 +51,10 @@ class Observed:
         finally:
             current_traceparent.reset(token)
             route = getattr(scope.get("route"), "path", "other")
-            metrics.REQUESTS.labels(self._service, route, status).observe(time.perf_counter() - started)
+            timer = self._timers.get((route, status))
+            if timer is None:  # as many as there are routes and statuses
+                timer = self._timers[route, status] = metrics.REQUESTS.labels(self._service, route, status)
+            timer.observe(time.perf_counter() - started)
             if span is not None:
                 span.update_name(f"{scope['method']} {route}")
                 span.set_attribute("http.route", route)

@@ -104,7 +104,8 @@ class Tracing:
     ) -> tuple[trace.Span | None, str]:
         """Start a new trace, sampled by the configured ratio; unsampled, a context that says so."""
         if not self.enabled or (self._ratio < 1 and secrets.randbelow(1_000_000) >= self._ratio * 1_000_000):
-            return None, f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
+            drawn = secrets.token_hex(24)
+            return None, f"00-{drawn[:32]}-{drawn[32:]}-00"
         return self._record(name, Context(), kind, attributes, links, start_ns)
 
     def start_request(

@@ -54,3 +54,19 @@ def test_the_metadata_update_is_paced():
 
     assert AIOKafkaClient._metadata_update is _paced
     assert DEAD is not None
+
+
+def test_what_we_set_inside_the_database_driver_is_still_there():
+    from collections.abc import Iterable, Sized
+    from pathlib import Path
+
+    import asyncpg.protocol
+    from asyncpg.protocol import protocol
+
+    import shared.runtime.pg
+
+    assert shared.runtime.pg is not None
+    assert protocol.IterableABC == protocol.SizedABC == (list, tuple)
+    source = (Path(asyncpg.protocol.__file__).parent / "codecs" / "array.pyx").read_text(encoding="utf-8")
+    assert "isinstance(obj, IterableABC) and\n        isinstance(obj, SizedABC) and" in source
+    assert all(issubclass(kind, Iterable) and issubclass(kind, Sized) for kind in protocol.IterableABC)

@@ -2,7 +2,6 @@
 
 import hashlib
 import secrets
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -108,7 +107,7 @@ def build_row(
         person_id=person.person_id,
         progress_token_hash=hashlib.sha256(token.encode()).hexdigest(),
         call_back=_call_back(complaint.call_back, complaint_id, person),
-        **dict(_sealed(complaint, token, complaint_id, person)),
+        **person.seal_all(complaint_id, _told(complaint, token)),
     )
     return Row(
         client_id=client.client_id,
@@ -152,10 +151,10 @@ def answer_of(complaint_id: UUID, reference: str, progress_url: str, received_at
     )
 
 
-def _sealed(complaint: Complaint, token: str, complaint_id: UUID, person: PersonKey) -> Iterator[tuple[str, str]]:
-    yield "text", person.seal(complaint_id, "text", complaint.text)
-    yield "progress_token", person.seal(complaint_id, "progress_token", token)
+def _told(complaint: Complaint, token: str) -> list[tuple[str, str]]:
+    """What is sealed of a complaint, by the name it is bound to."""
     customer, on_behalf = complaint.customer, complaint.on_behalf_of
+    told = [("text", complaint.text), ("progress_token", token)]
     for name, clear in (
         ("title", complaint.title),
         ("order_id", complaint.order_id),
@@ -164,10 +163,11 @@ def _sealed(complaint: Complaint, token: str, complaint_id: UUID, person: Person
         ("phone", customer.phone),
     ):
         if clear is not None:
-            yield name, person.seal(complaint_id, name, clear)
+            told.append((name, clear))
     if on_behalf is not None:
         whose = f"{on_behalf.name} ({on_behalf.relation})" if on_behalf.relation else on_behalf.name
-        yield "on_behalf_of", person.seal(complaint_id, "on_behalf_of", whose)
+        told.append(("on_behalf_of", whose))
+    return told
 
 
 def _call_back(wish: CallBack | None, complaint_id: UUID, person: PersonKey) -> events.CallBack | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -114,13 +115,16 @@ class Rig:
     async def settled(self, count: int) -> list[tuple[str, str]]:
         """Wait until so many notices are settled."""
 
-        async def ready() -> list[tuple[str, str]] | None:
-            rows = await self.notices()
-            done = [row for row in rows if row["next_at"] is None]
-            return [(row["kind"], row["state"]) for row in rows] if len(done) >= count else None
+        async def enough() -> bool:
+            settled = await self._admin.fetchval("SELECT count(*) FROM notifier.notice WHERE next_at IS NULL")
+            return bool(settled >= count)
 
-        result: list[tuple[str, str]] = await until(ready)
-        return result
+        try:
+            await until(enough)
+        except TimeoutError:
+            waiting = Counter((row["state"], row["attempts"], row["reason"]) for row in await self.notices())
+            raise AssertionError(f"not settled in time: {waiting}") from None
+        return await self.states()
 
     async def said(self) -> list[Event]:
         """The events in the outbox, in order."""

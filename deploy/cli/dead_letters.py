@@ -12,7 +12,10 @@ import typer
 from deploy.stack.errors import StackError
 
 app = typer.Typer(
-    name="dead-letters", help="What could not be processed: list it, look at it, send it again.", no_args_is_help=True
+    name="dead-letters",
+    help="What could not be processed: list it, look at it, send it again.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 Reason = Annotated[str | None, typer.Option(help="Only this reason, such as bad_schema.")]
 Service = Annotated[str | None, typer.Option(help="Only of intake, router, sla or notifier.")]

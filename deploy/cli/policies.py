@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 DEFAULT_FOLDER = Path(__file__).resolve().parent.parent / "policies"
 
 app = typer.Typer(
-    name="policies", help="Policy folders: check them, and explain what they decide.", no_args_is_help=True
+    name="policies",
+    help="Policy folders: check them, and explain what they decide.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 

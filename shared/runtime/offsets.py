@@ -46,15 +46,23 @@ class Offsets:
             await self.commit(client)
 
     async def commit(self, client: AIOKafkaConsumer | None) -> None:
-        """Commit exactly what the transactions covered. A refusal is counted: the inbox covers the redelivery."""
+        """Commit exactly what the transactions covered.
+
+        A refusal is counted and tried again with what comes; until then the inbox covers a redelivery. Partitions that
+        were taken away meanwhile are left out: one of them would make the client refuse all.
+        """
         if client is None or not self._open:
             return
-        ends, self._open = self._open, {}
+        ours = client.assignment()
+        ends = {partition: end for partition, end in self._open.items() if partition in ours}
+        self._open = {}
         self._committed_at = time.monotonic()
         try:
-            await client.commit(ends)
+            if ends:
+                await client.commit(ends)
         except asyncio.CancelledError:
             raise
         except Exception as error:
+            self._open = ends | self._open
             metrics.COMMIT_FAILURES.labels(self._service).inc()
             log.info("offset commit refused", extra={"action": "offset_commit", "error": safe_text(error)})

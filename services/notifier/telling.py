@@ -1,15 +1,15 @@
 """The notifier's events about a notice."""
 
-from dataclasses import dataclass
 from uuid import UUID
 
+from services.notifier.domain.values import value
 from shared.events.envelope import Cause
 from shared.events.ids import new_id
 from shared.events.notices import NoticeEvent, NoticeFailed, NoticeSent, NoticeSuppressed, NoticeUnknown
 from shared.runtime.transaction import Tx
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class About:
     """The notice an event is about, and where the event's trace goes on."""
 

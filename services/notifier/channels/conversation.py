@@ -9,6 +9,7 @@ it cannot say whether a connection was lost before or after the final dot, which
 import asyncio
 from collections import deque
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.notifier.channels.outcome import SENT, Outcome, Stage, Verdict
 
@@ -24,8 +25,7 @@ class Slow(TimeoutError):
     """The server did not answer in the time of the stage."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """A server's answer: three digits and the last line's text."""
 
     code: int

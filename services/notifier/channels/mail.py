@@ -6,7 +6,6 @@ spliced mails back with the standard library and compares every part (the oracle
 
 import hashlib
 from binascii import b2a_base64
-from dataclasses import dataclass
 from datetime import datetime
 from email.utils import formatdate
 from functools import lru_cache
@@ -14,6 +13,7 @@ from struct import Struct
 from typing import Final
 
 from services.notifier.channels.address import parse_address
+from services.notifier.domain.values import value
 
 MAX_SUBJECT: Final = 150
 _WORD_FRAME: Final = len("=?utf-8?B?") + len("?=")
@@ -48,7 +48,7 @@ class MailRefused(ValueError):
     """A part would forge or break a header (CR, LF, NUL, too long). The message never quotes it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Mail:
     """The parts of one mail to one recipient.
 

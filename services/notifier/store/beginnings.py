@@ -1,8 +1,8 @@
 """Complaints of which only the submission is known, as most are when they begin: written with one statement."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from operator import attrgetter
+from typing import NamedTuple
 
 from services.notifier.domain.journey import Journey
 from services.notifier.domain.plans import Entry
@@ -26,8 +26,7 @@ _contact_row = attrgetter("name", "email", "token", "token_hash")
 _notice_row = attrgetter("notice_id", "next_at", "traceparent")
 
 
-@dataclass(frozen=True, slots=True)
-class Beginning:
+class Beginning(NamedTuple):
     """A submission's four rows: the journey as the submission made it, and an acknowledgement that waits for owner and date."""
 
     journey: Journey

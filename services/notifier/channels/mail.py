@@ -58,6 +58,7 @@ class Mail:
         recipient: one address; lists are refused.
         message_id: with angle brackets; see `message_id_of`.
         at: for the Date header.
+        text, html: as `wired` makes them.
         language: RFC 5646 tag of the text.
     """
 
@@ -65,8 +66,8 @@ class Mail:
     sender: str
     recipient: str
     subject: str
-    text: str
-    html: str
+    text: bytes
+    html: bytes
     message_id: str
     at: datetime
     language: str
@@ -139,11 +140,16 @@ def _word(chunk: bytes) -> str:
     return f"=?utf-8?B?{b2a_base64(chunk, newline=False).decode('ascii')}?="
 
 
-def _body(text: str) -> bytes:
-    """Base64 in lines of 76 characters, CRLF; line ends of the text become CRLF (RFC 2046 §4.1.1)."""
+def wired(text: str) -> bytes:
+    """A text as mails carry it: UTF-8, and all line ends CRLF (RFC 2046 §4.1.1)."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    coded = b2a_base64(text.replace("\n", "\r\n").encode("utf-8"), newline=False)
+    return text.replace("\n", "\r\n").encode("utf-8")
+
+
+def _body(text: bytes) -> bytes:
+    """Base64 in lines of 76 characters, CRLF."""
+    coded = b2a_base64(text, newline=False)
     return b"\r\n".join(_cutter(len(coded)).unpack(coded)) + b"\r\n"
 
 

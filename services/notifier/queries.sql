@@ -20,11 +20,12 @@ ON CONFLICT DO NOTHING RETURNING 1;
 -- name: begin_complaints
 -- Complaints that begin with their submission and nothing else, as most do: journey, contact, first line and notice.
 WITH begun AS MATERIALIZED (
-    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::timestamptz[],
-                         $8::bool[], $9::int[], $10::uuid[], $11::text[], $12::text[], $13::text[], $14::text[],
-                         $15::bytea[], $16::uuid[], $17::timestamptz[], $18::text[])
-         AS t (complaint_id, reference, pack, language, person_id, channel, received_at, reachable, intake_version,
-               event_id, text, name, email, token, token_hash, notice_id, next_at, traceparent)
+    SELECT *, email IS NOT NULL AS reachable, $18::timestamptz + patience AS next_at
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::timestamptz[], $8::int[],
+                $9::uuid[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bytea[], $15::uuid[], $16::text[],
+                $17::interval[])
+         AS t (complaint_id, reference, pack, language, person_id, channel, received_at, intake_version, event_id, text,
+               name, email, token, token_hash, notice_id, traceparent, patience)
 ), contacts AS (
     INSERT INTO contact (complaint_id, person_id, name, email, token, token_hash)
     SELECT complaint_id, person_id, name, email, token, token_hash FROM begun ON CONFLICT DO NOTHING
@@ -34,7 +35,7 @@ WITH begun AS MATERIALIZED (
 ), notices AS (
     INSERT INTO notice (complaint_id, notice_id, kind, cause_id, recipient_ref, epoch, variant, state, next_at,
                         traceparent, created_at, due_since)
-    SELECT complaint_id, notice_id, 'acknowledgement', event_id, person_id, 0, '', 'pending', next_at, traceparent, $19,
+    SELECT complaint_id, notice_id, 'acknowledgement', event_id, person_id, 0, '', 'pending', next_at, traceparent, $18,
            next_at
     FROM begun ON CONFLICT DO NOTHING
 )

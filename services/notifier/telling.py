@@ -1,15 +1,15 @@
 """The notifier's events about a notice."""
 
-from dataclasses import dataclass
 from uuid import UUID
 
+from services.notifier.domain.values import value
 from shared.events.envelope import Cause
 from shared.events.ids import new_id
 from shared.events.notices import NoticeEvent, NoticeFailed, NoticeSent, NoticeSuppressed, NoticeUnknown
 from shared.runtime.transaction import Tx
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class About:
     """The notice an event is about, and where the event's trace goes on."""
 
@@ -45,15 +45,16 @@ def tell_unknown(tx: Tx, about: About, version: int, *, message_id: str) -> None
 
 
 def _make(model: type[NoticeEvent], tx: Tx, about: About, version: int, **fields: object) -> NoticeEvent:
+    cause = str(about.cause_id)
     return model(
         event_id=new_id(),
         complaint_id=about.complaint_id,
         reference=about.reference,
         occurred_at=tx.now,
         version=version,
-        cause=Cause(kind="event", id=str(about.cause_id), actor="policy"),
+        cause=Cause(kind="event", id=cause, actor="policy"),
         notice_id=about.notice_id,
         notice=about.kind,
-        about=str(about.cause_id),
+        about=cause,
         **fields,
     )

@@ -9,6 +9,7 @@ it cannot say whether a connection was lost before or after the final dot, which
 import asyncio
 from collections import deque
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.notifier.channels.outcome import SENT, Outcome, Stage, Verdict
 
@@ -24,8 +25,7 @@ class Slow(TimeoutError):
     """The server did not answer in the time of the stage."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """A server's answer: three digits and the last line's text."""
 
     code: int
@@ -53,7 +53,7 @@ class Conversation(asyncio.Protocol):
         self._transport = transport
         self._pipelining = pipelining
         self._patience = patience
-        self._buffer = bytearray()
+        self._buffer = b""
         self._replies: deque[Reply] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._broken = False
@@ -167,10 +167,9 @@ class Conversation(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Cut the stream into replies; a continued reply (`250-`) counts with its last line."""
-        self._buffer += data
-        while (end := self._buffer.find(b"\n")) >= 0:
-            line = bytes(self._buffer[:end]).rstrip(b"\r")
-            del self._buffer[: end + 1]
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        for whole in lines:
+            line = whole.rstrip(b"\r")
             if line[3:4] == b"-":
                 continue
             if not line[:3].isdigit():

@@ -6,7 +6,6 @@ spliced mails back with the standard library and compares every part (the oracle
 
 import hashlib
 from binascii import b2a_base64
-from dataclasses import dataclass
 from datetime import datetime
 from email.utils import formatdate
 from functools import lru_cache
@@ -14,6 +13,7 @@ from struct import Struct
 from typing import Final
 
 from services.notifier.channels.address import parse_address
+from services.notifier.domain.values import value
 
 MAX_SUBJECT: Final = 150
 _WORD_FRAME: Final = len("=?utf-8?B?") + len("?=")
@@ -48,7 +48,7 @@ class MailRefused(ValueError):
     """A part would forge or break a header (CR, LF, NUL, too long). The message never quotes it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Mail:
     """The parts of one mail to one recipient.
 
@@ -58,6 +58,7 @@ class Mail:
         recipient: one address; lists are refused.
         message_id: with angle brackets; see `message_id_of`.
         at: for the Date header.
+        text, html: as `wired` makes them.
         language: RFC 5646 tag of the text.
     """
 
@@ -65,8 +66,8 @@ class Mail:
     sender: str
     recipient: str
     subject: str
-    text: str
-    html: str
+    text: bytes
+    html: bytes
     message_id: str
     at: datetime
     language: str
@@ -139,11 +140,16 @@ def _word(chunk: bytes) -> str:
     return f"=?utf-8?B?{b2a_base64(chunk, newline=False).decode('ascii')}?="
 
 
-def _body(text: str) -> bytes:
-    """Base64 in lines of 76 characters, CRLF; line ends of the text become CRLF (RFC 2046 §4.1.1)."""
+def wired(text: str) -> bytes:
+    """A text as mails carry it: UTF-8, and all line ends CRLF (RFC 2046 §4.1.1)."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    coded = b2a_base64(text.replace("\n", "\r\n").encode("utf-8"), newline=False)
+    return text.replace("\n", "\r\n").encode("utf-8")
+
+
+def _body(text: bytes) -> bytes:
+    """Base64 in lines of 76 characters, CRLF."""
+    coded = b2a_base64(text, newline=False)
     return b"\r\n".join(_cutter(len(coded)).unpack(coded)) + b"\r\n"
 
 

@@ -1,13 +1,13 @@
 """Makes the letter of a notice: names, dates in words, the department's words, the company's own subject."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from services.notifier.domain.journey import Journey
 from services.notifier.domain.kinds import NoticeKind, policy_name
 from services.notifier.domain.letter import Letter, clean
 from services.notifier.domain.timewords import Language, Spoken, before
+from services.notifier.domain.values import value
 from shared.policies import Pack, Packs
 
 _ANSWERS: frozenset[NoticeKind] = frozenset(
@@ -18,7 +18,7 @@ _RESOLUTIONS: frozenset[NoticeKind] = frozenset({"resolution", "reminder_confirm
 _MAX_NAME = 60
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Facts:
     """What a notice carries of its own, and what was opened for it."""
 

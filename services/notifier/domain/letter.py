@@ -1,15 +1,15 @@
 """What a message says, before it has a shape: the values that the templates put into words."""
 
 import unicodedata
-from dataclasses import dataclass
 
 from services.notifier.domain.kinds import NoticeKind
 from services.notifier.domain.timewords import Language, Spoken
+from services.notifier.domain.values import value
 
 _KEPT_CONTROLS = frozenset("\n\t")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Letter:
     """One message to one customer.
 

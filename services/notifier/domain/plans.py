@@ -1,18 +1,18 @@
 """What follows from an event for the customer: notices to send, lines of the story to keep."""
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from services.notifier.domain.journey import Journey
 from services.notifier.domain.kinds import NoticeKind
+from services.notifier.domain.values import value
 
 Waits = Literal["no", "owner", "answer_date", "confirmation_date"]
 """What a notice waits for, at most the policy's `wait_for_owner_seconds`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Plan:
     """A notice that has become necessary.
 
@@ -59,7 +59,7 @@ What = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Entry:
     """A line of the story that the customer may read.
 
@@ -78,8 +78,7 @@ class Entry:
     due_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """The journey after an event, and what follows from it.
 
     Attributes:

@@ -1,19 +1,19 @@
 """First stage: notices under a lease, with everything needed to write them."""
 
 import time
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from services.notifier.domain.journey import Journey
 from services.notifier.domain.kinds import NoticeKind
+from services.notifier.domain.values import value
 from services.notifier.store import ledger
 from services.notifier.store.journeys import journey_of
 from services.notifier.store.ledger import Lease, Row
 from shared.runtime.pg import Database
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Claimed:
     """A notice that is ours until the lease ends.
 

@@ -1,11 +1,12 @@
 """How a claim can end, and what that means for the ledger. Pure."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from services.notifier.channels.outcome import NOT_BEGUN, Outcome, Verdict
 from services.notifier.domain.retry import next_try
+from services.notifier.domain.values import value
 from services.notifier.pipeline.claim import Claimed
 from services.notifier.store.ledger import Settlement
 
@@ -20,7 +21,7 @@ class State(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Ended:
     """The end of one claim.
 

@@ -3,12 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from services.notifier.channels.address import BadAddress
 from services.notifier.channels.mail import MAX_SUBJECT, Mail, MailRefused, message_id_of, splice
 from services.notifier.domain.compose import Facts, compose
 from services.notifier.domain.suppress import Silence, silence
+from services.notifier.domain.values import value
 from services.notifier.pipeline.claim import Claimed
 from services.notifier.pipeline.ended import Ended, failed, suppressed, tried_in_vain
 from services.notifier.templates.render import Renderer
@@ -21,7 +21,7 @@ _TAG = {"zh": "zh-CN", "en": "en"}
 _BREATH = 50
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Prepared:
     """A mail that is ready to leave.
 

@@ -11,7 +11,7 @@ from services.notifier.channels.conversation import Patience
 from services.notifier.channels.outcome import NOT_BEGUN, Outcome, Verdict
 from services.notifier.channels.smtp import SmtpConnection
 from services.notifier.pipeline.prepare import Prepared
-from shared.runtime.telemetry import Tracing
+from shared.runtime.telemetry import Tracing, is_sampled
 
 Done = Callable[[Prepared, Outcome, str | None], None]
 
@@ -87,6 +87,8 @@ class Senders:
 
     async def _send(self, connection: SmtpConnection, mail: Prepared) -> tuple[Outcome, str | None]:
         claimed = mail.claimed
+        if not (self._tracing.enabled and is_sampled(claimed.traceparent)):  # no span, so no attributes to spell out
+            return await connection.send(mail.sender, mail.recipient, mail.message), claimed.traceparent
         span, trace = self._tracing.start(
             f"notifier send {claimed.kind}",
             claimed.traceparent,

@@ -1,8 +1,9 @@
 """Complaints of which only the submission is known, as most are when they begin: written with one statement."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from datetime import timedelta
 from operator import attrgetter
+from typing import NamedTuple
 
 from services.notifier.domain.journey import Journey
 from services.notifier.domain.plans import Entry
@@ -18,16 +19,14 @@ _journey_row = attrgetter(
     "person_id",
     "channel",
     "received_at",
-    "reachable",
     "intake_version",
 )
 _entry_row = attrgetter("event_id", "text")
 _contact_row = attrgetter("name", "email", "token", "token_hash")
-_notice_row = attrgetter("notice_id", "next_at", "traceparent")
+_notice_row = attrgetter("notice_id", "traceparent")
 
 
-@dataclass(frozen=True, slots=True)
-class Beginning:
+class Beginning(NamedTuple):
     """A submission's four rows: the journey as the submission made it, and an acknowledgement that waits for owner and date."""
 
     journey: Journey
@@ -44,8 +43,19 @@ async def begin(tx: Tx, beginnings: Sequence[Beginning]) -> None:
     """
     if beginnings:
         rows = [
-            (*_journey_row(one.journey), *_entry_row(one.entry), *_contact_row(one.contact), *_notice_row(one.notice))
+            (
+                *_journey_row(one.journey),
+                *_entry_row(one.entry),
+                *_contact_row(one.contact),
+                *_notice_row(one.notice),
+                _patience(one.notice, tx),
+            )
             for one in beginnings
         ]
         if len(await tx.fetch(QUERIES.begin_complaints, *columns(rows), tx.now)) < len(rows):
             raise begun_elsewhere()
+
+
+def _patience(notice: NewNotice, tx: Tx) -> timedelta | None:
+    """How long the acknowledgement waits; a moment with its zone takes longer to write into an array."""
+    return notice.next_at - tx.now if notice.next_at is not None else None

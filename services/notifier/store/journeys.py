@@ -1,7 +1,7 @@
 """Loads and saves journeys, contacts and the story, a whole batch with one statement per table."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
@@ -9,6 +9,7 @@ from uuid import UUID
 
 from services.notifier.domain.journey import FIELDS, Journey
 from services.notifier.domain.plans import Entry
+from services.notifier.domain.values import value
 from shared.runtime.errors import Transient
 from shared.runtime.pg import load_queries
 from shared.runtime.transaction import Tx
@@ -38,7 +39,7 @@ _entry_row = attrgetter(*(field.name for field in fields(Entry)))
 _NO_LINES: list[list[Any]] = [[] for _ in fields(Entry)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Contact:
     """How to reach the customer of a complaint; `name`, `email` and `token` are sealed."""
 

@@ -9,6 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from services.notifier.domain.kinds import NoticeKind
+from services.notifier.domain.values import value
 from services.notifier.store.journeys import QUERIES, columns
 from shared.runtime.pg import Database
 from shared.runtime.transaction import Tx
@@ -16,7 +17,7 @@ from shared.runtime.transaction import Tx
 Row = asyncpg.Record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class NewNotice:
     """A line of the ledger to be written: pending until `next_at`, or suppressed for a `reason`."""
 
@@ -36,7 +37,7 @@ class NewNotice:
     traceparent: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Settlement:
     """What becomes of a leased notice: `next_at` none means settled for good."""
 

@@ -2,15 +2,16 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import escape
 
+from services.notifier.channels.mail import wired
 from services.notifier.domain.kinds import KINDS, NoticeKind
 from services.notifier.domain.letter import Letter
 from services.notifier.domain.timewords import Language
@@ -19,13 +20,12 @@ _HERE = Path(__file__).parent
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """A message in words: subject, plain text, HTML."""
+class Rendered(NamedTuple):
+    """A message in words: subject, plain text, HTML; the two bodies as mails carry them, which frames hold ready."""
 
     subject: str
-    text: str
-    html: str
+    text: bytes
+    html: bytes
 
 
 class Renderer:
@@ -58,7 +58,7 @@ class Renderer:
         Most acknowledgements of a minute differ only in name, reference and link. What they share is rendered once,
         with marks in place of the three, and kept: a tenth of the time, the same result (a property test compares).
         """
-        if letter.text:
+        if letter.text or "\r" in letter.name + letter.link + letter.reference:  # half a line end joins its neighbours
             return self._render(letter)
         key = _shared(letter)
         frame = self._frames.get(key, _MISSING)
@@ -80,13 +80,16 @@ class Renderer:
         text, html = self._templates[letter.kind, letter.language]
         values: dict[str, Any] = {"letter": letter, "labels": self._labels[letter.language]}
         subject, _, body = text.render(values).partition("\n")
-        return Rendered(subject=subject, text=body, html=html.render(values))
+        return Rendered(subject=subject, text=wired(body), html=wired(html.render(values)))
 
 
 # Private-use characters: `letter.clean` takes them out of every text, so no customer or handler can write one.
 _FRAMES = 2048
 _REFERENCE, _LINK, _NAME = "\ue000", "\ue001", "\ue002"
 _MARKS = re.compile(f"([{_REFERENCE}{_LINK}{_NAME}])")
+_CODED = tuple(mark.encode() for mark in (_REFERENCE, _LINK, _NAME))
+_CODED_MARKS = re.compile(b"(" + b"|".join(_CODED) + b")")
+_SPECIAL = re.compile("[&<>'\"]")
 _MISSING: Any = object()
 _OWN = frozenset({"reference", "link", "name", "subject"})
 _fields = attrgetter(*(field.name for field in fields(Letter) if field.name not in _OWN))
@@ -98,18 +101,20 @@ class _Frame:
     __slots__ = ("_html", "_subject", "_text")
 
     def __init__(self, marked: Rendered) -> None:
-        self._subject, self._text, self._html = (
-            tuple(_MARKS.split(part)) for part in (marked.subject, marked.text, marked.html)
-        )
+        self._subject = tuple(_MARKS.split(marked.subject))
+        self._text, self._html = (tuple(_CODED_MARKS.split(body)) for body in (marked.text, marked.html))
 
     def filled(self, letter: Letter) -> Rendered:
         """The letter's own three values in the places of the marks."""
-        plain = {_REFERENCE: letter.reference, _LINK: letter.link, _NAME: letter.name}
-        safe = {mark: str(escape(value)) for mark, value in plain.items()}
+        own = {_REFERENCE: letter.reference, _LINK: letter.link, _NAME: letter.name}
+        plain = dict(zip(_CODED, map(wired, own.values()), strict=True))
+        safe = plain
+        if _SPECIAL.search(letter.reference + letter.link + letter.name):
+            safe = {mark.encode(): wired(str(escape(value))) for mark, value in own.items()}
         return Rendered(
-            subject="".join([plain.get(part, part) for part in self._subject]),
-            text="".join([plain.get(part, part) for part in self._text]),
-            html="".join([safe.get(part, part) for part in self._html]),
+            subject="".join([own.get(part, part) for part in self._subject]),
+            text=b"".join([plain.get(part, part) for part in self._text]),
+            html=b"".join([safe.get(part, part) for part in self._html]),
         )
 
 

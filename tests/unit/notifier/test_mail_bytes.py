@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.notifier.channels.address import BadAddress, parse_address
-from services.notifier.channels.mail import MAX_SUBJECT, Mail, MailRefused, header_line, message_id_of, splice
+from services.notifier.channels.mail import MAX_SUBJECT, Mail, MailRefused, header_line, message_id_of, splice, wired
 
 AT = datetime(2026, 11, 22, 3, 0, 5, tzinfo=UTC)
 
@@ -33,7 +33,9 @@ def mail(**parts: object) -> Mail:
         "at": AT,
         "language": "zh-CN",
     }
-    return Mail(**{**held, **parts})  # type: ignore[arg-type]
+    held |= parts
+    held |= {body: wired(str(held[body])) for body in ("text", "html")}
+    return Mail(**held)  # type: ignore[arg-type]
 
 
 def crlf(text: str) -> str:

@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import example, given, settings
@@ -18,7 +19,7 @@ from markupsafe import escape
 from services.notifier.domain.kinds import KINDS
 from services.notifier.domain.letter import Letter, clean
 from services.notifier.domain.timewords import Language
-from services.notifier.templates.render import Rendered, Renderer
+from services.notifier.templates.render import Renderer
 from tests.unit.notifier.letters import CASES, SAID, SPEAKS, bare, full
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -46,7 +47,21 @@ class Words(HTMLParser):
             self.said.append(data.strip())
 
 
-def read(rendered: Rendered) -> Words:
+class Shown(NamedTuple):
+    """A message as a mail program shows it: decoded, with line feeds as line ends."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def render(letter: Letter) -> Shown:
+    rendered = RENDERER.render(letter)
+    text, html = (body.decode().replace("\r\n", "\n") for body in (rendered.text, rendered.html))
+    return Shown(rendered.subject, text, html)
+
+
+def read(rendered: Shown) -> Words:
     words = Words()
     words.feed(rendered.html)
     return words
@@ -56,7 +71,7 @@ def read(rendered: Rendered) -> Words:
 def test_the_text_is_the_golden_one(kind: str, variant: str, language: Language) -> None:
     parts = []
     for letter in (full(kind, language, variant), bare(kind, language, variant)):  # type: ignore[arg-type]
-        rendered = RENDERER.render(letter)
+        rendered = render(letter)
         parts.append(f"Subject: {rendered.subject}\n\n{rendered.text}")
     file = GOLDEN / f"{'-'.join(filter(None, (kind, variant)))}.{language}.txt"
     found = "\n==================== with the least that can be known\n\n".join(parts)
@@ -74,7 +89,7 @@ def test_no_golden_file_is_left_over() -> None:
 @pytest.mark.parametrize(("kind", "variant", "language"), EVERY, ids=IDS)
 def test_text_and_html_say_the_same_in_one_language(kind, variant, language, letter_of) -> None:  # type: ignore[no-untyped-def]
     letter: Letter = letter_of(kind, language, variant)
-    rendered = RENDERER.render(letter)
+    rendered = render(letter)
     words = read(rendered)
     seen = "\n".join(words.said)
     for line in re.sub("^> ", "", rendered.text, flags=re.MULTILINE).splitlines():
@@ -96,7 +111,7 @@ def test_text_and_html_say_the_same_in_one_language(kind, variant, language, let
 @pytest.mark.parametrize(("kind", "variant", "language"), EVERY, ids=IDS)
 def test_says_who_has_it_what_comes_next_and_where_to_act(kind, variant, language) -> None:  # type: ignore[no-untyped-def]
     letter = full(kind, language, variant)
-    rendered = RENDERER.render(letter)
+    rendered = render(letter)
     assert letter.reference in rendered.subject and letter.reference in rendered.text
     assert letter.link in rendered.text and f'href="{letter.link}"' in rendered.html
     assert letter.department in rendered.text
@@ -112,7 +127,7 @@ def test_says_who_has_it_what_comes_next_and_where_to_act(kind, variant, languag
 @pytest.mark.parametrize("language", BOTH)
 def test_bad_news_come_at_once_with_an_apology_and_the_new_date(language: Language) -> None:
     letter = full("delay", language)
-    rendered = RENDERER.render(letter)
+    rendered = render(letter)
     concern = [line for line in rendered.text.splitlines() if line][1]
     sorry = {"en": "sorry", "zh": "抱歉"}[language]
     assert sorry in rendered.subject and sorry in concern
@@ -122,7 +137,7 @@ def test_bad_news_come_at_once_with_an_apology_and_the_new_date(language: Langua
 
 @pytest.mark.parametrize(("kind", "variant", "language"), EVERY, ids=IDS)
 def test_html_is_one_column_with_language_and_inline_styles_only(kind, variant, language) -> None:  # type: ignore[no-untyped-def]
-    words = read(RENDERER.render(full(kind, language, variant)))
+    words = read(render(full(kind, language, variant)))
     names = [tag for tag, _ in words.tags]
     assert {"script", "style", "link", "img", "form", "iframe"}.isdisjoint(names)
     assert dict(words.tags[0][1])["lang"] == {"en": "en", "zh": "zh-CN"}[language]
@@ -150,7 +165,7 @@ def test_what_people_wrote_is_escaped_and_never_a_template(evil: str) -> None:
                 link="https://h.example/c/x",
                 **{field: evil},
             )
-            rendered = RENDERER.render(letter)
+            rendered = render(letter)
             assert "49" not in rendered.html
             assert "<script" not in rendered.html and "<img" not in rendered.html and 'href="//x"' not in rendered.html
             if field == "text":
@@ -164,8 +179,14 @@ def test_the_shared_frame_gives_what_a_full_rendering_gives(kind, variant, langu
         assert RENDERER.render(letter) == RENDERER._render(letter)
 
 
-references = st.text(st.characters(blacklist_characters="\n"), min_size=1, max_size=16)
-odd = st.text(st.one_of(st.characters(), st.sampled_from("\ue000\ue001\ue002{}<>&\"'%王مر\u202e🙂\n")), max_size=40)
+# Half characters have no UTF-8 and cannot be in a mail: both ways raise, and `clean` takes them out of what people write.
+references = st.text(st.characters(blacklist_characters="\n", blacklist_categories=("Cs",)), min_size=1, max_size=16)
+odd = st.text(
+    st.one_of(
+        st.characters(blacklist_categories=("Cs",)), st.sampled_from("\ue000\ue001\ue002{}<>&\"'%王مر\u202e🙂\n")
+    ),
+    max_size=40,
+)
 
 
 @settings(max_examples=300, deadline=None)
@@ -202,7 +223,7 @@ def test_a_subject_of_the_companys_own_takes_the_place_of_ours() -> None:
     letter = Letter(
         kind="closure", language="en", organisation="O", reference="R-1", link="l", subject="All done (R-1)"
     )
-    rendered = RENDERER.render(letter)
+    rendered = render(letter)
     assert rendered.subject == "All done (R-1)" and "<h1" in rendered.html and "All done (R-1)</h1>" in rendered.html
 
 

@@ -117,27 +117,41 @@ class Conditions(PolicyModel):
 
 @dataclass(frozen=True, slots=True)
 class Shortlist:
-    """Which conditions of a list are worth reading for the words found: most need a word that is not there."""
+    """Which conditions of a list are worth reading: most need a word that is not there, or another category.
+
+    Attributes:
+        always: those that need neither.
+        by_word: those that need a word, by each word that will do.
+        by_category: those that need no word but a category, by category.
+    """
 
     always: frozenset[int]
     by_word: Mapping[str, tuple[int, ...]]
+    by_category: Mapping[str, tuple[int, ...]]
 
     @classmethod
     def of(cls, conditions: Iterable[Conditions]) -> Shortlist:
-        """Sort the positions of conditions by the words they need."""
+        """Sort the positions of conditions by the words or categories they need."""
         always: set[int] = set()
         by_word: dict[str, tuple[int, ...]] = {}
+        by_category: dict[str, tuple[int, ...]] = {}
         for place, when in enumerate(conditions):
             needed = when.words.needed if when.words else None
-            if needed is None:
+            if needed is None and when.category is None:
                 always.add(place)
-                continue
-            for written in needed.written:
-                by_word[written] = (*by_word.get(written, ()), place)
-        return cls(frozenset(always), by_word)
+            elif needed is None:
+                for category in set(when.category or ()):
+                    by_category[category] = (*by_category.get(category, ()), place)
+            else:
+                for written in needed.written:
+                    by_word[written] = (*by_word.get(written, ()), place)
+        return cls(frozenset(always), by_word, by_category)
 
-    def for_words(self, found: Iterable[str]) -> list[int]:
-        """Return the positions to read, in order; no other condition can hold."""
+    def called_by(self, found: Iterable[str], category: str | None) -> list[int]:
+        """Return the positions to read, in order; no other condition can hold for these words and this category."""
         by_word = self.by_word
         called = {place for written in found if written in by_word for place in by_word[written]}
-        return sorted(called | self.always)
+        called.update(self.always)
+        if category is not None:
+            called.update(self.by_category.get(category, ()))
+        return sorted(called)

@@ -29,13 +29,18 @@ _PLAIN = re.compile(
 )
 
 
-def fold(text: str) -> str:
-    """Return `text` with width and case folded, as both sides of a comparison need it.
+def unified(text: str) -> str:
+    """Return `text` in NFKC, as far as letters, digits and characters go.
 
     Punctuation is folded only where something else needs folding: NFKC takes most of the time of a decision, and almost
     every Chinese text has a full-width comma.
     """
-    return (text if _PLAIN.fullmatch(text) else unicodedata.normalize("NFKC", text)).casefold()
+    return text if text.isascii() or _PLAIN.fullmatch(text) else unicodedata.normalize("NFKC", text)
+
+
+def fold(text: str) -> str:
+    """Return `text` with width and case folded, as both sides of a comparison need it."""
+    return unified(text).casefold()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from shared.events.envelope import Bilingual, Channel, Language, Priority
@@ -37,8 +38,7 @@ class Desks:
     max_transfers: int = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placement:
+class Placement(NamedTuple):
     """An owner with the reason, as the routing policy or a deciding desk gave it."""
 
     department: str
@@ -49,8 +49,7 @@ class Placement:
     category: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+class Offer(NamedTuple):
     """A transfer that was offered and not yet answered; until then the giver stays responsible.
 
     Attributes:
@@ -66,16 +65,14 @@ class Offer:
     arbitration: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pledge:
+class Pledge(NamedTuple):
     """The date last told to the customer (承诺)."""
 
     promise_id: UUID
     due_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class Case(NamedTuple):
     """One complaint in work. Changed only by the functions of this package.
 
     Attributes:

@@ -5,9 +5,7 @@ wanted department owned the case before or has declined it, the complaints offic
 is no ping-pong and no cycle (service rule S53).
 """
 
-from dataclasses import replace
-
-from services.router.domain.case import Case, Desks, Offer, Placement, Refusal, Refused, State
+from services.router.domain.case import Case, Desks, Offer, Refusal, Refused, State
 from services.router.domain.commands import AcceptTransfer, Assign, DeclineTransfer, Transfer
 from services.router.domain.rights import Actor
 from services.router.domain.story import Story
@@ -124,7 +122,7 @@ def _given(story: Story) -> Offer:
 def _place(
     story: Story, to: str, *, why: Bilingual, rule: str, how: str, desks: Desks, state: State | None = None
 ) -> None:
-    placement: Placement = replace(story.case.placement, department=to, why=why, rule=rule)
+    placement = story.case.placement._replace(department=to, why=why, rule=rule)
     story.hand_to(placement, how, desks.triage, state)
 
 

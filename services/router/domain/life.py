@@ -1,7 +1,6 @@
 """The life of a case under the hands of staff: command → the case after it, or a named refusal."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from services.router.domain import handover
@@ -170,7 +169,7 @@ def _promise(story: Story, command: Promise, _desks: Desks) -> None:
             text=text,
         )
         return
-    story.change(pledge=replace(before, due_at=command.due_at))
+    story.change(pledge=before._replace(due_at=command.due_at))
     story.tell(
         PromiseRenewed,
         "promise_renewed",

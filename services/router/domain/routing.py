@@ -90,7 +90,7 @@ def decide(facts: Facts, policy: RoutingPolicy) -> Decision:
     facts = _with_staff_signs(facts, policy, found)
     priority_reasons = tuple(
         Reason(rule.id, rule.because, _words_behind(rule.when, found), rule.points)
-        for rule in map(policy.priority.rules.__getitem__, policy.priority.shortlist.for_words(found))
+        for rule in map(policy.priority.rules.__getitem__, policy.priority.shortlist.called_by(found, facts.category))
         if _holds(rule.when, facts, found, "normal")
     )
     points = sum(reason.points for reason in priority_reasons)
@@ -143,7 +143,7 @@ class _Named(NamedTuple):
 
 
 def _named(facts: Facts, policy: RoutingPolicy, found: frozenset[str], priority: Priority) -> _Named:
-    for place in policy.shortlist.for_words(found):
+    for place in policy.shortlist.called_by(found, facts.category):
         rule = policy.rules[place]
         if _holds(rule.when, facts, found, priority):
             words = _words_behind(rule.when, found) + (_staff_words(policy, found) if rule.when.about_staff else ())

@@ -1,7 +1,6 @@
 """What one step of a case's life produces: the case after it, the events to send, the lines of its history."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
@@ -61,7 +60,7 @@ class Story:
         """Set fields of the case; a new state begins now."""
         if changes.get("state", self.case.state) != self.case.state:
             changes.setdefault("since", self.moment.now)
-        self.case = replace(self.case, **changes)
+        self.case = self.case._replace(**changes)
 
     def tell(
         self,
@@ -171,5 +170,5 @@ class Story:
 
     def end(self) -> Outcome:
         """The step as a value."""
-        case = self.case if self.case.version == self._version else replace(self.case, version=self._version)
+        case = self.case if self.case.version == self._version else self.case._replace(version=self._version)
         return Outcome(case=case, events=tuple(self._events), lines=tuple(self._lines))

@@ -4,9 +4,10 @@ A phrase of pairs is the same as a substring of the text, so a hit needs no seco
 """
 
 import re
-import unicodedata
 from itertools import islice
 from operator import add
+
+from shared.policies.words import unified
 
 _RUN = re.compile(
     r"[\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+|[0-9a-z\u00df-\u024f]+"
@@ -17,6 +18,7 @@ _FIRST_LATIN = "\u0250"
 MAX_POSITION = 4_000
 """Words beyond this are not indexed; Postgres itself ends at 16,383."""
 _PLACES = tuple(f"':{position}" for position in range(1, MAX_POSITION + 1))
+_TITLE_PLACES = tuple(f"{place}A" for place in _PLACES)
 MAX_QUERY_WORDS = 12
 
 
@@ -25,7 +27,7 @@ def words_of(text: str) -> list[str]:
     if text.isascii():
         return [word[:64] for word in text.lower().translate(_ASCII_SPACES).split()]
     found: list[str] = []
-    for run in _RUN.findall(unicodedata.normalize("NFKC", text).lower()):
+    for run in _RUN.findall(unified(text).lower()):
         if run[0] < _FIRST_LATIN or len(run) == 1:
             found.append(run[:64])
         else:
@@ -41,9 +43,8 @@ def vector_of(title: str, body: str) -> str:
     """
     heading = words_of(title)
     behind = islice(_PLACES, len(heading) + 2, None)  # a phrase never spans title and body
-    told = [f"'{word}{place}A" for word, place in zip(heading, _PLACES, strict=False)]
-    told += [f"'{word}{place}" for word, place in zip(words_of(body), behind, strict=False)]
-    return " ".join(told)
+    told = [*map(add, heading, _TITLE_PLACES), *map(add, words_of(body), behind)]
+    return "'" + " '".join(told) if told else ""
 
 
 def query_of(wish: str) -> str | None:

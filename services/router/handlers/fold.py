@@ -16,12 +16,11 @@ from shared.events import intake, notices, sla
 from shared.events.envelope import Event, caused_by
 from shared.policies.packs import Pack, Packs
 from shared.runtime.transaction import Tx
-from shared.runtime.vault import PersonKey, open_sealed
+from shared.runtime.vault import PersonKey
 
 UNREADABLE = "s1.erased"
 """Stands for a sealed text of a person whose key is gone; it opens as `Erased` like the rest."""
 _ACTORS: Mapping[type[Event], str] = {
-    intake.ComplaintSubmitted: "policy",
     sla.DeadlineBreached: "clock",
     sla.DeadlineWarned: "clock",
     sla.ComplaintEscalated: "clock",
@@ -101,42 +100,33 @@ class Fold:
         return case
 
     def _submit(self, event: intake.ComplaintSubmitted) -> None:
-        pack, moment = self._pack(event.pack), self._moment(event)
-        opened = self._opener(event)
+        key = self._keys.get(event.person_id)
+        pack, moment = self._pack(event.pack), self._moment_with(key, event, "policy")
+        opened = _opener(key, event.complaint_id)
         title, text = opened("title", event.title), opened("text", event.text)
         placed = place(event, title, text, pack)
         trace = self._tx.trace_of(moment.cause.id)
-        erased = event.person_id not in self._keys
-        self._words.append(words_of(event, title, text, placed.reasons, opened, trace, erased=erased))
+        self._words.append(words_of(event, title, text, placed.reasons, opened, trace, erased=key is None))
         outcome = told.submitted(event, placed.placement, self._desks_of(pack), moment, placed.about)
         self._new[event.complaint_id] = self._cases[event.complaint_id] = outcome.case
-        self._follow(outcome)
+        self._tell(outcome)
         if self.waiting:
             early = sorted((e for e in self.waiting if e.complaint_id == event.complaint_id), key=lambda e: e.event_id)
             self.waiting = [e for e in self.waiting if e.complaint_id != event.complaint_id]
             for one in early:
                 self.take(one)
 
-    def _opener(self, event: Any) -> Open:
-        """What opens sealed fields of an event; those of an erased person are nothing."""
-        key, complaint_id = self._keys.get(event.person_id), event.complaint_id
-
-        def opened(name: str, sealed: str | None) -> str | None:
-            found = open_sealed(key, complaint_id, name, sealed)
-            return found if isinstance(found, str) else None
-
-        return opened
-
     def _open(self, event: Any, name: str, sealed: str | None) -> str | None:
-        return self._opener(event)(name, sealed)
+        return _opener(self._keys.get(event.person_id), event.complaint_id)(name, sealed)
 
-    def _moment(self, event: Event, actor: str | None = None) -> Moment:
+    def _moment(self, event: Event) -> Moment:
         key = self._keys.get(getattr(event, "person_id", None))  # type: ignore[arg-type]
+        return self._moment_with(key, event, _ACTORS.get(type(event), "customer"))
 
+    def _moment_with(self, key: PersonKey | None, event: Event, actor: str) -> Moment:
         def seal(name: str, text: str) -> str:
             return key.seal(event.complaint_id, name, text) if key else UNREADABLE
 
-        actor = actor or _ACTORS.get(type(event), "customer")
         return Moment(self._tx.now, caused_by(event, actor), self._new_id, seal)
 
     def _pack(self, name: str) -> Pack:
@@ -155,6 +145,10 @@ class Fold:
         if self._cases[case.complaint_id] is not case:
             self._cases[case.complaint_id] = case
             self._changed.add(case.complaint_id)
+        self._tell(outcome)
+
+    def _tell(self, outcome: Outcome) -> None:
+        case = outcome.case
         for event in outcome.events:
             self._tx.emit(event)
         self._lines.extend((case.complaint_id, case.epoch, line) for line in outcome.lines)
@@ -249,6 +243,18 @@ class Fold:
         if text is not None:
             line = line._replace(text=text)
         self._lines.append((case.complaint_id, case.epoch, line))
+
+
+def _opener(key: PersonKey | None, complaint_id: UUID) -> Open:
+    """What opens sealed fields of a complaint; those of an erased person are nothing."""
+
+    def opened(name: str, sealed: str | None) -> str | None:
+        if sealed is None or key is None:
+            return None
+        found = key.open(complaint_id, name, sealed)
+        return found if isinstance(found, str) else None
+
+    return opened
 
 
 TICKS: frozenset[type[Event]] = frozenset({sla.ClockStarted, sla.ClockPaused, sla.ClockResumed, sla.ClockStopped})

@@ -1,6 +1,5 @@
 """What staff can do to a case, and what is refused by name."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -309,8 +308,8 @@ class TestClocks:
     @pytest.mark.parametrize(
         "case",
         [
-            replace(proposed(), epoch=2),
-            replace(proposed(), since=LATER + timedelta(seconds=1)),
+            proposed()._replace(epoch=2),
+            proposed()._replace(since=LATER + timedelta(seconds=1)),
             confirmed(proposed(), an_id(), NOON, moment()).case,
         ],
         ids=["earlier owner", "earlier wait", "closed"],

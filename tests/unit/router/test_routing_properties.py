@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.router.domain.routing import Facts, decide
+from shared.policies.conditions import Shortlist
 from shared.policies.routing import RoutingPolicy
 
 TEXT = {"zh": "因为", "en": "because"}
@@ -38,7 +39,12 @@ rule = st.fixed_dictionaries(
     optional={"staff_of": st.sampled_from(DEPARTMENTS), "category": st.sampled_from(CATEGORIES)},
 )
 priority_rule = st.fixed_dictionaries(
-    {"when": words.map(lambda given: {"words": given}), "points": st.integers(1, 70), "because": st.just(TEXT)}
+    {
+        "when": words.map(lambda given: {"words": given})
+        | conditions.filter(lambda given: "min_priority" not in given),
+        "points": st.integers(1, 70),
+        "because": st.just(TEXT),
+    }
 )
 topic = st.fixed_dictionaries(
     {"owner": st.sampled_from(DEPARTMENTS), "because": st.just(TEXT), "strong": word_list},
@@ -117,6 +123,16 @@ def test_the_first_rule_that_would_win_alone_is_the_one_that_wins(data: dict[str
     ]
     decided = [reason.code for reason in decision.why if reason.code.startswith("r")]
     assert decided == alone[:1]
+
+
+@settings(deadline=None, max_examples=300)
+@given(policies(), all_facts)
+def test_reading_every_rule_instead_of_the_shortlist_decides_the_same(data: dict[str, Any], facts: Facts) -> None:
+    policy, thorough = RoutingPolicy.model_validate(data), RoutingPolicy.model_validate(data)
+    thorough.__dict__["shortlist"] = Shortlist(frozenset(range(len(thorough.rules))), {}, {})
+    every = Shortlist(frozenset(range(len(thorough.priority.rules))), {}, {})
+    thorough.priority.__dict__["shortlist"] = every
+    assert decide(facts, policy) == decide(facts, thorough)
 
 
 @settings(deadline=None, max_examples=150)

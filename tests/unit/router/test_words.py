@@ -1,6 +1,8 @@
 """What the desk's search looks for."""
 
-from hypothesis import given
+import unicodedata
+
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.router.domain.words import MAX_POSITION, query_of, vector_of, words_of
@@ -22,6 +24,15 @@ def test_a_word_that_comes_again_is_told_with_each_place() -> None:
 @given(st.text(alphabet=st.characters(max_codepoint=127), max_size=200))
 def test_plain_english_is_taken_apart_like_everything_else(text: str) -> None:
     assert words_of("退 " + text) == ["退", *words_of(text)]
+
+
+PLAIN = "退款坏了aBz9ÀÿßÖ\u00a0\u2011\u2017\u2022…\u3000、。〈】！（），．：；？-'ＡｂＺ９ﬁ②é\u0301ⅣＫ\u212aｶﾞ\u0130"
+
+
+@given(st.text(alphabet=PLAIN, max_size=60) | st.text(max_size=60))
+@example("".join(chr(code) for code in range(0x20, 0xFF60)))
+def test_folding_the_width_only_where_needed_changes_no_word(text: str) -> None:
+    assert words_of(text) == words_of(unicodedata.normalize("NFKC", text))
 
 
 def test_a_chinese_wish_is_a_phrase_and_every_part_must_occur() -> None:

@@ -99,7 +99,10 @@ async def _prepare_floor(place: Place) -> None:
     await connection.close()
     admin = AIOKafkaAdminClient(bootstrap_servers=place.kafka.bootstrap)
     await admin.start()
-    await admin.create_topics([NewTopic(floor.topic(hop), 4, 1) for hop in floor.HOPS[:-1]])
+    there = set(await admin.list_topics())
+    wanted = [NewTopic(topic, 4, 1) for hop in floor.HOPS[:-1] if (topic := floor.topic(hop)) not in there]
+    if wanted:
+        await admin.create_topics(wanted)
     await admin.close()
 
 

@@ -10,7 +10,8 @@ from rich.console import Console
 
 
 def command(
-    complaints: Annotated[int, typer.Option(min=100, help="Complaints per throughput phase.")] = 12_000,
+    rounds: Annotated[int, typer.Option(min=1, max=20, help="How often each throughput phase is measured.")] = 3,
+    complaints: Annotated[int, typer.Option(min=100, help="Complaints per throughput phase.")] = 8_000,
     connections: Annotated[int, typer.Option(min=1, help="Connections of the single POSTs.")] = 64,
     batch: Annotated[int, typer.Option(min=1, max=500, help="Complaints per request of the batch phase.")] = 100,
     latency_seconds: Annotated[float, typer.Option(min=1, help="Length of the phase at half load.")] = 15,
@@ -25,6 +26,7 @@ def command(
 
     run(
         Console(),
+        rounds=rounds,
         complaints=complaints,
         connections=connections,
         batch=batch,

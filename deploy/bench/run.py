@@ -88,8 +88,9 @@ def _plain(phase: Phase) -> dict[str, object]:
 
 
 def _print(console: Console, found: Sequence[Round], latency: Phase, memory: Mapping[str, float]) -> None:
-    table = Table(title=f"Redress on {cores()} cores that hold everything: median of {len(found)} rounds")
-    for heading in ("phase", "complaints", "per second", "slowest–fastest", "of the floor", "aim", "failed"):
+    each = f"{len(found)} rounds of {found[0].single.complaints:,}"
+    table = Table(title=f"Redress on {cores()} cores that hold everything: median of {each}")
+    for heading in ("phase", "per second", "range", "of the floor", "aim", "failed"):
         table.add_column(heading, justify="left" if heading == "phase" else "right")
     medians: list[Phase] = []
     for name in ("single", "batch", "floor"):
@@ -100,7 +101,6 @@ def _print(console: Console, found: Sequence[Round], latency: Phase, memory: Map
         medians.append(_median(phases))
         table.add_row(
             name,
-            f"{medians[-1].complaints:,}",
             f"{medians[-1].rate:,.0f}",
             f"{min(rates):,.0f}–{max(rates):,.0f}",
             f"{ratios[(len(ratios) - 1) // 2]:.2f}",

@@ -169,7 +169,6 @@ async def _open_loop(orders: Orders, requests: list[tuple[list[str], bytes]], on
 
 if __name__ == "__main__":
     found = uvloop.run(_run(Orders(**json.loads(sys.stdin.read()))))
-    with open(
-        sys.stdout.fileno(), "w", closefd=False
-    ) as out:  # buffered even with PYTHONUNBUFFERED, which cuts long lines
+    # Buffered even with PYTHONUNBUFFERED, under which `print` cuts a long line at the size of the pipe.
+    with open(sys.stdout.fileno(), "w", closefd=False) as out:
         json.dump(vars(found), out)

@@ -19,6 +19,8 @@ from shared.runtime.errors import safe_text
 log = logging.getLogger(__name__)
 
 _EVERY = 1.0
+_PATIENCE = 5.0
+"""Seconds a commit may take. While Kafka is away the client would wait for as long, and so would polling and stopping."""
 
 
 class Offsets:
@@ -59,7 +61,8 @@ class Offsets:
         self._committed_at = time.monotonic()
         try:
             if ends:
-                await client.commit(ends)
+                async with asyncio.timeout(_PATIENCE):
+                    await client.commit(ends)
         except asyncio.CancelledError:
             raise
         except Exception as error:

@@ -274,7 +274,16 @@ def test_a_pasted_link_or_reference_is_recognised(looker: Looker, site: Site) ->
 
 
 def call(looker: Looker, site: Site, **how: object) -> Page:
-    return looker.open(f"{site.url}/agent", session=site.session(), **how)  # type: ignore[arg-type]
+    page = looker.open(f"{site.url}/agent", session=site.session(), **how)  # type: ignore[arg-type]
+    if how.get("script", True):
+        assert page.evaluate("document.activeElement.id") == "phone", "what is typed from now on must reach the form"
+    return page
+
+
+def keys_work(page: Page, content: str) -> None:
+    """The page with this content is there, and so are its keys: the button that leads onward has the focus."""
+    expect(page.locator(f"body.readback {content}").first).to_be_visible()
+    expect(page.locator("#go")).to_be_focused()
 
 
 @pytest.mark.parametrize(("width", "language", "scheme"), KINDS)
@@ -285,7 +294,6 @@ def test_an_agent_takes_a_call_by_keyboard_alone(
     page = call(looker, site, width=width, language=language, scheme=scheme)
     looker.check(page, f"agent-1-empty-{look}")
     keys = page.keyboard
-    assert page.evaluate("document.activeElement.id") == "phone"
     keys.type("13812345678")
     keys.press("Alt+2")
     keys.type("The pump is broken again.")
@@ -297,11 +305,12 @@ def test_an_agent_takes_a_call_by_keyboard_alone(
     keys.type("Ms Zhang")
     looker.check(page, f"agent-2-typed-{look}")
     keys.press("Control+Enter")
-    page.wait_for_selector("body.readback")
+    keys_work(page, "dl.facts")
     expect(page.locator("dl.facts")).to_contain_text("Friday")
     looker.check(page, f"agent-3-readback-{look}")
     keys.press("Enter")
     page.wait_for_url("**/agent/done*")
+    keys_work(page, ".reference")
     site.assign_all()
     expect(page.locator("#owner")).to_have_text("售后维修" if language == "zh" else "After-sales and repair")
     looker.check(page, f"agent-4-done-{look}")
@@ -319,9 +328,9 @@ def test_open_cases_of_the_caller_appear_while_the_number_is_typed(looker: Looke
     first.keyboard.type("13812345678")
     first.fill("#text", "Wednesday's repair")
     first.keyboard.press("Control+Enter")
-    first.wait_for_selector("body.readback")
+    keys_work(first, "dl.facts")
     first.keyboard.press("Enter")
-    first.wait_for_selector(".reference")
+    keys_work(first, ".reference")
     earlier = first.inner_text(".reference")
     second = call(looker, site)
     second.keyboard.type("138 1234 5678")
@@ -331,9 +340,10 @@ def test_open_cases_of_the_caller_appear_while_the_number_is_typed(looker: Looke
     second.locator(".case input").check()
     second.fill("#text", "Broken again on Friday")
     second.keyboard.press("Control+Enter")
+    keys_work(second, "dl.facts")
     expect(second.locator("dl.facts")).to_contain_text(earlier)
     second.keyboard.press("Enter")
-    second.wait_for_selector(".reference")
+    keys_work(second, ".reference")
     repeats = [row["details"] for row in site.filed() if row["details"] and earlier in str(row["details"])]
     assert len(repeats) == 1
 
@@ -343,7 +353,7 @@ def test_escape_returns_from_the_read_back_with_everything_kept(looker: Looker, 
     page.fill("#text", STORY["zh"])
     page.fill("#on_behalf", "王大爷")
     page.keyboard.press("Control+Enter")
-    page.wait_for_selector("body.readback")
+    keys_work(page, "dl.facts")
     page.keyboard.press("Escape")
     page.wait_for_selector("#text")
     assert page.input_value("#text") == STORY["zh"]
@@ -360,9 +370,9 @@ def test_a_counter_says_which_shop_and_keeps_it_for_the_next_customer(looker: Lo
     looker.check(page, "agent-errors")
     page.fill("#store", "S-012")
     page.keyboard.press("Control+Enter")
-    page.wait_for_selector("body.readback")
+    keys_work(page, "dl.facts")
     page.keyboard.press("Enter")
-    page.wait_for_selector(".reference")
+    keys_work(page, ".reference")
     page.keyboard.press("Enter")
     page.wait_for_selector("#phone")
     assert (page.input_value("#channel"), page.input_value("#store")) == ("store", "S-012")

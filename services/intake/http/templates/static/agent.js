@@ -7,4 +7,5 @@ addEventListener("keydown", (event) => {
   } else if (event.ctrlKey && event.key === "Enter") press("go");
   else if (event.key === "Escape") press("back");
 });
-document.querySelector("[data-focus]")?.focus();
+// Browsers heed autofocus at a later frame and lose what is typed until then; links have no autofocus at all.
+if (document.activeElement === document.body) document.querySelector("[autofocus], [data-focus]")?.focus();

@@ -22,7 +22,13 @@ find_python() {
     local candidate
     for candidate in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do
         if suitable "$candidate"; then
-            command -v "$candidate"
+            if [ -n "${PYTHON:-}${VIRTUAL_ENV:-}" ]; then # somebody has chosen
+                command -v "$candidate"
+            else
+                hash -r # a remembered path would hide the others
+                # shellcheck disable=SC2046  one path a word
+                "$candidate" deploy/stack/fastest_python.py "$(command -v "$candidate")" $(type -aP python3)
+            fi
             return
         fi
     done
@@ -48,7 +54,7 @@ if [ -x "$venv/bin/python" ] && suitable "$venv/bin/python"; then
     done
 else
     python=$(find_python)
-    echo "Making $venv with $("$python" --version)"
+    echo "Making $venv with $("$python" --version) ($python)"
     rm -rf "$venv"
     "$python" -m venv "$venv" >/dev/null 2>&1 ||
         fail "$python cannot make a virtual environment. On Debian and Ubuntu: apt install python3-venv"

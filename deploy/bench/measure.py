@@ -66,26 +66,32 @@ def through(place: Place, name: str, tag: str, **orders: Any) -> Phase:
 def raw_floor(place: Place, count: int) -> Phase:
     """The same hops with nothing but Kafka and COPY."""
     asyncio.run(_prepare_floor(place))
-    consumers = [_floor_process(place, hop, count) for hop in floor.HOPS[1:]]
-    for process in consumers:
+    services = [_floor_process(place, service, count) for service in floor.STEPS]
+    for process in services:
         assert process.stdout is not None
         process.stdout.readline()
     cpu, children = place.cpu(), _children_cpu()
     began = time.monotonic()
-    source = _floor_process(place, floor.HOPS[0], count)
-    for process in (source, *consumers):
+    for process in services:
+        assert process.stdin is not None
+        process.stdin.write(b"go\n")
+        process.stdin.flush()
+    for process in services:
         if process.wait(300) != 0:
             raise RuntimeError("the floor failed")
     seconds = time.monotonic() - began
     spent = {part: used - cpu.get(part, 0.0) for part, used in place.cpu().items() if part in {"kafka", "postgres"}}
-    spent["four raw hops"] = _children_cpu() - children
+    spent["four raw services"] = _children_cpu() - children
     return Phase(name="floor", complaints=count, seconds=seconds, cpu_us={p: s / count * 1e6 for p, s in spent.items()})
 
 
-def _floor_process(place: Place, hop: str, count: int) -> subprocess.Popen[bytes]:
-    arguments = [place.kafka.bootstrap, place.dsn, hop, str(count)]
+def _floor_process(place: Place, service: str, count: int) -> subprocess.Popen[bytes]:
+    arguments = [place.kafka.bootstrap, place.dsn, service, str(count)]
     return subprocess.Popen(
-        [sys.executable, "-m", "deploy.bench.floor", *arguments], stdout=subprocess.PIPE, cwd=CHECKOUT
+        [sys.executable, "-m", "deploy.bench.floor", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=CHECKOUT,
     )
 
 
@@ -93,14 +99,14 @@ async def _prepare_floor(place: Place) -> None:
     from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
     connection = await asyncpg.connect(place.dsn)
-    for hop in floor.HOPS:
-        await connection.execute(floor.TABLES.format(hop=hop))
-        await connection.execute(f"TRUNCATE floor.{hop}")
+    for service in floor.STEPS:
+        await connection.execute(floor.TABLES.format(service=service))
+        await connection.execute(f"TRUNCATE floor.{service}")
     await connection.close()
     admin = AIOKafkaAdminClient(bootstrap_servers=place.kafka.bootstrap)
     await admin.start()
     there = set(await admin.list_topics())
-    wanted = [NewTopic(topic, 4, 1) for hop in floor.HOPS[:-1] if (topic := floor.topic(hop)) not in there]
+    wanted = [NewTopic(name, 4, 1) for event in floor.EVENTS if (name := floor.topic(event)) not in there]
     if wanted:
         await admin.create_topics(wanted)
     await admin.close()

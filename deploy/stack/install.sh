@@ -27,7 +27,8 @@ find_python() {
             else
                 hash -r # a remembered path would hide the others
                 # shellcheck disable=SC2046  one path a word
-                "$candidate" deploy/stack/fastest_python.py "$(command -v "$candidate")" $(type -aP python3)
+                "$candidate" deploy/stack/fastest_python.py "$(command -v "$candidate")" $(type -aP python3) ||
+                    command -v "$candidate"
             fi
             return
         fi

@@ -78,6 +78,18 @@ async def test_fetches_gather_under_load_and_answer_at_once_at_rest(database, fr
         await until(lambda: (fetcher._fetch_min_bytes, fetcher._fetch_max_wait_ms) == (1, 500))
 
 
+async def test_the_broker_gathers_longer_while_fetches_bring_many(database, fresh_topics, settings_for):
+    waits = []
+
+    async def effect(event, tx):
+        waits.append(running.consumer.client._fetcher._fetch_max_wait_ms)
+
+    await publish(fresh_topics, [submitted(n) for n in range(200)])
+    async with probe(database.url_of("router"), fresh_topics, settings_for(), effect=effect) as running:
+        await until(lambda: len(waits) == 200)
+    assert 100 in waits
+
+
 async def test_a_batch_that_fails_is_narrowed_down_to_its_poison(database, fresh_topics, settings_for):
     events = [submitted(n) for n in range(60)]
     poison = events[37]

@@ -95,6 +95,11 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.WriteTransport, transport)  # uvloop registers none of its own
 
+    @property
+    def stands(self) -> bool:
+        """Whether a request can be sent: intake closes connections that were idle for some seconds."""
+        return self._transport is not None and not self._transport.is_closing()
+
     async def exchange(self, request: bytes) -> int:
         """Send a request and read the whole answer; answers the status."""
         assert self._transport is not None
@@ -122,12 +127,17 @@ async def _run(orders: Orders) -> Outcome:
     requests = [_request(orders, range(n, min(n + orders.batch, orders.count))) for n in numbers]
     connections: asyncio.Queue[_Connection] = asyncio.Queue()
     loop = asyncio.get_running_loop()
+
+    async def connect() -> _Connection:
+        return (await loop.create_connection(_Connection, orders.host, orders.port))[1]
+
     for _ in range(orders.connections):
-        _, connection = await loop.create_connection(_Connection, orders.host, orders.port)
-        connections.put_nowait(connection)
+        connections.put_nowait(await connect())
 
     async def one(recipients: list[str], request: bytes, due: float) -> None:
         connection = await connections.get()
+        if not connection.stands:
+            connection = await connect()
         for recipient in recipients:
             outcome.sent[recipient] = due
         status = await connection.exchange(request)

@@ -35,6 +35,7 @@ class Rulebook:
         self._default = default_pack
         self._by_version: dict[tuple[str, str], Rules] = {}
         self._kept: set[tuple[str, str]] = set()
+        self._written_by: dict[tuple[str, str], Tx] = {}
 
     async def in_force(self, tx: Tx, name: str, department: str) -> Rules:
         """The rules that a complaint assigned now follows. They are kept before anything refers to them.
@@ -48,12 +49,13 @@ class Rulebook:
         rules = self._by_version.get(key)
         if rules is None:
             rules = self._by_version[key] = Rules.of(loaded)
-        if (
-            key not in self._kept
-            and await tx.fetchval(QUERIES.keep_rules, pack, loaded.version, rules.snapshot()) is None
-        ):
-            # Only a row that was there already is sure: our own may yet be rolled back.
-            self._kept.add(key)
+        if key not in self._kept:
+            if await tx.fetchval(QUERIES.keep_rules, pack, loaded.version, rules.snapshot()) is not None:
+                self._written_by[key] = tx
+            elif self._written_by.get(key) is not tx:
+                # Only a row that another transaction wrote is sure: our own may yet be rolled back.
+                self._kept.add(key)
+                self._written_by.pop(key, None)
         return rules
 
     def _pack(self, name: str, department: str) -> Pack:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.integration.intake.conftest import BODY, add_clients, settings_for
 from tests.integration.intake.process import IntakeProcess
+from tests.support.probe import read_count
 from tests.support.stack import Database, DatabaseFactory
 
 pytestmark = pytest.mark.fault
@@ -64,8 +65,8 @@ async def test_a_kill_around_the_commit_costs_nothing_and_doubles_nothing(
     assert database.fetch("SELECT answer FROM intake.idempotency")[0]["answer"] == again.text
 
 
-async def test_sigterm_under_load_loses_no_answer_and_no_row(process: IntakeProcess, database: Database):
-    process.start()
+async def stop_under_load(process: IntakeProcess) -> set[str]:
+    """Sixteen clients post until SIGTERM ends the process; the keys that were answered with 201."""
     answered: set[str] = set()
 
     async def keep_posting(http: httpx.AsyncClient) -> None:
@@ -88,7 +89,22 @@ async def test_sigterm_under_load_loses_no_answer_and_no_row(process: IntakeProc
         code = await asyncio.to_thread(process.stop)
         await asyncio.gather(*clients)
     assert code == 0
+    return answered
+
+
+async def test_sigterm_under_load_loses_no_answer_and_no_row(process: IntakeProcess, database: Database):
+    process.start()
+    answered = await stop_under_load(process)
     stored = {str(row["key"]) for row in database.fetch("SELECT key FROM intake.idempotency")}
     assert answered <= stored
     assert len(stored - answered) <= 16  # at most what was in flight
     assert count(database) == len(stored)
+
+
+async def test_what_was_answered_before_an_orderly_stop_has_left(database: Database, tmp_path: Path, fresh_topics: str):
+    settings_for(database, tmp_path)
+    process = IntakeProcess(database, tmp_path, kafka=fresh_topics)
+    process.start()
+    await stop_under_load(process)
+    assert database.fetch("SELECT count(*) AS n FROM intake.outbox")[0]["n"] == 0
+    assert len(await read_count(fresh_topics, "complaints.intake", count(database))) == count(database)

@@ -18,6 +18,7 @@ from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.errors import ConsumerStoppedError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
@@ -45,6 +46,7 @@ _NOW = "SELECT clock.now()"
 _REBALANCE_TIMEOUT = 15.0
 _TRIES = 3
 _MAX_PAUSE = 30.0
+_BROKEN_PAUSE = 0.5
 _AT_REST = (1, 500)
 _BUSY = (65_536, 50)
 _UNDER_LOAD = (131_072, 100)
@@ -92,6 +94,7 @@ class Consumer:
         self._idle = asyncio.Event()
         self._idle.set()
         self._stopping = False
+        self.broken = False
         self._subscriber: Any = None
         self.last_progress = time.monotonic()
         self.last_poll = time.monotonic()
@@ -138,6 +141,15 @@ class Consumer:
         self._stopping = True
         await self.offsets.commit(self.client)
 
+    def give_up(self, why: str, error: Exception) -> None:
+        """End the process, and read nothing more until then.
+
+        FastStream would log the error and read on, and the next commit would pass over what was not worked off.
+        """
+        self.broken = True
+        log.critical("consumer gives up", extra={"action": "consumer_failed", "why": why}, exc_info=error)
+        self._failed(why)
+
     async def drain(self) -> None:
         """Wait for the end of the batch in flight and commit, at most as long as the group waits for us."""
         try:
@@ -167,9 +179,7 @@ class Consumer:
             else:
                 await self.offsets.commit_in_time(self.client)
         except Exception as error:
-            # FastStream would log this and read on, and the next commit would pass over the failed batch.
-            log.critical("batch failed", extra={"action": "batch_failed"}, exc_info=error)
-            self._failed("a batch failed for a reason no retry mends")
+            self.give_up("a batch failed for a reason no retry mends", error)
             raise
         finally:
             self._idle.set()
@@ -297,7 +307,17 @@ async def _as_is(message: KafkaAckableMessage) -> Any:
 async def _poll(self: Any, consumer: AIOKafkaConsumer) -> tuple[Record, ...]:
     """Replaces FastStream's poll, which sleeps after an empty answer (10.7 → 5 ms at the median)."""
     ours: Consumer = self._redress_consumer
-    batches = await consumer.getmany(timeout_ms=self.batch_timeout_ms, max_records=self.max_records)
+    if ours.broken:
+        await asyncio.sleep(_BROKEN_PAUSE)
+        return ()
+    try:
+        batches = await consumer.getmany(timeout_ms=self.batch_timeout_ms, max_records=self.max_records)
+    except ConsumerStoppedError:
+        raise
+    except Exception as error:
+        # Records that were taken from other partitions before this one failed are gone, their positions passed.
+        ours.give_up("records cannot be read", error)
+        raise
     ours.last_poll = time.monotonic()
     # Taken up by the next fetch, which the client sends after this returns; aiokafka is pinned, a test guards the names.
     fetcher = consumer._fetcher

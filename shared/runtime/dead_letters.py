@@ -57,7 +57,7 @@ async def bury(tx: Tx, consumer: str, letters: Sequence[DeadLetter]) -> int:
             d.record.topic,
             d.record.partition,
             d.record.offset,
-            datetime.fromtimestamp(d.record.timestamp / 1000, UTC),
+            _moment(d.record.timestamp),
             d.record.key,
             d.record.value,
             pack_headers(d.record.headers or ()),
@@ -77,6 +77,14 @@ async def bury(tx: Tx, consumer: str, letters: Sequence[DeadLetter]) -> int:
     for letter in fresh:
         metrics.DEAD.labels(consumer, letter.record.topic, letter.error.reason.value).inc()
     return len(fresh)
+
+
+def _moment(milliseconds: int) -> datetime | None:
+    """A record's time, or none: its producer may have written any number."""
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _outbox_row(consumer: str, letter: DeadLetter, now: datetime) -> OutboxRow:

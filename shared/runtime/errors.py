@@ -58,13 +58,16 @@ class Bug(RedressError):
 _TRANSIENT_CLASSES = ("08", "40", "53", "57", "58")
 # SQLSTATE classes: connection, rollback (deadlock, serialization), resources (disk, memory), operator intervention, system.
 
+_TRANSIENT_STATES = frozenset({"55P03", "25P03", "25006", "42501"})
+# Lock not available, idle session ended, read-only (a standby during a failover), not yet granted.
+
 
 def is_transient(error: BaseException) -> bool:
     """Whether waiting can heal it: the database or the network is away, busy, or broke a tie between transactions."""
     if isinstance(error, Transient | OSError | TimeoutError | asyncpg.InterfaceError):
         return True
     if isinstance(error, asyncpg.PostgresError):
-        return (error.sqlstate or "")[:2] in _TRANSIENT_CLASSES or error.sqlstate in {"55P03", "25P03", "42501"}
+        return (error.sqlstate or "")[:2] in _TRANSIENT_CLASSES or error.sqlstate in _TRANSIENT_STATES
     return False
 
 

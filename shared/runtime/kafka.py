@@ -76,11 +76,16 @@ def cloud_event_headers(
 
 
 def pack_headers(headers: Sequence[tuple[Any, bytes | None]]) -> dict[str, list[list[str | None]]]:
-    """Headers as JSON can hold them, whatever their bytes: `{"headers": [[name, base64 value or null], …]}`."""
+    """Headers as `jsonb` can hold them, whatever their bytes: `{"headers": [[name, base64 value or null], …]}`.
+
+    NUL, which Postgres has no place for, is escaped in names.
+    """
     return {
         "headers": [
             [
-                name if isinstance(name, str) else bytes(name).decode("utf-8", "backslashreplace"),
+                (name if isinstance(name, str) else bytes(name).decode("utf-8", "backslashreplace")).replace(
+                    "\x00", "\\x00"
+                ),
                 base64.b64encode(value).decode() if value is not None else None,
             ]
             for name, value in headers

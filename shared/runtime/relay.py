@@ -130,11 +130,11 @@ class Relay:
         if not rows:
             self.last_progress = time.monotonic()
             return False
-        self.busy = True
+        self.busy = True  # stays so when the producer fails: that is what the watchdog looks for
         sent = await self._send(rows)
+        self.busy = False
         self._reached(f"CP.{self._service}.relay_acked_before_delete")
         await connection.execute(_DELETE, sent)
-        self.busy = False
         self.last_progress = time.monotonic()
         metrics.PUBLISHED.labels(self._service).inc(len(sent))
         return len(rows) == self._batch or len(sent) < len(rows)

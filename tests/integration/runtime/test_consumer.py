@@ -175,6 +175,39 @@ async def test_ten_kinds_of_poison_go_to_the_dead_letters_once_and_good_neighbou
     assert any(h.get("x-shop") == b"\xff\xfe" for h in told), "original header bytes are kept"
 
 
+async def test_a_batch_that_cannot_even_be_buried_is_not_passed_over(database, fresh_topics, settings_for):
+    events = [submitted(n) for n in range(20)]
+    broken = []
+
+    async def effect(event, tx):
+        if event.event_id == events[0].event_id and not broken:
+            raise ZeroDivisionError
+
+    await publish(fresh_topics, events)
+    database.execute("ALTER TABLE router.dead_letter RENAME TO dead_letter_away")
+    async with probe(database.url_of("router"), fresh_topics, settings_for(), effect=effect, records=5) as running:
+        await until(lambda: running.failures)
+    database.execute("ALTER TABLE router.dead_letter_away RENAME TO dead_letter")
+    broken.append("no more")
+    async with probe(database.url_of("router"), fresh_topics, settings_for(), effect=effect) as again:
+        await until(lambda: {*running.seen, *again.seen} == {e.event_id for e in events})
+        assert await again.database.fetchval("SELECT count(*) FROM dead_letter") == 0
+
+
+async def test_a_header_name_postgres_cannot_hold_is_buried(database, fresh_topics, settings_for):
+    good = submitted(1)
+    key = str(good.complaint_id).encode()
+    await publish_raw(fresh_topics, [(key, b"{}", [("x\x00shop", b"1")])], partition=0)
+    await publish(fresh_topics, [good])
+    async with probe(database.url_of("router"), fresh_topics, settings_for()) as running:
+        await until(lambda: running.seen)
+        rows = await until(lambda: running.database.fetch("SELECT * FROM dead_letter"))
+        await until(running.outbox_empty)
+    assert [row["reason"] for row in rows] == ["no_type"]
+    (dead,) = await read_count(fresh_topics, DEAD_LETTERS, 1)
+    assert dict(dead.headers)["x\\x00shop"] == b"1"
+
+
 async def test_a_broken_off_transaction_leaves_nothing_and_comes_again(database, fresh_topics, settings_for):
     tries = []
 

@@ -97,6 +97,22 @@ async def test_a_round_that_fills_several_record_batches_leaves_once_and_in_orde
     assert len({record.partition for record in found}) == 1
 
 
+async def test_a_relay_that_waits_for_the_database_is_not_stuck(database, fresh_topics):
+    own = Database(database.url_of("router"), name="test")
+    stop = asyncio.Event()
+    busy = []
+    relay = Relay(own, "router", fresh_topics, reached=lambda point: busy.append((point, relay.busy)))
+    running = asyncio.create_task(relay.run(stop))
+    await _write(own, [submitted(1)])
+    relay.wake()
+    await until(lambda: _empty(own))
+    stop.set()
+    relay.wake()
+    await running
+    await own.close()
+    assert ("CP.router.relay_acked_before_delete", False) in busy, "the watchdog would end the process in an outage"
+
+
 @pytest.mark.fault
 async def test_a_cleanly_stopped_broker_neither_loses_events_nor_spins_the_processor(servers, database):
     from deploy.stack.topics import create_topics

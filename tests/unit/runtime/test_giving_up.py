@@ -1,0 +1,46 @@
+"""A consumer whose client fails while it reads commits nothing more: what it had taken from other partitions is lost."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from shared.events.topics import ROUTING, types_read_by
+from shared.runtime.consumer import Consumer, _poll
+from shared.runtime.dead_letters import _moment
+
+
+class Client:
+    """Raises what aiokafka raises for a header whose name is not UTF-8."""
+
+    polls = 0
+
+    async def getmany(self, **_):
+        self.polls += 1
+        raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+
+
+async def test_after_an_error_of_the_client_nothing_more_is_read() -> None:
+    failures: list[str] = []
+    consumer = Consumer(
+        service="router",
+        emits=ROUTING.name,
+        reads=types_read_by("router"),
+        handle=None,
+        database=None,
+        tracing=None,
+        failed=failures.append,
+    )
+    subscriber = SimpleNamespace(_redress_consumer=consumer, batch_timeout_ms=1, max_records=1)
+    client = Client()
+    with pytest.raises(UnicodeDecodeError):
+        await _poll(subscriber, client)
+    assert failures == ["records cannot be read"]
+    assert await _poll(subscriber, client) == ()
+    assert client.polls == 1
+
+
+@pytest.mark.parametrize("milliseconds", [2**62, -(2**62)])
+def test_a_record_may_carry_any_time(milliseconds: int) -> None:
+    assert _moment(milliseconds) is None
+    assert _moment(0) == datetime(1970, 1, 1, tzinfo=UTC)

@@ -107,6 +107,7 @@ class Service:
         self._wakers: list[Callable[[], None]] = []
         self._finishers: list[Callable[[], Awaitable[None]]] = []
         self._stop = asyncio.Event()
+        self._all_said = asyncio.Event()
         self._exit_code = 0
         self._broker: KafkaBroker | None = None
         self._was_ready = False
@@ -185,15 +186,17 @@ class Service:
         server = self._server()
         web = asyncio.create_task(server._serve(), name="http")
         background = [
-            asyncio.create_task(self._kept_alive(name, task), name=name) for name, task in self._all_tasks().items()
+            asyncio.create_task(self._kept_alive(name, task, self._stop), name=name)
+            for name, task in self._all_tasks().items()
         ]
+        relay = asyncio.create_task(self._kept_alive("relay", self.relay.run, self._all_said), name="relay")
         _tune_gc()
         log.info("service started", extra={"action": "start", "port": self.settings.http_port})
         stopped = asyncio.create_task(self._stop.wait())
         await asyncio.wait((stopped, web), return_when=asyncio.FIRST_COMPLETED)
         if web.done() and not self._stop.is_set():
             self.fail("http server ended")
-        await self._shut_down(server, web, background)
+        await self._shut_down(server, web, background, relay)
         return self._exit_code
 
     def _all_tasks(self) -> dict[str, Task]:
@@ -205,7 +208,7 @@ class Service:
             self.settings.watchdog_seconds,
             self.fail,
         )
-        tasks: dict[str, Task] = {"relay": self.relay.run, "watchdog": watchdog.run, "housekeeping": self._housekeeping}
+        tasks: dict[str, Task] = {"watchdog": watchdog.run, "housekeeping": self._housekeeping}
         if self.consumer is not None:
             tasks["consumer"] = self._consume
         return tasks | self._tasks
@@ -288,12 +291,12 @@ class Service:
         count = await self.database.fetchval("SELECT count(*) FROM dead_letter WHERE replayed_at IS NULL")
         metrics.DEAD_OPEN.labels(self.name).set(count)
 
-    async def _kept_alive(self, name: str, task: Task) -> None:
+    async def _kept_alive(self, name: str, task: Task, stop: asyncio.Event) -> None:
         """Run a task; when it fails, say so and start it again after a growing pause."""
         pause = 0.2
-        while not self._stop.is_set():
+        while not stop.is_set():
             try:
-                await task(self._stop)
+                await task(stop)
                 return
             except asyncio.CancelledError:
                 raise
@@ -303,7 +306,11 @@ class Service:
                 pause = min(pause * 2, 10.0)
 
     async def _shut_down(
-        self, server: uvicorn.Server, web: "asyncio.Task[None]", background: Sequence["asyncio.Task[None]"]
+        self,
+        server: uvicorn.Server,
+        web: "asyncio.Task[None]",
+        background: Sequence["asyncio.Task[None]"],
+        relay: "asyncio.Task[None]",
     ) -> None:
         """First no new requests, then no new batches, then the last events leave, then the connections close."""
         self._stop.set()
@@ -311,8 +318,10 @@ class Service:
         await _within(10, web)
         for finish in self._finishers:
             await _within(5, asyncio.ensure_future(finish()))
-        self.relay.wake()
         await _within(14, asyncio.gather(*background, return_exceptions=True))
+        self._all_said.set()
+        self.relay.wake()
+        await _within(5, relay)
         await self.database.close()
         if self.vault_database is not self.database:
             await self.vault_database.close()

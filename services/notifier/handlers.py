@@ -227,7 +227,7 @@ def _contact(event: ComplaintSubmitted) -> Contact:
         complaint_id=event.complaint_id,
         person_id=event.person_id,
         name=event.name,
-        email=event.email,
+        email=event.email if event.consent else None,  # an address that must not be written to is not kept
         token=event.progress_token,
         token_hash=bytes.fromhex(event.progress_token_hash),
     )

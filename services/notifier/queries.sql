@@ -8,13 +8,13 @@ INSERT INTO journey (complaint_id, reference, pack, language, person_id, channel
                      acknowledged, phase, department, epoch, clock_epoch, stage, journey_due_at, extended_due_at,
                      question_id, answer_due_at, answer_since, replied, resolution_id, remedy, confirmation_due_at,
                      confirmation_since, decision, closed_how, closed_at, rating, held, intake_version, router_version,
-                     sla_version, own_version)
+                     sla_version, own_version, consent)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::timestamptz[], $8::bool[],
                      $9::bool[], $10::bool[], $11::text[], $12::text[], $13::text[], $14::int[], $15::int[], $16::int[],
                      $17::timestamptz[], $18::timestamptz[], $19::uuid[], $20::timestamptz[], $21::timestamptz[],
                      $22::bool[], $23::uuid[], $24::text[], $25::timestamptz[], $26::timestamptz[], $27::text[],
                      $28::text[], $29::timestamptz[], $30::int[], $31::bool[], $32::int[], $33::int[], $34::int[],
-                     $35::int[])
+                     $35::int[], $36::bool[])
 ON CONFLICT DO NOTHING RETURNING 1;
 
 -- name: begin_complaints
@@ -41,9 +41,9 @@ WITH begun AS MATERIALIZED (
 )
 INSERT INTO journey (complaint_id, reference, pack, language, person_id, channel, received_at, told, reachable, erased,
                      acknowledged, phase, epoch, clock_epoch, stage, replied, held, intake_version, router_version,
-                     sla_version, own_version)
+                     sla_version, own_version, consent)
 SELECT complaint_id, reference, pack, language, person_id, channel, received_at, true, reachable, false, 'pending',
-       'received', 0, 0, 1, false, true, intake_version, 0, 0, 0
+       'received', 0, 0, 1, false, true, intake_version, 0, 0, 0, true
 FROM begun ON CONFLICT DO NOTHING RETURNING 1;
 
 -- name: update_journeys
@@ -57,16 +57,18 @@ SET pack = t.pack, language = t.language, person_id = t.person_id, channel = t.c
     resolution_id = t.resolution_id, remedy = t.remedy, confirmation_due_at = t.confirmation_due_at,
     confirmation_since = t.confirmation_since, decision = t.decision, closed_how = t.closed_how,
     closed_at = t.closed_at, rating = t.rating, held = t.held, intake_version = t.intake_version,
-    router_version = t.router_version, sla_version = t.sla_version, own_version = t.own_version
+    router_version = t.router_version, sla_version = t.sla_version, own_version = t.own_version,
+    consent = t.consent
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::timestamptz[], $8::bool[],
             $9::bool[], $10::bool[], $11::text[], $12::text[], $13::text[], $14::int[], $15::int[], $16::int[],
             $17::timestamptz[], $18::timestamptz[], $19::uuid[], $20::timestamptz[], $21::timestamptz[], $22::bool[],
             $23::uuid[], $24::text[], $25::timestamptz[], $26::timestamptz[], $27::text[], $28::text[],
-            $29::timestamptz[], $30::int[], $31::bool[], $32::int[], $33::int[], $34::int[], $35::int[])
+            $29::timestamptz[], $30::int[], $31::bool[], $32::int[], $33::int[], $34::int[], $35::int[],
+            $36::bool[])
      AS t (complaint_id, reference, pack, language, person_id, channel, received_at, told, reachable, erased,
            acknowledged, phase, department, epoch, clock_epoch, stage, journey_due_at, extended_due_at, question_id,
            answer_due_at, answer_since, replied, resolution_id, remedy, confirmation_due_at, confirmation_since,
-           decision, closed_how, closed_at, rating, held, intake_version, router_version, sla_version, own_version)
+           decision, closed_how, closed_at, rating, held, intake_version, router_version, sla_version, own_version, consent)
 WHERE j.complaint_id = t.complaint_id;
 
 -- name: advance_journeys

@@ -55,6 +55,7 @@ def _submitted(journey: Journey, event: intake.ComplaintSubmitted) -> Step:
         received_at=event.received_at,
         told=True,
         reachable=event.email is not None,
+        consent=event.consent,
         acknowledged="pending",
     )
     entry = Entry(

@@ -21,7 +21,7 @@ Decision = Literal["confirmed", "disputed"]
 class Journey:
     """A complaint as its customer sees it. Ids, codes and times only; texts stay sealed in the entries.
 
-    Without slots, so that `evolve` and `of` can fill the instance in one step: `dataclasses.replace` of 35 fields costs
+    Without slots, so that `evolve` and `of` can fill the instance in one step: `dataclasses.replace` of 36 fields costs
     ten times as much, and every event needs two or three.
 
     Attributes:
@@ -39,6 +39,7 @@ class Journey:
         held: notices may be waiting for a date.
         intake_version: newest version seen of that writer's events; likewise router and sla.
         own_version: version of the newest event this service emitted for the complaint.
+        consent: whether the customer agreed to be written to, as the submission says.
     """
 
     complaint_id: UUID
@@ -76,6 +77,7 @@ class Journey:
     router_version: int = 0
     sla_version: int = 0
     own_version: int = 0
+    consent: bool = True
 
     @classmethod
     def of(cls, values: Iterable[Any]) -> Self:

@@ -11,6 +11,7 @@ class Silence(StrEnum):
     """The closed list of reasons; metric label and `reason` of `notice.suppressed`."""
 
     NO_CONTACT = "no_contact"
+    NO_CONSENT = "no_consent"
     ERASED = "erased"
     BAD_MAILBOX = "bad_mailbox"
     SUPERSEDED = "superseded"
@@ -29,6 +30,8 @@ def silence(kind: NoticeKind, subject_id: UUID | None, epoch: int, journey: Jour
         return Silence.ERASED
     if journey.told and not journey.reachable:
         return Silence.NO_CONTACT
+    if not journey.consent:
+        return Silence.NO_CONSENT
     return Silence.SUPERSEDED if _is_old_news(kind, subject_id, epoch, journey) else None
 
 

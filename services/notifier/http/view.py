@@ -29,6 +29,7 @@ class Page:
         state: key of the one sentence on top.
         steps: of the way, each with its words and `past`, `now` or `todo`.
         waits_for_you: the page leads with a form.
+        unwanted: the customer left an address and did not agree to be written to.
         errors: by field of the form that was refused; `kept` is what had been typed.
     """
 
@@ -50,6 +51,7 @@ class Page:
     steps: tuple[tuple[str, str], ...]
     story: tuple[Mapping[str, Any], ...]
     sent: tuple[Mapping[str, Any], ...]
+    unwanted: bool
     tz: tzinfo
     errors: Mapping[str, str] = field(default_factory=dict)
     kept: Mapping[str, str] = field(default_factory=dict)
@@ -83,6 +85,7 @@ def page_of(opened: Opened, packs: Packs, texts: Catalogue, language: Language, 
         ),
         story=tuple(_item(line, text, packs, texts, language) for line, text in reversed(opened.lines)),
         sent=tuple(_message(sent, texts, language) for sent in reversed(opened.sent) if sent.state in _SHOWN_STATES),
+        unwanted=journey.reachable and not journey.consent,
         tz=_zone(packs, journey),
     )
 

@@ -52,7 +52,10 @@ class Recorder:
                 return 0
             counts: dict[UUID, tuple[int, str | None]] = {}
             for row in rows:
-                counts[row["complaint_id"]] = (counts.get(row["complaint_id"], (0, None))[0] + 1, None)
+                count, noted = counts.get(row["complaint_id"], (0, None))
+                if row["kind"] == "acknowledgement" and row["resends"]:
+                    noted = "full"  # settled for good: what comes after it is told
+                counts[row["complaint_id"]] = (count + 1, noted)
             versions = {i: version for i, (version, _) in (await ledger.count_own_events(tx, counts)).items()}
             await ledger.settle(tx, [_lost(row, tx) for row in rows])
             for row in rows:

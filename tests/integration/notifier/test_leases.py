@@ -106,13 +106,16 @@ async def test_killed_again_after_the_resend_it_stays_unknown(
     database: Database, keys: Path, smtp: ScriptedSmtp
 ) -> None:
     async with rigged(database, keys, smtp) as rig:
-        await file_many(rig, 1)
+        [story] = await file_many(rig, 1)
         for _ in range(2):
             process = await doomed("CP.notifier.accepted_before_sent", database, keys, smtp)
             assert await process.wait() == -signal.SIGKILL
         rig.start()
         assert await rig.settled(1) == [("acknowledgement", "unknown")]
         assert list(smtp.by_message_id().values()) == [2]
+        # It is done with all the same: what comes after it is told.
+        await rig.apply(story.moved("after-sales"), story.clocks(owner=day(3)))
+        assert await rig.settled(2) == [("acknowledgement", "unknown"), ("transfer", "sent")]
 
 
 async def test_one_that_sleeps_beyond_its_lease_records_nothing_when_it_wakes(

@@ -214,7 +214,7 @@ FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $
      AS t (complaint_id, notice_id, lease, state, next_at, reason, resends)
 WHERE n.complaint_id = t.complaint_id AND n.notice_id = t.notice_id AND n.lease = t.lease
   AND n.state IN ('leased', 'sending')
-RETURNING n.notice_id;
+RETURNING n.notice_id, t.lease;
 
 -- name: settle_sent
 -- The same for the usual outcome, which needs no more than to be told of which rows.
@@ -223,7 +223,7 @@ SET state = 'sent', next_at = NULL, reason = NULL, lease = NULL, settled_at = $4
 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS t (complaint_id, notice_id, lease)
 WHERE n.complaint_id = t.complaint_id AND n.notice_id = t.notice_id AND n.lease = t.lease
   AND n.state IN ('leased', 'sending')
-RETURNING n.notice_id;
+RETURNING n.notice_id, t.lease;
 
 -- name: insert_suppressions
 -- Mailboxes that do not exist.

@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from services.notifier import metrics
 from services.notifier.channels.outcome import Outcome
@@ -78,6 +79,7 @@ class Pipeline:
         self._looked = 0.0
         self.desk = Handover(lease, room=self._room_for_handover, due=self._look, ready=self._wake.set)
         self._ended: list[Ended] = []
+        self._recording: list[Ended] = []
         self._something_ended = asyncio.Event()
         self._in_flight = 0
         self._pause = 0.0
@@ -229,21 +231,26 @@ class Pipeline:
             if len(self._ended) < self._size // 2 and self._senders.busy and not closing.is_set():
                 await _first_of(closing.wait(), seconds=_GATHER)
             ends, self._ended = self._ended[: 2 * self._size], self._ended[2 * self._size :]
+            self._recording = ends
             if any(end.state is State.SENT for end in ends):
                 self._reached("CP.notifier.accepted_before_sent")
             try:
                 await self._record(ends)
             except Exception as error:
-                self._ended = ends + self._ended
+                self._ended, self._recording = ends + self._ended, []
                 log.warning("outcomes wait", extra={"action": "record_retry", "error": safe_text(error)})
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 5.0)
                 continue
-            pause = 0.1
+            pause, self._recording = 0.1, []
             self._in_flight -= len(ends)
             if any(end.next_at is not None or end.bare for end in ends):
                 self._look()  # put back, or followed by a notice that names the owner
             self._wake.set()
+
+    def _unrecorded(self) -> frozenset[tuple[UUID, UUID]]:
+        """Notices, with their leases, whose outcome waits to be written down or is being written."""
+        return frozenset((end.claimed.notice_id, end.claimed.lease) for end in (*self._recording, *self._ended))
 
     async def _record(self, ends: list[Ended]) -> None:
         """Record together; what the database refuses for good is narrowed down, so that its neighbours get through."""
@@ -267,7 +274,7 @@ class Pipeline:
         seconds = 0.0
         while not stop.is_set():
             try:
-                while await self._recorder.record_lost():
+                while await self._recorder.record_lost(self._unrecorded):
                     self._look()
                     self._wake.set()
                 if seconds % _MEASURE == 0:

@@ -1,6 +1,6 @@
 """Last stage: what has ended, written down and told, many ends with one transaction."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from uuid import UUID
@@ -34,7 +34,7 @@ class Recorder:
         """One transaction: states, suppressed mailboxes, events. Ends of a lost lease leave no trace, nor a version."""
         async with self._transaction() as tx:
             still = await ledger.settle(tx, [end.settlement for end in ends])
-            ours = [end for end in ends if end.claimed.notice_id in still]
+            ours = [end for end in ends if (end.claimed.notice_id, end.claimed.lease) in still]
             await ledger.suppress(tx, {end.mailbox for end in ours if end.mailbox is not None}, "bad_mailbox")
             drawn = await ledger.count_own_events(tx, _counts(ours))
             versions = {complaint_id: version for complaint_id, (version, _) in drawn.items()}
@@ -44,15 +44,25 @@ class Recorder:
         for end in ours:
             _measure(end, tx.now)
 
-    async def record_lost(self) -> int:
-        """Take over notices whose sender died while sending: unknown, and due once more. Answers how many."""
+    async def record_lost(self, unrecorded: Callable[[], Container[tuple[UUID, UUID]]]) -> int:
+        """Take over notices whose sender died while sending: unknown, and due once more. Answers how many.
+
+        Args:
+            unrecorded: notices, with their leases, whose outcome is known here and not yet written down. They are not
+                lost, however long the database was away. Asked when the rows are locked: outcomes come meanwhile.
+        """
         async with self._transaction() as tx:
-            rows = await ledger.find_lost(tx, _LOST)
+            found = await ledger.find_lost(tx, _LOST)
+            known = unrecorded() if found else ()
+            rows = [row for row in found if (row["notice_id"], row["lease"]) not in known]
             if not rows:
                 return 0
             counts: dict[UUID, tuple[int, str | None]] = {}
             for row in rows:
-                counts[row["complaint_id"]] = (counts.get(row["complaint_id"], (0, None))[0] + 1, None)
+                count, noted = counts.get(row["complaint_id"], (0, None))
+                if row["kind"] == "acknowledgement" and row["resends"]:
+                    noted = "full"  # settled for good: what comes after it is told
+                counts[row["complaint_id"]] = (count + 1, noted)
             versions = {i: version for i, (version, _) in (await ledger.count_own_events(tx, counts)).items()}
             await ledger.settle(tx, [_lost(row, tx) for row in rows])
             for row in rows:

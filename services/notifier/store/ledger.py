@@ -123,8 +123,8 @@ async def count_own_events(tx: Tx, counts: Mapping[UUID, tuple[int, str | None]]
     return {row["complaint_id"]: (row["own_version"], row["department"]) for row in drawn}
 
 
-async def settle(tx: Tx, settlements: Sequence[Settlement]) -> frozenset[UUID]:
-    """Write outcomes; answers the notices that were still ours to settle."""
+async def settle(tx: Tx, settlements: Sequence[Settlement]) -> frozenset[tuple[UUID, UUID]]:
+    """Write outcomes; answers the notices that were still ours to settle, with the lease by which they were."""
     sent = [one for one in settlements if one.state == "sent"]
     others = [one for one in settlements if one.state != "sent"]
     rows: list[Row] = []
@@ -132,7 +132,7 @@ async def settle(tx: Tx, settlements: Sequence[Settlement]) -> frozenset[UUID]:
         rows += await tx.fetch(QUERIES.settle_sent, *columns(map(_sent_row, sent)), tx.now)
     if others:
         rows += await tx.fetch(QUERIES.settle_notices, *columns(map(_settlement_row, others)), tx.now)
-    return frozenset(row["notice_id"] for row in rows)
+    return frozenset((row["notice_id"], row["lease"]) for row in rows)
 
 
 async def suppress(tx: Tx, hashes: Collection[bytes], reason: str) -> None:

@@ -35,12 +35,13 @@ async def test_the_short_form_writes_the_same_rows(rig: Rig, monkeypatch: pytest
         for number, language in enumerate(("zh", "en", "zh"))
     ]
     events = [story.filed(name=None) if number == 1 else story.filed() for number, story in enumerate(filed)]
-    # Beside them, what never takes the short form: nobody to write to, and more than the submission in one batch.
-    silent, more = await rig.story("silent@example.com"), await rig.story("more@example.com")
-    events += [silent.filed(email=None), more.filed(), more.assigned(), more.amended()]
+    # Beside them, what never takes the short form: nobody who may be written to, and more than the submission in one batch.
+    silent, unasked = await rig.story("silent@example.com"), await rig.story("unasked@example.com")
+    more = await rig.story("more@example.com")
+    events += [silent.filed(email=None), unasked.filed(consent=False), more.filed(), more.assigned(), more.amended()]
     await rig.apply(*events)
     short = await rows(rig)
-    assert [len(short[table]) for table in TABLES] == [5, 5, 7, 5]
+    assert [len(short[table]) for table in TABLES] == [6, 6, 8, 6]
     assert {row["state"] for row in short["notice"]} == {"pending", "suppressed"}
     waits = await rig.fetch(
         "SELECT extract(epoch FROM next_at - created_at)::int AS s FROM notifier.notice WHERE state = 'pending'"

@@ -5,11 +5,15 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from services.notifier.pipeline import loop
+from services.notifier.pipeline.claim import claim
+from services.notifier.pipeline.ended import Ended, State
 from shared.events import notices
 from tests.integration.notifier.rig import POLICIES, QUICK, Rig, rigged
 from tests.integration.notifier.scripted_smtp import ScriptedSmtp, Step
@@ -106,13 +110,16 @@ async def test_killed_again_after_the_resend_it_stays_unknown(
     database: Database, keys: Path, smtp: ScriptedSmtp
 ) -> None:
     async with rigged(database, keys, smtp) as rig:
-        await file_many(rig, 1)
+        [story] = await file_many(rig, 1)
         for _ in range(2):
             process = await doomed("CP.notifier.accepted_before_sent", database, keys, smtp)
             assert await process.wait() == -signal.SIGKILL
         rig.start()
         assert await rig.settled(1) == [("acknowledgement", "unknown")]
         assert list(smtp.by_message_id().values()) == [2]
+        # It is done with all the same: what comes after it is told.
+        await rig.apply(story.moved("after-sales"), story.clocks(owner=day(3)))
+        assert await rig.settled(2) == [("acknowledgement", "unknown"), ("transfer", "sent")]
 
 
 async def test_one_that_sleeps_beyond_its_lease_records_nothing_when_it_wakes(
@@ -175,6 +182,66 @@ async def test_a_database_that_is_away_while_recording_is_waited_for(
         await rig.execute("DROP TRIGGER busy ON notifier.journey")
         assert await rig.settled(1) == [("acknowledgement", "sent")]
         assert len(smtp.taken) == 1
+
+
+async def test_what_is_known_is_recorded_before_anything_is_taken_for_lost(
+    database: Database, keys: Path, smtp: ScriptedSmtp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "_LOOK_FOR_LOST", 0.05)
+    async with rigged(database, keys, smtp) as rig:
+        dead, alive = await rig.story("dead@example.com"), await rig.story("alive@example.com")
+        await rig.apply(*dead.begun(day(7)))
+        # As its sender left it: it died while sending, and nobody has looked yet.
+        await rig.execute(
+            "UPDATE notifier.notice SET state = 'sending', lease = gen_random_uuid(), message_id = '<x@y>',"
+            " attempts = 1, next_at = clock_timestamp() + interval '1 hour'"
+        )
+        await rig.execute(
+            "CREATE FUNCTION notifier.away() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION 'away' USING ERRCODE = '57P03'; END $$;"
+            " CREATE TRIGGER away BEFORE UPDATE ON notifier.notice FOR EACH ROW"
+            " WHEN (NEW.state = 'sent') EXECUTE FUNCTION notifier.away()"
+        )
+        rig.start()
+        await rig.apply(*alive.begun(day(7)))
+        pipeline: Any = rig.service._tasks["pipeline"].__self__  # type: ignore[attr-defined]
+        await until(pipeline._unrecorded)
+        # The outage outlasts both leases.
+        await rig.execute("UPDATE notifier.notice SET next_at = clock_timestamp() - interval '1 second'")
+        await smtp.until(2)
+        assert [taken.recipient for taken in smtp.taken] == ["alive@example.com", "dead@example.com"]
+        assert await rig.states(alive.complaint_id) == [("acknowledgement", "sending")]
+        await rig.execute("DROP TRIGGER away ON notifier.notice")
+        assert await rig.settled(2) == [("acknowledgement", "sent")] * 2
+        assert set(smtp.by_message_id().values()) == {1}
+        said = [(event.complaint_id, type(event)) for event in await rig.said()]
+        assert sorted(said, key=str) == sorted(
+            [
+                (dead.complaint_id, notices.NoticeUnknown),
+                (dead.complaint_id, notices.NoticeSent),
+                (alive.complaint_id, notices.NoticeSent),
+            ],
+            key=str,
+        )
+
+
+async def test_a_stale_outcome_beside_a_fresh_one_of_the_same_notice_is_not_counted(
+    database: Database, keys: Path, smtp: ScriptedSmtp
+) -> None:
+    async with rigged(database, keys, smtp) as rig:
+        await file_many(rig, 1)
+        length = timedelta(seconds=60)
+        [stale] = await claim(rig.service.database, 10, length)
+        await rig.execute("UPDATE notifier.notice SET next_at = clock_timestamp() - interval '1 second'")
+        [fresh] = await claim(rig.service.database, 10, length)
+        assert stale.notice_id == fresh.notice_id and stale.lease != fresh.lease
+        pipeline: Any = rig.service._tasks["pipeline"].__self__  # type: ignore[attr-defined]
+        await pipeline._recorder.record(
+            [Ended(claimed=claimed, state=State.SENT, message_id="<x@y>") for claimed in (stale, fresh)]
+        )
+        assert await rig.states() == [("acknowledgement", "sent")]
+        [sent] = await rig.said()
+        assert isinstance(sent, notices.NoticeSent) and sent.version == 1
 
 
 async def test_the_same_cause_is_written_down_once(database: Database, keys: Path, smtp: ScriptedSmtp) -> None:

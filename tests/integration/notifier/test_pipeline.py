@@ -154,6 +154,26 @@ async def test_a_customer_without_an_address_is_not_written_to_and_that_is_told(
     assert smtp.taken == []
 
 
+async def test_a_customer_who_did_not_agree_is_not_written_to_and_that_is_told(rig: Rig, smtp: ScriptedSmtp) -> None:
+    alone, early, later = [await rig.story(f"c{number}@example.com") for number in range(3)]
+    await rig.apply(alone.filed(consent=False))
+    # What was planned before the submission came, and what was released by it, is held back as well.
+    await rig.apply(early.assigned(), early.progress(early.seal("text", "…")))
+    await rig.apply(early.filed(consent=False))
+    await rig.apply(early.clocks(journey=day(7)))
+    await rig.apply(later.filed(consent=False), later.assigned(), later.clocks(journey=day(7)))
+    await rig.apply(later.moved("after-sales"), later.proposed(later.seal("text", "…")))
+    assert {state for _, state in await rig.settled(6)} == {"suppressed"}
+    said = await rig.said()
+    assert {(type(event), event.reason) for event in said} == {  # type: ignore[attr-defined]
+        (notices.NoticeSuppressed, "no_consent")
+    }
+    assert {row["reason"] for row in await rig.notices()} == {"no_consent"} and len(said) == len(await rig.notices())
+    contacts = await rig.fetch("SELECT email, token FROM notifier.contact")
+    assert len(contacts) == 3 and all(row["email"] is None and row["token"] is not None for row in contacts)
+    assert smtp.taken == []
+
+
 async def test_an_erased_person_is_not_written_to(rig: Rig, smtp: ScriptedSmtp) -> None:
     story = await rig.story()
     await rig.apply(story.filed())

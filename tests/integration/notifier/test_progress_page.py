@@ -56,6 +56,21 @@ async def test_shows_who_has_it_until_when_and_what_happened_in_the_complaints_l
     assert 'lang="en"' in english.text
 
 
+async def test_who_did_not_agree_to_be_written_to_still_has_the_page_and_is_promised_no_messages(
+    rig: Rig, http: httpx.AsyncClient
+) -> None:
+    story = await rig.story(language="en")
+    await rig.apply(story.filed(consent=False), story.assigned(), story.clocks(journey=day(7)))
+    await rig.apply(story.asked(story.seal("question", "Which floor?")), story.clocks(answer=day(4)))
+    page = await http.get(f"/c/{story.token}?lang=en", headers=BROWSER)
+    assert page.status_code == 200 and "Delivery" in page.text and "Which floor?" in page.text
+    assert "We do not write to you, since you did not agree to it" in page.text and "Not certain" not in page.text
+    page = await http.get(f"/c/{story.token}?lang=zh", headers=BROWSER)
+    assert "您没有同意我们联系您" in page.text
+    done = await http.post(f"/c/{story.token}/reply", data={"answer": "The third"}, headers=BROWSER)
+    assert done.status_code == 303 and [type(event) for event in await said(rig)] == [notices.CustomerReplied]
+
+
 async def test_the_answer_is_never_kept_passed_on_or_indexed(rig: Rig, http: httpx.AsyncClient) -> None:
     story = await begun(rig)
     answers = [

@@ -327,6 +327,8 @@ def test_nothing_is_said_to_nobody_to_the_erased_or_about_old_news() -> None:
     assert silence("progress", None, 1, journey) is None
     assert silence("progress", None, 1, replace(journey, reachable=False)) is Silence.NO_CONTACT
     assert silence("progress", None, 1, replace(journey, told=False, reachable=False)) is None
+    assert silence("progress", None, 1, replace(journey, consent=False)) is Silence.NO_CONSENT
+    assert silence("progress", None, 1, replace(journey, consent=False, reachable=False)) is Silence.NO_CONTACT
     assert silence("progress", None, 1, replace(journey, erased=True)) is Silence.ERASED
     closed = replace(journey, phase="closed")
     assert silence("progress", None, 1, closed) is Silence.SUPERSEDED

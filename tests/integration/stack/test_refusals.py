@@ -129,6 +129,17 @@ def test_nothing_running_is_said_in_one_line(redress: Redress, command: str) -> 
     assert "make up" in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    "command",
+    [("play", "none.jsonl", "--pack", "zzz"), ("channels", "key", "--client", "c", "--channel", "web", "--pack", "zzz")],
+)
+def test_unknown_pack_is_refused_before_anything_is_made(
+    redress: Redress, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    refused(redress(*command), "There is no policy pack 'zzz'. Use one of: bank, retail.")
+    assert not (tmp_path / "state").exists()
+
+
 def test_down_without_a_stack_is_no_error(redress: Redress) -> None:
     done = redress("down")
     assert (done.returncode, done.stdout.strip()) == (0, "Redress is not running.")

@@ -131,7 +131,10 @@ def test_nothing_running_is_said_in_one_line(redress: Redress, command: str) -> 
 
 @pytest.mark.parametrize(
     "command",
-    [("play", "none.jsonl", "--pack", "zzz"), ("channels", "key", "--client", "c", "--channel", "web", "--pack", "zzz")],
+    [
+        ("play", "none.jsonl", "--pack", "zzz"),
+        ("channels", "key", "--client", "c", "--channel", "web", "--pack", "zzz"),
+    ],
 )
 def test_unknown_pack_is_refused_before_anything_is_made(
     redress: Redress, tmp_path: Path, command: tuple[str, ...]

@@ -75,7 +75,7 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
 
 def test_first_up_starts_everything_and_follows_a_complaint(operator: Operator) -> None:
     told = operator.up()
-    for words in ("accepted as R-", "assigned to", "answer due 20", "in the mailbox of", "Demo sign-ins"):
+    for words in ("accepted as R-", "assigned to", "answer due ", "(UTC+8)", "in the mailbox of", "Demo sign-ins"):
         assert words in told
     endpoints = operator.endpoints()
     assert endpoints["intake"] == f"http://127.0.0.1:{operator.base + 1}"

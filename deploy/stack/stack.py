@@ -155,7 +155,10 @@ class LocalStack:
             return None
         created = [f"{mark}:{mark.stat().st_ino}" for mark in marks]
         policies = [str(self.settings.policies_dir), self.settings.default_pack]
-        parts = [services.fingerprint(*services.SOURCES, "deploy/stack"), str(self.ports.base), *policies, *created]
+        # Written into endpoints.json when the stack is filled, so that it is written anew when one is switched off.
+        viewers = [f"mail:{self.mail is not None}", f"traces:{self.traces is not None}"]
+        code = services.fingerprint(*services.SOURCES, "deploy/stack")
+        parts = [code, str(self.ports.base), *policies, *viewers, *created]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def endpoints(self, channel_keys: dict[str, str], sign_ins: list[dict[str, str]]) -> dict[str, Any]:
@@ -163,7 +166,7 @@ class LocalStack:
         return {
             **{name: services.url_of(self.ports, name) for name in services.NAMES},
             "mail": self.mail.web_url if self.mail else None,
-            "traces": self.traces.web_url if self.traces else None,
+            "traces": self.traces.web_url if self.traces else "",
             "kafka": self.bootstrap,
             "postgres": self.database,
             "channel_keys": channel_keys,

@@ -200,7 +200,7 @@ def show_addresses(terminal: Terminal, endpoints: dict[str, Any]) -> None:
         ("clocks", endpoints["sla"], "board of all clocks"),
         ("customer", endpoints["notifier"], "progress pages behind private links"),
         ("mail", endpoints["mail"] or "-", "every message that was sent"),
-        ("traces", endpoints["traces"] or "-", "one trace per complaint"),
+        *([("traces", endpoints["traces"], "one trace per complaint")] if endpoints["traces"] else []),
         ("Kafka", endpoints["kafka"], "topics: `redress topics`"),
         ("Postgres", database_host(endpoints["postgres"]), "credentials in .redress/endpoints.json"),
     ]

@@ -157,6 +157,20 @@ def test_complaints_survive_down_and_up(operator: Operator) -> None:
     assert next(topic for topic in topics if topic["name"] == "complaints.intake")["records"] >= 3
 
 
+def test_other_ports_move_everything_and_a_viewer_switched_off_is_named_nowhere(operator: Operator) -> None:
+    moved = Operator(operator.home, free_base(), {"REDRESS_TRACES": "0"})
+    told = moved.up()
+    reference = told.split("accepted as ")[1].split(",")[0]
+    assert "one trace per complaint" not in told
+    status = moved.status()
+    assert list(status) == NAMES[:-1]
+    assert {process["state"] for process in status.values()} == {"running"}
+    endpoints = moved.endpoints()
+    assert (endpoints["traces"], endpoints["kafka"]) == ("", f"127.0.0.1:{moved.base + 9}")
+    shown = moved.redress("where", reference)
+    assert (shown.returncode, "trace " in shown.stdout, "/zipkin/" in shown.stdout) == (0, True, False)
+
+
 def test_reset_leaves_nothing(operator: Operator) -> None:
     assert operator.redress("reset", "--yes").returncode == 0
     assert not operator.home.exists()
@@ -178,7 +192,8 @@ def test_existing_servers_are_used_instead_of_ours(servers: Servers, mail_catche
         assert "assigned to" in told
         assert list(operator.status()) == ["intake", "router", "sla", "notifier"]
         endpoints = operator.endpoints()
-        assert (endpoints["mail"], endpoints["traces"], endpoints["kafka"]) == (None, None, broker.bootstrap)
+        assert (endpoints["mail"], endpoints["traces"], endpoints["kafka"]) == (None, "", broker.bootstrap)
+        assert "one trace per complaint" not in told
         wait_for(lambda: httpx.get(f"{mail_catcher.web_url}/api/messages").json(), "a notice in their mailbox")
     finally:
         operator.redress("down")

@@ -171,6 +171,16 @@ def test_other_ports_move_everything_and_a_viewer_switched_off_is_named_nowhere(
     assert (shown.returncode, "trace " in shown.stdout, "/zipkin/" in shown.stdout) == (0, True, False)
 
 
+@pytest.mark.parametrize(("command", "code"), [("topics", 1), ("audit", 2)])
+def test_a_stopped_stack_is_named_in_one_line(operator: Operator, command: str, code: int) -> None:
+    operator.redress("down")
+    done = operator.redress(command, "--json")
+    assert (done.returncode, done.stdout) == (code, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert "does not answer" in done.stderr
+    assert "make up" in done.stderr or "make status" in done.stderr
+
+
 def test_reset_leaves_nothing(operator: Operator) -> None:
     assert operator.redress("reset", "--yes").returncode == 0
     assert not operator.home.exists()

@@ -19,7 +19,7 @@ def command(
     marker: Annotated[list[str] | None, typer.Option(help="A text that must stand in clear nowhere.")] = None,
     logs: Annotated[list[Path] | None, typer.Option(help="Folders of log files; default: those of the stack.")] = None,
 ) -> None:
-    """Check every promise against schemas, topics, mailbox, logs and traces; exit 1 when one is broken.
+    """Check every promise against schemas, topics, mailbox, logs and traces; exit 1 when one is broken, 2 when they cannot be checked.
 
     Looks again until nothing is broken or --wait seconds are over; then it names what is missing.
     """
@@ -27,18 +27,23 @@ def command(
     from deploy.audit.show import view
     from deploy.console import operator_console
     from deploy.endpoints import endpoints_file, load_endpoints
+    from deploy.stack.errors import StackError
 
-    endpoints = load_endpoints()
-    places = Places(
-        postgres=endpoints.dsn,
-        kafka=endpoints.kafka,
-        mail=endpoints.mail or None,
-        traces=endpoints.traces or None,
-        logs=logs or [endpoints_file().parent / "logs"],
-        client_logs=client_log or (),
-        markers=marker or (),
-    )
-    report = asyncio.run(audit(places, wait))
+    try:
+        endpoints = load_endpoints()
+        places = Places(
+            postgres=endpoints.dsn,
+            kafka=endpoints.kafka,
+            mail=endpoints.mail or None,
+            traces=endpoints.traces or None,
+            logs=logs or [endpoints_file().parent / "logs"],
+            client_logs=client_log or (),
+            markers=marker or (),
+        )
+        report = asyncio.run(audit(places, wait))
+    except StackError as error:
+        typer.echo(f"redress: {error}", err=True)
+        raise typer.Exit(2) from None
     if as_json:
         typer.echo(json.dumps(report.as_json(), ensure_ascii=False))
     else:

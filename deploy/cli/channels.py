@@ -39,13 +39,14 @@ def key_command(
 
     A client may have several keys, so that a new one can be rolled out before the old one is revoked.
     """
+    from deploy.packs import check_pack
     from services.intake import keys
 
     if channel not in ("web", "phone", "store"):
         raise StackError(f"There is no channel {channel!r}", "Use web, phone or store")
     if rate is not None and rate <= 0:
         raise StackError("A rate is more than 0 requests per second", "Leave --rate out for no limit")
-    _check_pack(pack)
+    check_pack(pack)
     wanted = cast(Literal["web", "phone", "store"], channel)
     made = _with_database(
         lambda db: keys.add_key(db, name=client, channel=wanted, pack=pack, store_id=store, rate=rate),
@@ -86,15 +87,6 @@ def revoke_command(client: Client) -> None:
 
 def _rate(rate: float | None) -> str:
     return "-" if rate is None else f"{rate:g}"
-
-
-def _check_pack(pack: str) -> None:
-    """Refuse a pack that the packs in this checkout do not have."""
-    from deploy.stack.settings import CHECKOUT
-
-    packs = sorted(path.parent.name for path in (CHECKOUT / "deploy" / "policies").glob("*/departments.yaml"))
-    if packs and pack not in packs:
-        raise StackError(f"There is no policy pack {pack!r}", f"Use one of: {', '.join(packs)}")
 
 
 def _with_database(work: Callable[[Reads], Awaitable[T]], remedy: str) -> T:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -100,6 +101,8 @@ def _root() -> None:
 
 def main() -> None:
     """Run the command; what went wrong is one line on standard error."""
+    # Python prints what libraries log when nobody listens; our own line says it better.
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     try:
         app(prog_name="redress")
     except StackError as error:

@@ -59,11 +59,13 @@ def command(
     """
     from deploy.console import operator_console
     from deploy.endpoints import load_endpoints
+    from deploy.packs import check_pack
     from deploy.play.run import Wish, run
     from deploy.play.show import complaints_about_input
 
     if channel not in {None, "web", "phone", "store"}:
         raise StackError(f"There is no channel {channel!r}", "Use web, phone or store")
+    check_pack(pack)
     wish = Wish(
         file=file,
         pack=pack,

@@ -34,9 +34,8 @@ def command(
 
 
 async def _topics() -> list[dict[str, Any]]:
-    """The table of `shared.events.topics`, with live figures where Kafka can be reached."""
+    """The table of `shared.events.topics` with the live figures of the running Kafka."""
     from deploy.endpoints import load_endpoints
-    from deploy.stack.errors import StackError
     from shared.events.envelope import type_of
     from shared.events.topics import DEAD_LETTERS, TOPICS
 
@@ -51,11 +50,7 @@ async def _topics() -> list[dict[str, Any]]:
         for topic in TOPICS
     ]
     found.append({"name": DEAD_LETTERS, "writer": "all", "readers": [], "partitions": 1, "events": {}})
-    try:
-        bootstrap = load_endpoints().kafka
-    except StackError:
-        bootstrap = None
-    live = await _live(bootstrap, [topic["name"] for topic in found]) if bootstrap else {}
+    live = await _live(load_endpoints().kafka, [topic["name"] for topic in found])
     for topic in found:
         topic["offsets"], topic["records"], topic["lag"] = live.get(topic["name"], ({}, None, {}))
     return found
@@ -65,10 +60,16 @@ _Live = dict[str, tuple[dict[str, list[int]], int, dict[str, int]]]
 
 
 async def _live(bootstrap: str, names: list[str]) -> _Live:
-    """Topic → (partition → [first, next] offset, records, group → lag); empty when Kafka does not answer."""
+    """Topic → (partition → [first, next] offset, records, group → lag).
+
+    Raises:
+        StackError: Kafka does not answer.
+    """
     from aiokafka import AIOKafkaConsumer, TopicPartition
     from aiokafka.admin import AIOKafkaAdminClient
     from aiokafka.errors import KafkaError
+
+    from deploy.stack.errors import StackError
 
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, request_timeout_ms=5000)
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=5000)
@@ -85,8 +86,8 @@ async def _live(bootstrap: str, names: list[str]) -> _Live:
         ends = await consumer.end_offsets(partitions)
         groups = sorted(group for group, _protocol in await admin.list_consumer_groups())
         committed = {group: await admin.list_consumer_group_offsets(group) for group in groups}
-    except (KafkaError, OSError, TimeoutError):
-        return {}
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise StackError(f"Kafka does not answer ({type(error).__name__})", "Look at `make status`") from error
     finally:
         await consumer.stop()
         await admin.close()

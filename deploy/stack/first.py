@@ -38,7 +38,8 @@ class Story:
         owner: The department, in English and Chinese.
         why: The reason the router gives.
         assigned: Seconds until there was an owner.
-        due_at: When it must be answered, ISO 8601.
+        department: The department's id.
+        due_at: The date the customer is told, ISO 8601: that of the journey, not the first clock a department meets.
         dated: Seconds until the date was known.
         subject: Of the acknowledgement, empty when mail goes elsewhere.
         recipient: To whom it went.
@@ -51,6 +52,7 @@ class Story:
     owner: str
     why: str
     assigned: float
+    department: str
     due_at: str
     dated: float
     subject: str
@@ -73,7 +75,7 @@ def follow_one(endpoints: dict[str, Any]) -> Story:
         reference = receipt["reference"]
         owned = _until(lambda: case_of(reference), "assigned to a department")
         assigned = time.monotonic() - began
-        dated = _until(lambda: _when(case_of(reference), "due_at"), "given a date")
+        due_at = _until(lambda: journey_due(case_of(reference)), "given a date")
         clocks = time.monotonic() - began
         subject = ""
         if endpoints["mail"]:
@@ -87,7 +89,8 @@ def follow_one(endpoints: dict[str, Any]) -> Story:
             owner=f"{owned['department_name']['zh']} / {owned['department_name']['en']}",
             why=_told(owned["why"]),
             assigned=assigned,
-            due_at=dated["due_at"],
+            department=owned["department"],
+            due_at=due_at,
             dated=clocks,
             subject=subject,
             recipient=_RECIPIENT,
@@ -134,8 +137,10 @@ def _about(reference: str, mails: list[dict[str, Any]]) -> dict[str, Any] | None
     return next((mail for mail in mails if reference in mail["subject"] + mail["text"]), None)
 
 
-def _when(case: dict[str, Any] | None, key: str) -> dict[str, Any] | None:
-    return case if case and case.get(key) else None
+def journey_due(case: dict[str, Any] | None) -> str | None:
+    """The end of the clock that the customer is told of, once it runs."""
+    clocks = case["clocks"] if case else ()
+    return next((clock["due_at"] for clock in clocks if clock["kind"] == "journey"), None)
 
 
 def _told(why: object) -> str:

@@ -94,8 +94,11 @@ class KafkaBroker(Server):
         if not meta.exists():
             cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
             meta.write_text(f"version=1\ncluster.id={cluster}\nnode.id=1\n")
-        properties = _PROPERTIES.format(port=self._port, controller_port=self._controller_port, data=self._data)
-        (self._home / "kafka.properties").write_text(properties)
+        (self._home / "kafka.properties").write_text(self.configuration())
+
+    def configuration(self) -> str:
+        """Its ports are only here, not in the command line."""
+        return _PROPERTIES.format(port=self._port, controller_port=self._controller_port, data=self._data)
 
     def spec(self) -> ProcessSpec:
         """Run in the foreground; SIGTERM is a clean stop. An archive that is not there yet does no harm."""

@@ -89,8 +89,12 @@ class PostgresServer(Server):
         else:
             self._create()
         config = self._data / "redress.conf"
-        config.write_text(_CONFIG.format(max_connections=self._max_connections))
+        config.write_text(self.configuration())
         config.chmod(0o644)
+
+    def configuration(self) -> str:
+        """The content of `redress.conf`."""
+        return _CONFIG.format(max_connections=self._max_connections)
 
     def spec(self) -> ProcessSpec:
         """Run in the foreground; SIGINT is Postgres's fast stop."""

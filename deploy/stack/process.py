@@ -95,6 +95,10 @@ class Server:
         """Say how the server is run."""
         raise NotImplementedError
 
+    def configuration(self) -> str:
+        """What `prepare` writes into files and the command line does not show; another text means: restart it."""
+        return ""
+
     def is_ready(self) -> bool:
         """Say whether the server answers requests now."""
         raise NotImplementedError

@@ -33,7 +33,8 @@ class Planned:
     Attributes:
         spec: How.
         tier: Stopped in falling order: services (2) before brokers and mail (1) before the database (0).
-        fingerprint: Changes when the code behind it changes, so that a second `make up` restarts what is stale.
+        fingerprint: Changes when the code or the configuration file behind it changes, so that a second `make up`
+            restarts what is stale.
     """
 
     spec: ProcessSpec

@@ -17,6 +17,7 @@ from deploy.stack.kafka import KafkaBroker
 from deploy.stack.mail.server import MailCatcher
 from deploy.stack.ports import Ports
 from deploy.stack.postgres import PostgresServer
+from deploy.stack.process import Server
 from deploy.stack.record import Planned, RunFolder
 from deploy.stack.settings import StackSettings
 from deploy.stack.state import StateFolder
@@ -120,10 +121,8 @@ class LocalStack:
 
     def infrastructure(self) -> list[Planned]:
         """The plan of everything the services stand on. The servers are prepared."""
-        plan = []
-        if self.postgres:
-            plan.append(Planned(spec=self.postgres.spec(), tier=0))
-        plan.extend(Planned(spec=server.spec(), tier=1) for server in (self.kafka, self.mail, self.traces) if server)
+        plan = [_planned(self.postgres, tier=0)] if self.postgres else []
+        plan.extend(_planned(server, tier=1) for server in (self.kafka, self.mail, self.traces) if server)
         return plan
 
     def everything(self) -> list[Planned]:
@@ -156,7 +155,10 @@ class LocalStack:
             return None
         created = [f"{mark}:{mark.stat().st_ino}" for mark in marks]
         policies = [str(self.settings.policies_dir), self.settings.default_pack]
-        parts = [services.fingerprint(*services.SOURCES, "deploy/stack"), str(self.ports.base), *policies, *created]
+        # Written into endpoints.json when the stack is filled, so that it is written anew when one is switched off.
+        viewers = [f"mail:{self.mail is not None}", f"traces:{self.traces is not None}"]
+        code = services.fingerprint(*services.SOURCES, "deploy/stack")
+        parts = [code, str(self.ports.base), *policies, *viewers, *created]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def endpoints(self, channel_keys: dict[str, str], sign_ins: list[dict[str, str]]) -> dict[str, Any]:
@@ -164,7 +166,7 @@ class LocalStack:
         return {
             **{name: services.url_of(self.ports, name) for name in services.NAMES},
             "mail": self.mail.web_url if self.mail else None,
-            "traces": self.traces.web_url if self.traces else None,
+            "traces": self.traces.web_url if self.traces else "",
             "kafka": self.bootstrap,
             "postgres": self.database,
             "channel_keys": channel_keys,
@@ -186,6 +188,13 @@ class LocalStack:
             session_key=self.state.key_file("session.key", as_text=True),
             web_assets=self.web_assets,
         )
+
+
+def _planned(server: Server, tier: int) -> Planned:
+    """The plan of a server; its configuration is part of it, so that a changed one restarts the server."""
+    configuration = server.configuration()
+    mark = hashlib.sha256(configuration.encode()).hexdigest()[:16] if configuration else ""
+    return Planned(spec=server.spec(), tier=tier, fingerprint=mark)
 
 
 def database_host(dsn: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ def _up(settings: StackSettings, terminal: Terminal, control: Control, *, first:
     if stack.archives_missing:
         archive.build_in_background(settings)
     if first:
-        _tell_first_story(terminal, endpoints)
+        _tell_first_story(terminal, endpoints, settings)
     show_addresses(terminal, endpoints)
 
 
@@ -156,7 +156,7 @@ async def _fill_postgres(stack: LocalStack, control: Control) -> dict[str, Any]:
     return stack.endpoints(keys, sign_ins)
 
 
-def _tell_first_story(terminal: Terminal, endpoints: dict[str, Any]) -> None:
+def _tell_first_story(terminal: Terminal, endpoints: dict[str, Any], settings: StackSettings) -> None:
     from deploy.stack.first import follow_one
 
     story = follow_one(endpoints)
@@ -167,13 +167,24 @@ def _tell_first_story(terminal: Terminal, endpoints: dict[str, Any]) -> None:
     terminal.say(
         f"  {story.assigned * 1000:6.0f} ms  assigned to {story.owner}" + (f": {story.why}" if story.why else "")
     )
-    terminal.say(f"  {story.dated * 1000:6.0f} ms  answer due {_local(story.due_at)}")
+    due = _as_customers_read(story.due_at, story.department, settings.policies_dir)
+    terminal.say(f"  {story.dated * 1000:6.0f} ms  answer due {due}")
     if story.subject:
         terminal.say(f"  {story.mailed * 1000:6.0f} ms  in the mailbox of {story.recipient}: {story.subject}")
 
 
-def _local(moment: str) -> str:
-    return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M %Z}"
+def _as_customers_read(moment: str, department: str, policies: Path) -> str:
+    """A date in the words of the notice, by the wall clock of the department that owes it."""
+    from services.notifier.domain.timewords import before
+    from shared.policies.errors import PolicyError
+    from shared.policies.packs import load_packs
+
+    zone: tzinfo
+    try:
+        zone = load_packs(policies).pack_of(department).calendar_of(department).zone
+    except (PolicyError, KeyError):  # edited since the services read them; no reason to fail here
+        zone = UTC
+    return before(datetime.fromisoformat(moment), now=datetime.now(UTC), zone=zone, language="en").exact
 
 
 def _read_endpoints(home: Path) -> dict[str, Any]:
@@ -189,7 +200,7 @@ def show_addresses(terminal: Terminal, endpoints: dict[str, Any]) -> None:
         ("clocks", endpoints["sla"], "board of all clocks"),
         ("customer", endpoints["notifier"], "progress pages behind private links"),
         ("mail", endpoints["mail"] or "-", "every message that was sent"),
-        ("traces", endpoints["traces"] or "-", "one trace per complaint"),
+        *([("traces", endpoints["traces"], "one trace per complaint")] if endpoints["traces"] else []),
         ("Kafka", endpoints["kafka"], "topics: `redress topics`"),
         ("Postgres", database_host(endpoints["postgres"]), "credentials in .redress/endpoints.json"),
     ]

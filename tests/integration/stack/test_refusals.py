@@ -121,12 +121,26 @@ def test_reset_leaves_a_folder_alone_that_is_not_ours(redress: Redress, tmp_path
     assert (tmp_path / "state" / "diary.txt").exists()
 
 
-@pytest.mark.parametrize("command", ["status", "logs"])
-def test_nothing_running_is_said_in_one_line(redress: Redress, command: str) -> None:
+@pytest.mark.parametrize(("command", "code"), [("status", 1), ("logs", 1), ("topics", 1), ("audit", 2)])
+def test_nothing_running_is_said_in_one_line(redress: Redress, command: str, code: int) -> None:
     done = redress(command)
-    assert done.returncode == 1
+    assert done.returncode == code
     assert len((done.stdout + done.stderr).strip().splitlines()) == 1
     assert "make up" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("play", "none.jsonl", "--pack", "zzz"),
+        ("channels", "key", "--client", "c", "--channel", "web", "--pack", "zzz"),
+    ],
+)
+def test_unknown_pack_is_refused_before_anything_is_made(
+    redress: Redress, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    refused(redress(*command), "There is no policy pack 'zzz'. Use one of: bank, retail.")
+    assert not (tmp_path / "state").exists()
 
 
 def test_down_without_a_stack_is_no_error(redress: Redress) -> None:

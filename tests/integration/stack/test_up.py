@@ -75,7 +75,7 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
 
 def test_first_up_starts_everything_and_follows_a_complaint(operator: Operator) -> None:
     told = operator.up()
-    for words in ("accepted as R-", "assigned to", "answer due 20", "in the mailbox of", "Demo sign-ins"):
+    for words in ("accepted as R-", "assigned to", "answer due ", "(UTC+8)", "in the mailbox of", "Demo sign-ins"):
         assert words in told
     endpoints = operator.endpoints()
     assert endpoints["intake"] == f"http://127.0.0.1:{operator.base + 1}"
@@ -157,6 +157,30 @@ def test_complaints_survive_down_and_up(operator: Operator) -> None:
     assert next(topic for topic in topics if topic["name"] == "complaints.intake")["records"] >= 3
 
 
+def test_other_ports_move_everything_and_a_viewer_switched_off_is_named_nowhere(operator: Operator) -> None:
+    moved = Operator(operator.home, free_base(), {"REDRESS_TRACES": "0"})
+    told = moved.up()
+    reference = told.split("accepted as ")[1].split(",")[0]
+    assert "one trace per complaint" not in told
+    status = moved.status()
+    assert list(status) == NAMES[:-1]
+    assert {process["state"] for process in status.values()} == {"running"}
+    endpoints = moved.endpoints()
+    assert (endpoints["traces"], endpoints["kafka"]) == ("", f"127.0.0.1:{moved.base + 9}")
+    shown = moved.redress("where", reference)
+    assert (shown.returncode, "trace " in shown.stdout, "/zipkin/" in shown.stdout) == (0, True, False)
+
+
+@pytest.mark.parametrize(("command", "code"), [("topics", 1), ("audit", 2)])
+def test_a_stopped_stack_is_named_in_one_line(operator: Operator, command: str, code: int) -> None:
+    operator.redress("down")
+    done = operator.redress(command, "--json")
+    assert (done.returncode, done.stdout) == (code, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert "does not answer" in done.stderr
+    assert "make up" in done.stderr or "make status" in done.stderr
+
+
 def test_reset_leaves_nothing(operator: Operator) -> None:
     assert operator.redress("reset", "--yes").returncode == 0
     assert not operator.home.exists()
@@ -178,7 +202,8 @@ def test_existing_servers_are_used_instead_of_ours(servers: Servers, mail_catche
         assert "assigned to" in told
         assert list(operator.status()) == ["intake", "router", "sla", "notifier"]
         endpoints = operator.endpoints()
-        assert (endpoints["mail"], endpoints["traces"], endpoints["kafka"]) == (None, None, broker.bootstrap)
+        assert (endpoints["mail"], endpoints["traces"], endpoints["kafka"]) == (None, "", broker.bootstrap)
+        assert "one trace per complaint" not in told
         wait_for(lambda: httpx.get(f"{mail_catcher.web_url}/api/messages").json(), "a notice in their mailbox")
     finally:
         operator.redress("down")

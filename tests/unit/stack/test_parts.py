@@ -10,12 +10,13 @@ import pytest
 from deploy.stack import artifacts, java, preflight
 from deploy.stack.artifacts import ArtifactCache, locked
 from deploy.stack.errors import StackError
+from deploy.stack.kafka import KafkaBroker
 from deploy.stack.ports import FIRST_EPHEMERAL, Ports, free_base, free_ports
 from deploy.stack.process import ProcessSpec, last_line, plain_environment
 from deploy.stack.record import Identity, Planned, Recorded, RunFolder, Status, digest
 from deploy.stack.services import as_role
 from deploy.stack.settings import StackSettings
-from deploy.stack.stack import Wanted
+from deploy.stack.stack import Wanted, _planned
 from deploy.stack.state import StateFolder
 from deploy.stack.supervisor import rotate
 from deploy.stack.terminal import Terminal
@@ -185,3 +186,14 @@ def test_download_without_a_terminal_prints_a_line_per_quarter(capsys: pytest.Ca
         for _ in range(64):
             progress(1 << 17, 8 << 20)
     assert capsys.readouterr().out.count("fetching") == 5
+
+
+def test_kafka_on_other_ports_is_another_plan(tmp_path: Path) -> None:
+    """Its ports are in a file, not in the command line; unnoticed, it would stay where it was."""
+    plans = []
+    for ports in ((8109, 8108), (8309, 8308)):
+        found = java.Java(path=Path("/usr/bin/java"), version="21")
+        broker = KafkaBroker(tmp_path, *ports, java=found, jars=(), archives=tmp_path)
+        plans.append(_planned(broker, tier=1))
+    assert plans[0].spec == plans[1].spec
+    assert digest(plans[0]) != digest(plans[1])

@@ -155,7 +155,7 @@ class CasePage:
             "sees_raw": may(actor, Action.RAW_EVENTS, case, desks_of(pack)),
             "sees_trace": actor.role in {Role.OPERATOR, Role.OFFICE, Role.LEAD},
             "wanted_said": t(f"remedy.{row['wanted']}") if row["wanted"] in REMEDIES else row["wanted"],
-            "done": done_said(request, look) if sent is None else "",
+            "done": done_said(request, look, writable=bool(row["email"])) if sent is None else "",
         }
 
 
@@ -192,9 +192,15 @@ def _local(text: str, zone: ZoneInfo) -> Any:
     return at.replace(tzinfo=zone) if at.tzinfo is None else at
 
 
-def done_said(request: Request, look: Look) -> str:
-    """What was done, in words, from the address a form led to; nothing for anything else."""
+def done_said(request: Request, look: Look, *, writable: bool = True) -> str:
+    """What was done, in words, from the address a form led to; nothing for anything else.
+
+    Args:
+        writable: whether the customer can be written to; if not, nobody claims that they were.
+    """
     key = f"done.{request.query_params.get('done', '')}"
+    if not writable and f"{key}.unsent" in look.texts:
+        key = f"{key}.unsent"
     return look.texts.say(key, languages.of(request)) if key in look.texts else ""
 
 

@@ -87,12 +87,21 @@ class Desk:
         """One case. An open page asks with `seen` whether it changed and gets a hint, never a new form under its hands."""
         seen = request.query_params.get("seen")
         if seen is not None:
-            case = case_of(await self._office.row(reference, actor))
-            if seen == watch_of(case):
-                return _NOTHING_NEW
-            return self._look.render(request, "case_changed.html", reference=case.reference)
+            return await self._news(request, reference, actor, seen)
         response: Response = await self._case.show(request, reference, actor, None)
         return response
+
+    async def _news(self, request: Request, reference: str, actor: Actor, seen: str) -> Response:
+        """Whether a case has changed, or is no longer theirs to read: an open page says so, and asks no more."""
+        try:
+            case = case_of(await self._office.row(reference, actor))
+        except Problem as problem:
+            if problem.status != 403:
+                raise
+            return self._look.render(request, "case_changed.html", reference=reference, gone=True)
+        if seen == watch_of(case):
+            return _NOTHING_NEW
+        return self._look.render(request, "case_changed.html", reference=case.reference, gone=False)
 
     async def act(self, request: Request, reference: str, action_name: str, actor: Actor) -> Response:
         """Carry out a form and go on; refused, the page comes back with what was written."""

@@ -29,7 +29,13 @@ class Told:
         self._versions: dict[str, int] = {}
         sealed = {
             name: person.seal(self.complaint_id, name, value)
-            for name, value in {"text": text, "title": "快递延误", "name": "王小明", "phone": "+8613800138000"}.items()
+            for name, value in {
+                "text": text,
+                "title": "快递延误",
+                "name": "王小明",
+                "phone": "+8613800138000",
+                "email": "wang@example.com",
+            }.items()
         }
         self.submitted = intake.ComplaintSubmitted(
             **self._base("intake"),

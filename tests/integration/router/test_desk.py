@@ -110,6 +110,44 @@ async def test_a_case_is_worked_by_forms(running: Running) -> None:
         assert (await client.post(f"{at}/transfer/accept", data=marks(page))).status_code == 303
 
 
+async def test_an_open_case_that_has_moved_says_so_and_tells_nothing_more(running: Running) -> None:
+    told = await filed(running)
+    at = f"/desk/cases/{told.reference}"
+    async with browser(running, "li.delivery") as client:
+        page = (await client.get(at)).text
+        address = re.findall(r'hx-get="([^"]+)"', page)[0].replace("&amp;", "&")
+        await do(running, "lead.delivery", told, "transfer", to="billing", reason="运费")
+        await do(running, "wang.billing", told, "transfer/accept")
+        assert (await client.get(at)).status_code == 403
+        moved = await client.get(address)
+        assert moved.status_code == 200
+        assert "现在由别的部门负责" in moved.text
+        assert "hx-get" not in moved.text, "it asks no more"
+        assert "账务" not in moved.text
+        assert "快递" not in moved.text
+        assert (await client.get("/desk/cases/R-0000-0000?seen=x")).status_code == 404
+
+
+async def test_nobody_claims_to_have_written_to_a_customer_without_an_address(running: Running) -> None:
+    wish = {"hours": None, "number": None, "language": "en"}
+    told = await filed(running, email=None, call_back=wish)
+    at = f"/desk/cases/{told.reference}"
+    async with browser(running, "li.delivery") as client:
+        page = (await client.get(at)).text
+        assert "没有邮箱" in page
+        assert "请打 +8613800138000" in page
+        assert "用英文" in page
+        await client.post(f"{at}/accept", data=marks(page))
+        page = (await client.get(at)).text
+        asked = await client.post(f"{at}/ask", data={**marks(page), "ask_question": "订单号是多少？"})
+        page = (await client.get(asked.headers["location"])).text
+        assert "请打电话问客户" in page
+        assert "问题已发给客户" not in page
+    reachable = await filed(running)
+    async with browser(running, "li.delivery") as client:
+        assert "没有邮箱" not in (await client.get(f"/desk/cases/{reachable.reference}")).text
+
+
 async def test_what_was_written_is_kept_when_the_case_changed_meanwhile(running: Running) -> None:
     told = await filed(running)
     at = f"/desk/cases/{told.reference}"

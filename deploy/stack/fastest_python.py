@@ -1,8 +1,8 @@
 """Of several builds of one Python version the fastest: `python fastest_python.py DEFAULT OTHER…` prints its path.
 
-A build with profile-guided optimisation (Debian's is one, pyenv's by default is not) runs the
-services with a sixth less CPU. Another build must have the version of the default one, be able to make a virtual
-environment, and be clearly faster. Runs before anything is installed, so it needs the standard library alone.
+A build with profile-guided optimisation (Debian's is one, pyenv's by default is not) runs the services with a sixth less
+CPU. Another build must have the version of the default one, be able to make a virtual environment, and be clearly faster.
+Runs before anything is installed, so it needs the standard library alone.
 """
 
 import os

@@ -52,8 +52,8 @@ _BUSY = (65_536, 50)
 _UNDER_LOAD = (131_072, 100)
 _MANY = 16
 """Fewest bytes and longest wait (ms) of a fetch. At rest the broker answers with the first record; while records keep
-coming it gathers them, so that more share a transaction, and twice as long once a fetch brings `_MANY`: from about
-300 complaints/s on that spares a tenth of all CPU, and waiting for a processor costs more than waiting for records."""
+coming it gathers them, so that more share a transaction, and twice as long once a fetch brings `_MANY`: at 400
+complaints/s that spares a tenth of all CPU, and waiting for a processor costs more than waiting for records (ADR 11)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -214,3 +214,26 @@ def test_an_open_case_says_that_it_changed_and_leaves_the_words_alone(looker: Lo
     page.locator("#form-progress button").click()
     expect(page.locator(".notice.error")).to_contain_text("在你填写时，这件投诉已经变化")
     assert page.input_value("#progress_text") == "我正在写的话"
+
+
+@pytest.mark.parametrize(("width", "language", "scheme"), KINDS)
+def test_a_case_says_who_cannot_be_written_to_and_that_it_has_moved(
+    looker: Looker, site: Site, width: Width, language: Language, scheme: Scheme
+) -> None:
+    told = site.told(email=None)
+    page = looker.open(
+        f"{site.url}/desk/cases/{told.reference}",
+        width=width,
+        language=language,
+        scheme=scheme,
+        session=site.token("li.delivery"),
+    )
+    ring = "请打 +8613800138000" if language == "zh" else "Ring +8613800138000"
+    expect(page.locator(".notice.info")).to_contain_text(ring)
+    site.do("lead.delivery", told, "transfer", to="billing", reason="运费")
+    expect(page.locator("#changed .notice.info")).to_be_visible(timeout=9000)
+    page.reload()
+    site.do("wang.billing", told, "transfer/accept")
+    moved = "现在由别的部门负责" if language == "zh" else "Another department has this case now"
+    expect(page.locator("#changed")).to_contain_text(moved, timeout=9000)
+    looker.check(page, f"router-moved-{width}-{language}-{scheme}")

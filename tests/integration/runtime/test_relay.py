@@ -29,6 +29,14 @@ async def _empty(database):
     return await database.fetchval("SELECT count(*) = 0 FROM outbox")
 
 
+async def _end(relay, stop, running, own):
+    """Stop a relay in order, and close its database."""
+    stop.set()
+    relay.wake()
+    await running
+    await own.close()
+
+
 async def test_two_relays_publish_each_complaint_in_order(database, fresh_topics):
     own = Database(database.url_of("router"), name="test")
     stop = asyncio.Event()
@@ -66,10 +74,7 @@ async def test_rows_committed_late_with_small_ids_are_not_passed_over(database, 
         await transaction.commit()
     relay.wake()
     await until(lambda: _empty(own))
-    stop.set()
-    relay.wake()
-    await running
-    await own.close()
+    await _end(relay, stop, running, own)
     keys = [r.key.decode() for r in await read_count(fresh_topics, "complaints.routing", 2)]
     assert str(early.complaint_id) in keys
     assert len(keys) == 2
@@ -88,10 +93,7 @@ async def test_a_round_that_fills_several_record_batches_leaves_once_and_in_orde
         await write_rows(connection, [(*row[:7], text, row[8]) for row, text in zip(rows, payloads, strict=True)])
     running = asyncio.create_task(relay.run(stop))
     await until(lambda: _empty(own))
-    stop.set()
-    relay.wake()
-    await running
-    await own.close()
+    await _end(relay, stop, running, own)
     found = await read_count(fresh_topics, "complaints.routing", 30)
     assert [json.loads(record.value)["version"] for record in found] == list(range(1, 31))
     assert len({record.partition for record in found}) == 1
@@ -106,10 +108,7 @@ async def test_a_relay_that_waits_for_the_database_is_not_stuck(database, fresh_
     await _write(own, [submitted(1)])
     relay.wake()
     await until(lambda: _empty(own))
-    stop.set()
-    relay.wake()
-    await running
-    await own.close()
+    await _end(relay, stop, running, own)
     assert ("CP.router.relay_acked_before_delete", False) in busy, "the watchdog would end the process in an outage"
 
 

@@ -1,13 +1,11 @@
 """A consumer whose client fails while it reads commits nothing more: what it had taken from other partitions is lost."""
 
-from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 
 from shared.events.topics import ROUTING, types_read_by
 from shared.runtime.consumer import Consumer, _poll
-from shared.runtime.dead_letters import _moment
 
 
 class Client:
@@ -38,9 +36,3 @@ async def test_after_an_error_of_the_client_nothing_more_is_read() -> None:
     assert failures == ["records cannot be read"]
     assert await _poll(subscriber, client) == ()
     assert client.polls == 1
-
-
-@pytest.mark.parametrize("milliseconds", [2**62, -(2**62)])
-def test_a_record_may_carry_any_time(milliseconds: int) -> None:
-    assert _moment(milliseconds) is None
-    assert _moment(0) == datetime(1970, 1, 1, tzinfo=UTC)

@@ -24,6 +24,7 @@ from tests.browser.serving import served
 from tests.integration.notifier.rig import POLICIES, Told
 from tests.support.stack import Database as OneDatabase
 from tests.support.stack import Servers, run
+from tests.unit.notifier.story import BY_STAFF
 
 NOW = datetime.now(UTC)
 
@@ -136,11 +137,24 @@ def closed(told: Told) -> list[Any]:
     return [*proposed(told), told.closed("no_answer")]
 
 
+def by_phone(told: Told) -> list[Any]:
+    _, _, answer, complaint = WORDS[told.language]
+    return [
+        *waiting(told),
+        told.answered(answer=told.seal("answer", answer), cause=BY_STAFF),
+        told.proposed(told.seal("text", answer)),
+        told.reopened(told.seal("reason", complaint), cause=BY_STAFF),
+        told.proposed(told.seal("text", answer)),
+        told.closed(cause=BY_STAFF),
+    ]
+
+
 STATES: dict[str, Callable[[Told], list[Any]]] = {
     "working": lambda told: [told.progress(told.seal("text", WORDS[told.language][1]))],
     "waiting": waiting,
     "proposed": proposed,
     "closed": closed,
+    "by-phone": by_phone,
 }
 
 

@@ -22,6 +22,11 @@ def _owned(journey: Journey, event: routing.CaseEvent, **changes: Any) -> Journe
     )
 
 
+def _recorded(event: routing.CaseEvent) -> bool:
+    """Whether the customer's word came by phone and staff wrote it down; nothing of it is in the story yet."""
+    return event.cause.actor.startswith("staff:")
+
+
 def assigned(journey: Journey, event: routing.ComplaintAssigned) -> Step:
     """A new owner. The first one is told in the acknowledgement; later ones in a notice of their own."""
     after = _owned(journey, event, phase="assigned", question_id=None, replied=False)
@@ -76,10 +81,10 @@ def answered(journey: Journey, event: routing.CustomerAnswered) -> Step:
         answer_due_at=journey.answer_due_at if newer else None,
     )
     # What the customer wrote on the page is in the story already; an answer by phone is not.
-    by_phone = event.answer if not journey.replied else None
-    entry = entry_of(
-        event, after, "answered" if event.answered else "went_on", by_phone, "answer" if by_phone else None
-    )
+    if event.answered and _recorded(event):
+        entry = entry_of(event, after, "answered_by_phone", event.answer, "answer" if event.answer else None)
+    else:
+        entry = entry_of(event, after, "answered" if event.answered else "went_on")
     plan = plan_for(event, after, "answer_received", waits="owner", variant="" if event.answered else "no_answer")
     return planned(after, plan, entries=(entry,))
 
@@ -132,7 +137,8 @@ def closed(journey: Journey, event: routing.ComplaintClosed) -> Step:
         decision=None,
     )
     withdrawn = event.how == "withdrawn"
-    entry = entry_of(event, after, "withdrawn" if withdrawn else "closed")
+    settled = event.how == "confirmed" and _recorded(event)
+    entry = entry_of(event, after, "withdrawn" if withdrawn else "closed_by_phone" if settled else "closed")
     plan = plan_for(event, after, "withdrawn" if withdrawn else "closure", variant="" if withdrawn else event.how)
     return planned(after, plan, entries=(entry,))
 
@@ -150,6 +156,8 @@ def reopened(journey: Journey, event: routing.ComplaintReopened) -> Step:
         decision=None,
         rating=None,
     )
-    return planned(
-        after, plan_for(event, after, "reopened", waits="owner"), entries=(entry_of(event, after, "reopened"),)
-    )
+    if _recorded(event):
+        entry = entry_of(event, after, "reopened_by_phone", event.reason, "reason" if event.reason else None)
+    else:
+        entry = entry_of(event, after, "reopened")
+    return planned(after, plan_for(event, after, "reopened", waits="owner"), entries=(entry,))

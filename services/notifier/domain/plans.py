@@ -45,6 +45,7 @@ What = Literal[
     "asked",
     "replied",
     "answered",
+    "answered_by_phone",
     "went_on",
     "promised",
     "postponed",
@@ -54,8 +55,10 @@ What = Literal[
     "added",
     "rated",
     "closed",
+    "closed_by_phone",
     "withdrawn",
     "reopened",
+    "reopened_by_phone",
 ]
 
 

@@ -16,7 +16,12 @@ from shared.runtime.web.texts import Catalogue, Language
 
 STEPS = ("received", "assigned", "working", "proposed", "closed")
 _REACHED = {"received": 1, "assigned": 2, "working": 3, "waiting": 3, "proposed": 4, "closed": 5}
-_OURS = frozenset({"received", "amended", "replied", "added", "confirmed", "disputed", "rated"})
+_OURS = frozenset(
+    {
+        "received", "amended", "replied", "added", "confirmed", "disputed", "rated",
+        "answered_by_phone", "closed_by_phone", "reopened_by_phone",
+    }
+)  # fmt: skip
 _ACTIONS: tuple[Action, ...] = ("reply", "add", "confirm", "dispute", "rate")
 _SHOWN_STATES = frozenset({"sent", "failed", "unknown"})
 
@@ -102,7 +107,7 @@ def _state(journey: Journey) -> str:
 
 def _item(line: Line, text: str, packs: Packs, texts: Catalogue, language: Language) -> Mapping[str, Any]:
     name = department_name(packs, line.department, language) or texts.say("progress.we", language)
-    kind = "settled" if line.what == "closed" else "now" if line.what in ("asked", "proposed") else ""
+    kind = "settled" if line.what in ("closed", "closed_by_phone") else "now" if line.what in ("asked", "proposed") else ""
     return {
         "title": texts.say(f"progress.what.{line.what}", language, department=name),
         "at": line.at,

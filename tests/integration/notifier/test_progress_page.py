@@ -14,7 +14,7 @@ from shared.events import notices, sla
 from tests.integration.notifier.rig import Rig, Told, rigged
 from tests.integration.notifier.scripted_smtp import ScriptedSmtp
 from tests.support.stack import DatabaseFactory
-from tests.unit.notifier.story import day
+from tests.unit.notifier.story import BY_STAFF, day
 
 BROWSER = {"accept": "text/html,application/xhtml+xml", "accept-language": "zh"}
 
@@ -147,6 +147,44 @@ async def test_a_question_is_answered_once_and_only_when_asked(rig: Rig, http: h
     page = await http.get(f"/c/{story.token}?done=reply", headers=BROWSER)
     assert "谢谢，已收到您的回答" in page.text and "处理继续" in page.text and "5 楼" in page.text
     assert 'name="answer"' not in page.text
+
+
+@pytest.mark.parametrize(
+    ("language", "answered", "reopened", "closed"),
+    [
+        ("zh", "您在电话里回答了我们", "您在电话里告诉我们还没解决，重新处理", "您在电话里告诉我们已经解决，结案"),
+        (
+            "en",
+            "You told us by phone",
+            "You told us by phone that it is not settled: opened again",
+            "You told us by phone that it is settled: closed",
+        ),
+    ],
+)
+async def test_what_was_said_by_phone_is_told_as_that_and_not_asked_for_again(
+    rig: Rig, http: httpx.AsyncClient, language: str, answered: str, reopened: str, closed: str
+) -> None:
+    story = await begun(rig, language=language)
+    at = f"/c/{story.token}?lang={language}"
+    await rig.apply(story.asked(story.seal("question", "几楼？")), story.clocks(answer=day(4)))
+    assert 'name="answer"' in (await http.get(at, headers=BROWSER)).text
+    await rig.apply(story.answered(answer=story.seal("answer", "三楼 <i>"), cause=BY_STAFF))
+    page = (await http.get(at, headers=BROWSER)).text
+    assert answered in page and "三楼 &lt;i&gt;" in page and 'name="answer"' not in page
+    late = await http.post(f"/c/{story.token}/reply", data={"answer": "四楼"}, headers=BROWSER)
+    assert late.status_code == 303 and "done=late" in late.headers["location"] and await said(rig) == []
+    await rig.apply(story.proposed(story.seal("text", "送到了")))
+    await rig.apply(story.reopened(story.seal("reason", "还是没到"), cause=BY_STAFF))
+    page = (await http.get(at, headers=BROWSER)).text
+    assert reopened in page and "还是没到" in page and 'name="dispute_text"' not in page
+    await rig.apply(story.proposed(story.seal("text", "真的送到了")), story.closed(cause=BY_STAFF))
+    page = (await http.get(at, headers=BROWSER)).text
+    assert closed in page and f"/c/{story.token}/confirm" not in page and f"/c/{story.token}/rate" in page
+    again = await http.post(f"/c/{story.token}/confirm", headers=BROWSER)
+    assert again.status_code == 303 and await said(rig) == [], "said already"
+    document = (await http.get(f"/c/{story.token}", headers={"accept": "application/json"})).json()
+    told = [(line["what"], line["text"]) for line in document["story"] if line["what"].endswith("_by_phone")]
+    assert told == [("answered_by_phone", "三楼 <i>"), ("reopened_by_phone", "还是没到"), ("closed_by_phone", None)]
 
 
 async def test_confirming_twice_confirms_once(rig: Rig, http: httpx.AsyncClient) -> None:

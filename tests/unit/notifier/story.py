@@ -12,6 +12,7 @@ from shared.events.ids import new_id
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 SEALED = "s1.c2VhbGVk"
 CAUSE = Cause(kind="request", id="r-1", actor="client:web")
+BY_STAFF = Cause(kind="request", id="r-2", actor="staff:li")
 
 
 def day(number: float) -> datetime:
@@ -31,7 +32,7 @@ class Story:
     at: datetime = NOW
     versions: dict[str, int] = field(default_factory=dict)
 
-    def _event(self, model: type[Event], **fields: Any) -> Any:
+    def _event(self, model: type[Event], cause: Cause = CAUSE, **fields: Any) -> Any:
         writer = model.__module__
         self.versions[writer] = self.versions.get(writer, 0) + 1
         self.at += timedelta(seconds=1)
@@ -41,7 +42,7 @@ class Story:
             reference="R-4K7M-2XA9",
             occurred_at=self.at,
             version=self.versions[writer],
-            cause=CAUSE,
+            cause=cause,
             **fields,
         )
 
@@ -108,8 +109,12 @@ class Story:
     def asked(self, question: str = SEALED) -> routing.CustomerAsked:
         return self._case(routing.CustomerAsked, question=question)  # type: ignore[no-any-return]
 
-    def answered(self, *, answered: bool = True, answer: str | None = None) -> routing.CustomerAnswered:
-        return self._case(routing.CustomerAnswered, answered=answered, answer=answer)  # type: ignore[no-any-return]
+    def answered(
+        self, *, answered: bool = True, answer: str | None = None, cause: Cause = CAUSE
+    ) -> routing.CustomerAnswered:
+        return self._case(  # type: ignore[no-any-return]
+            routing.CustomerAnswered, answered=answered, answer=answer, cause=cause
+        )
 
     def promised(self, due_at: datetime, text: str = SEALED) -> routing.PromiseMade:
         return self._case(routing.PromiseMade, promise_id=new_id(), due_at=due_at, text=text)  # type: ignore[no-any-return]
@@ -122,12 +127,12 @@ class Story:
     def proposed(self, text: str = SEALED, remedy: str | None = None) -> routing.ResolutionProposed:
         return self._case(routing.ResolutionProposed, text=text, remedy=remedy)  # type: ignore[no-any-return]
 
-    def closed(self, how: str = "confirmed") -> routing.ComplaintClosed:
-        return self._case(routing.ComplaintClosed, how=how)  # type: ignore[no-any-return]
+    def closed(self, how: str = "confirmed", cause: Cause = CAUSE) -> routing.ComplaintClosed:
+        return self._case(routing.ComplaintClosed, how=how, cause=cause)  # type: ignore[no-any-return]
 
-    def reopened(self) -> routing.ComplaintReopened:
+    def reopened(self, reason: str | None = None, cause: Cause = CAUSE) -> routing.ComplaintReopened:
         self.stage += 1
-        return self._case(routing.ComplaintReopened)  # type: ignore[no-any-return]
+        return self._case(routing.ComplaintReopened, reason=reason, cause=cause)  # type: ignore[no-any-return]
 
     def _clock(self, model: type[sla.ClockEvent], **fields: Any) -> Any:
         return self._event(

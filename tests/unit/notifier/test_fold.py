@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.notifier.domain.actions import may
 from services.notifier.domain.fold import fold
 from services.notifier.domain.journey import Journey
 from services.notifier.domain.plans import Plan, Step
 from services.notifier.domain.suppress import Silence, silence
 from shared.events import sla
 from shared.events.envelope import Event
-from tests.unit.notifier.story import SEALED, Story, day
+from tests.unit.notifier.story import BY_STAFF, SEALED, Story, day
 
 
 def play(*events: Event, journey: Journey | None = None) -> tuple[Journey, list[Plan], list[str], list[bool]]:
@@ -145,10 +146,44 @@ def test_time_that_ran_out_for_an_answer_is_told_kindly() -> None:
 def test_an_answer_given_on_the_page_is_not_told_twice_and_one_by_phone_is() -> None:
     story, journey = begun()
     journey, _, _, _ = play(story.asked(), journey=journey)
-    step = fold(replace(journey, replied=True), story.answered(answer=SEALED))
-    assert step.entries[0].text is None
-    step = fold(replace(journey, router_version=0), story.answered(answer=SEALED))
-    assert (step.entries[0].text, step.entries[0].field) == (SEALED, "answer")
+    for replied in (True, False):
+        step = fold(replace(journey, replied=replied, router_version=0), story.answered(answer=SEALED))
+        assert [(entry.what, entry.text) for entry in step.entries] == [("answered", None)]
+        spoken = story.answered(answer=SEALED, cause=BY_STAFF)
+        step = fold(replace(journey, replied=replied, router_version=0), spoken)
+        assert [(e.what, e.text, e.field) for e in step.entries] == [("answered_by_phone", SEALED, "answer")]
+        after = step.journey
+        assert (after.phase, after.question_id, after.replied) == ("working", None, False), "the page asks no more"
+        assert may("reply", after) == "no"
+
+
+def test_staff_that_end_the_wait_have_no_answer_to_show() -> None:
+    story, journey = begun()
+    ended = story.answered(answered=False, cause=BY_STAFF)
+    _, _, said, _ = play(story.asked(), ended, journey=journey)
+    assert said == ["asked", "went_on"]
+
+
+def test_a_confirmation_by_phone_says_so_and_closes_as_one_on_the_page() -> None:
+    story, journey = begun()
+    journey, _, _, _ = play(story.proposed(), journey=journey)
+    closed, plans, said, _ = play(story.closed(cause=BY_STAFF), journey=journey)
+    assert (closed.phase, closed.closed_how, said) == ("closed", "confirmed", ["closed_by_phone"])
+    assert [(plan.kind, plan.variant) for plan in plans] == [("closure", "confirmed")]
+    assert (may("confirm", closed), may("rate", closed), may("dispute", closed)) == ("already", "yes", "yes")
+    _, _, said, _ = play(story.closed("no_answer", cause=BY_STAFF), journey=journey)
+    assert said == ["closed"]
+
+
+def test_not_settled_by_phone_says_so_with_the_words_and_forgets_what_the_page_had_heard() -> None:
+    story, journey = begun()
+    journey, _, _, _ = play(story.proposed(), journey=journey)
+    step = fold(replace(journey, decision="confirmed"), story.reopened(SEALED, cause=BY_STAFF))
+    assert [(e.what, e.text, e.field) for e in step.entries] == [("reopened_by_phone", SEALED, "reason")]
+    assert (step.journey.phase, step.journey.decision, step.journey.resolution_id) == ("assigned", None, None)
+    assert [plan.kind for plan in step.plans] == ["reopened"]
+    step = fold(journey, story.reopened(SEALED))
+    assert [(e.what, e.text) for e in step.entries] == [("reopened", None)], "the page has the words already"
 
 
 def test_a_promise_is_put_in_writing_and_a_new_date_for_it_is_an_apology() -> None:

@@ -10,12 +10,15 @@ UNION ALL
 SELECT complaint_id, NULL, NULL, true FROM early_event WHERE complaint_id = ANY ($1::uuid[]);
 
 -- name: load_cases
--- Cases with all that the rules look at, locked in key order.
+-- Cases with all that the rules look at, locked in key order. Who proposed the resolution stands in the history alone.
 SELECT complaint_id, reference, person_id, pack, channel, language, received_at, department, state, since, version, epoch,
        stage, transfers, offers, owners, declined, contested, about, final, offer, question_id, promise_id,
        promise_due_at, closed_how, confirmed, attention, escalated_to, priority, category, rule, policy_version, why_zh,
-       why_en
-FROM cases WHERE complaint_id = ANY ($1::uuid[]) ORDER BY complaint_id FOR UPDATE;
+       why_en,
+       CASE WHEN state = 'resolution_proposed' THEN
+           (SELECT e.who FROM case_event AS e WHERE e.complaint_id = c.complaint_id AND e.what = 'resolution_proposed'
+            ORDER BY e.at DESC, e.event_id DESC LIMIT 1) END AS proposed_by
+FROM cases AS c WHERE complaint_id = ANY ($1::uuid[]) ORDER BY complaint_id FOR UPDATE;
 
 -- name: find_complaint
 -- The complaint id of a reference.
@@ -31,27 +34,28 @@ WITH new AS MATERIALIZED (
         $10::timestamptz[], $11::int[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[],
         $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[],
         $26::text[], $27::text[], $28::text[], $29::text[], $30::bool[], $31::text[], $32::text[], $33::text[],
-        $34::bool[], $35::text[])
+        $34::bool[], $35::bool[], $36::text[])
     AS t (complaint_id, reference, person_id, pack, channel, language, received_at, department, state, since, version,
           about, priority, category, rule, policy_version, why_zh, why_en, title, body, name, email, phone, call_back,
-          order_id, store_id, wanted, repeat_of, client, about_staff, on_behalf_of, reasons, trace_id, erased, search)
+          order_id, store_id, wanted, repeat_of, client, about_staff, on_behalf_of, reasons, trace_id, erased, consent,
+          search)
 ), told AS (
     INSERT INTO case_text (complaint_id, title, body, name, email, phone, call_back, order_id, store_id, wanted, repeat_of,
-                           client, about_staff, on_behalf_of, reasons, trace_id, erased, search)
+                           client, about_staff, on_behalf_of, reasons, trace_id, erased, consent, search)
     SELECT complaint_id, title, body, name, email, phone, call_back::json, order_id, store_id, wanted, repeat_of, client,
-           about_staff, on_behalf_of, reasons::json, trace_id, erased, search::tsvector
+           about_staff, on_behalf_of, reasons::json, trace_id, erased, consent, search::tsvector
     FROM new
 ), history AS (
     INSERT INTO case_event (complaint_id, event_id, at, what, who, department, epoch, body, detail)
     SELECT complaint_id, event_id, at, what, who, department, epoch, body, detail::json
-    FROM unnest($36::uuid[], $37::uuid[], $38::timestamptz[], $39::text[], $40::text[], $41::text[], $42::int[],
-                $43::text[], $44::text[])
+    FROM unnest($37::uuid[], $38::uuid[], $39::timestamptz[], $40::text[], $41::text[], $42::text[], $43::int[],
+                $44::text[], $45::text[])
          AS t (complaint_id, event_id, at, what, who, department, epoch, body, detail)
     ON CONFLICT DO NOTHING
 ), turned AS (
     UPDATE cases AS c
     SET clock_version = t.clock_version, clocks = t.clocks::json, due_at = t.due_at, due_kind = t.due_kind
-    FROM unnest($45::uuid[], $46::int[], $47::text[], $48::timestamptz[], $49::text[])
+    FROM unnest($46::uuid[], $47::int[], $48::text[], $49::timestamptz[], $50::text[])
          AS t (complaint_id, clock_version, clocks, due_at, due_kind)
     WHERE c.complaint_id = t.complaint_id
 )
@@ -225,7 +229,11 @@ SELECT c.complaint_id, c.reference, c.person_id, c.pack, c.channel, c.language, 
        c.offered_to, c.offer, c.question_id, c.promise_id, c.promise_due_at, c.closed_how, c.confirmed, c.attention,
        c.escalated_to, c.priority, c.category, c.rule, c.policy_version, c.why_zh, c.why_en, c.clock_version, c.clocks, c.undelivered,
        c.due_at, c.due_kind, x.title, left(x.body, $2) AS body, x.name, x.email, x.phone, x.call_back, x.order_id,
-       x.store_id, x.wanted, x.repeat_of, x.client, x.about_staff, x.on_behalf_of, x.reasons, x.trace_id, x.erased, clock.now() AS now
+       x.store_id, x.wanted, x.repeat_of, x.client, x.about_staff, x.on_behalf_of, x.reasons, x.trace_id, x.erased,
+       x.consent, clock.now() AS now,
+       CASE WHEN c.state = 'resolution_proposed' THEN
+           (SELECT e.who FROM case_event AS e WHERE e.complaint_id = c.complaint_id AND e.what = 'resolution_proposed'
+            ORDER BY e.at DESC, e.event_id DESC LIMIT 1) END AS proposed_by
 FROM cases c JOIN case_text x USING (complaint_id) WHERE c.complaint_id = ANY ($1::uuid[]);
 
 -- name: history

@@ -87,6 +87,7 @@ class Case(NamedTuple):
         about: the department whose staff the complaint is about; it never gets it.
         final: the complaints office decided who owns it.
         since: when the present state began.
+        proposed_by: the actor who proposed the resolution that waits for the customer's word.
     """
 
     complaint_id: UUID
@@ -117,6 +118,7 @@ class Case(NamedTuple):
     confirmed: bool = False
     attention: bool = False
     escalated_to: str | None = None
+    proposed_by: str | None = None
 
     @property
     def offered_to(self) -> str | None:
@@ -143,6 +145,9 @@ class Refusal(StrEnum):
     DECISION_FINAL = "decision_final"
     OFFICE_DECIDES = "office_decides"
     DUE_IN_PAST = "due_in_past"
+    NO_QUESTION = "no_question"
+    NO_RESOLUTION = "no_resolution"
+    OWN_RESOLUTION = "own_resolution"
     STALE = "stale"
 
 
@@ -179,6 +184,19 @@ REFUSAL_TEXTS: Mapping[Refusal, Bilingual] = {
         zh="请直接派单：由投诉管理部决定。", en="The complaints office decides: assign the case instead."
     ),
     Refusal.DUE_IN_PAST: Bilingual(zh="承诺的时间必须在将来。", en="A promised date lies in the future."),
+    Refusal.NO_QUESTION: Bilingual(
+        zh="现在没有等待回答的问题：客户已经回答，或者不再等了。",
+        en="No question is open: it was answered already, or is no longer waited for.",
+    ),
+    Refusal.NO_RESOLUTION: Bilingual(
+        zh="现在没有等待客户确认的处理结果：客户已经表过态，或者还没有给出处理结果。",
+        en="No resolution waits for the customer's word: they gave it already, or none is proposed.",
+    ),
+    Refusal.OWN_RESOLUTION: Bilingual(
+        zh="处理结果是你提出的，不能由你登记客户确认；请本部门同事、负责人或投诉管理部登记。",
+        en="You proposed this resolution, so you cannot record that it is confirmed: "
+        "a colleague or the lead of your department, or the complaints office, may.",
+    ),
     Refusal.STALE: Bilingual(
         zh="在你填写时，这件投诉已经变化；请核对后再提交。",
         en="The case changed while you were writing; look again, then send.",

@@ -92,4 +92,42 @@ class Note:
     text: str
 
 
-Command = Accept | Report | Ask | Promise | Transfer | AcceptTransfer | DeclineTransfer | Assign | Propose | Note
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordAnswer:
+    """登记: what the customer answered, on the phone, to the question that is open."""
+
+    action: ClassVar[Action] = Action.RECORD_ANSWER
+    answer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordConfirmation:
+    """登记: the customer says, on the phone, that it is settled. `note` is how it was said; colleagues read it."""
+
+    action: ClassVar[Action] = Action.RECORD_CONFIRMATION
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordDispute:
+    """登记: the customer says, on the phone, that it is not settled, and why."""
+
+    action: ClassVar[Action] = Action.RECORD_DISPUTE
+    text: str
+
+
+Command = (
+    Accept
+    | Report
+    | Ask
+    | Promise
+    | Transfer
+    | AcceptTransfer
+    | DeclineTransfer
+    | Assign
+    | Propose
+    | Note
+    | RecordAnswer
+    | RecordConfirmation
+    | RecordDispute
+)

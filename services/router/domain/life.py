@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from services.router.domain import handover
-from services.router.domain.case import IN_HAND, Case, Desks, Pledge, Refusal, Refused, State
+from services.router.domain import handover, recorded
+from services.router.domain.case import IN_HAND, Case, Desks, Placement, Pledge, Refusal, Refused, State
 from services.router.domain.commands import (
     Accept,
     AcceptTransfer,
@@ -15,11 +15,15 @@ from services.router.domain.commands import (
     Note,
     Promise,
     Propose,
+    RecordAnswer,
+    RecordConfirmation,
+    RecordDispute,
     Report,
     Transfer,
 )
 from services.router.domain.rights import Action, Actor, may
 from services.router.domain.story import Moment, Outcome, Story
+from services.router.domain.told import disputable
 from shared.events.routing import (
     ComplaintAccepted,
     CustomerAsked,
@@ -30,7 +34,14 @@ from shared.events.routing import (
 )
 
 
-def obey(case: Case, command: Command, actor: Actor, desks: Desks, moment: Moment) -> Outcome:
+def obey(
+    case: Case,
+    command: Command,
+    actor: Actor,
+    desks: Desks,
+    moment: Moment,
+    place: Callable[[Case], Placement],
+) -> Outcome:
     """Carry out a command.
 
     Args:
@@ -39,6 +50,7 @@ def obey(case: Case, command: Command, actor: Actor, desks: Desks, moment: Momen
         actor: who asks.
         desks: the deciding departments of the case's pack.
         moment: when, by what cause, with which ids and seals.
+        place: the routing policy, asked about a case at its next stage.
 
     Returns:
         The case after it, the events to send and the lines of its history.
@@ -52,9 +64,14 @@ def obey(case: Case, command: Command, actor: Actor, desks: Desks, moment: Momen
     story = Story(case, moment)
     if isinstance(command, Assign):
         handover.assign(story, command, desks, actor)
+    elif isinstance(command, RecordDispute):
+        recorded.dispute(story, command, desks, place)
     else:
         _STEPS[type(command)](story, command, desks)
-    if command.action is not Action.NOTE:
+    if command.action in _RECORDS:
+        # What somebody else wrote down is news for the department that goes on with it.
+        story.change(attention=story.case.state is not State.CLOSED and story.case.department != actor.department)
+    elif command.action is not Action.NOTE:
         story.change(attention=False)
     return story.end()
 
@@ -66,9 +83,12 @@ def refusal_of(case: Case, action: Action, actor: Actor, desks: Desks) -> Refusa
         answered = action in _ANSWERS and case.offer is None and actor.department in case.owners
         return Refusal.NO_OFFER if answered and may(actor, Action.READ, case, desks) else Refusal.NOT_YOURS
     if case.state is State.CLOSED and action is not Action.NOTE:
-        return Refusal.CLOSED
+        return None if action is Action.RECORD_DISPUTE and disputable(case) else Refusal.CLOSED
     wrong = _STATES.get(action)
-    return wrong(case) if wrong else None
+    refusal = wrong(case) if wrong else None
+    if refusal is None and action is Action.RECORD_CONFIRMATION and case.proposed_by == actor.name:
+        return Refusal.OWN_RESOLUTION  # four eyes: nobody closes a case by their own word alone
+    return refusal
 
 
 def _unaccepted(case: Case) -> Refusal | None:
@@ -104,6 +124,15 @@ def _cannot_assign(case: Case) -> Refusal | None:
     return Refusal.PROPOSED if case.state is State.PROPOSED else None
 
 
+def _unasked(case: Case) -> Refusal | None:
+    return None if case.state is State.WAITING else Refusal.NO_QUESTION
+
+
+def _unproposed(case: Case) -> Refusal | None:
+    return None if case.state is State.PROPOSED else Refusal.NO_RESOLUTION
+
+
+_RECORDS = frozenset({Action.RECORD_ANSWER, Action.RECORD_CONFIRMATION, Action.RECORD_DISPUTE})
 _ANSWERS = frozenset({Action.TRANSFER_ACCEPT, Action.TRANSFER_DECLINE})
 _ELSEWHERE: Mapping[State, Refusal] = {
     State.TRIAGE: Refusal.IN_TRIAGE,
@@ -118,6 +147,9 @@ _STATES: Mapping[Action, Callable[[Case], Refusal | None]] = {
     Action.RESOLVE: _not_in_hand,
     Action.TRANSFER: _cannot_offer,
     Action.ASSIGN: _cannot_assign,
+    Action.RECORD_ANSWER: _unasked,
+    Action.RECORD_CONFIRMATION: _unproposed,
+    Action.RECORD_DISPUTE: _unproposed,
 }
 
 
@@ -183,7 +215,7 @@ def _promise(story: Story, command: Promise, _desks: Desks) -> None:
 
 
 def _propose(story: Story, command: Propose, _desks: Desks) -> None:
-    story.change(state=State.PROPOSED, offer=None)
+    story.change(state=State.PROPOSED, offer=None, proposed_by=story.moment.cause.actor)
     story.tell(
         ResolutionProposed,
         "resolution_proposed",
@@ -211,6 +243,8 @@ _STEPS: Mapping[type, Callable[[Story, Any, Desks], None]] = {
     Promise: _promise,
     Propose: _propose,
     Note: _note,
+    RecordAnswer: recorded.answer,
+    RecordConfirmation: recorded.confirmation,
     Transfer: handover.offer,
     AcceptTransfer: handover.accept,
     DeclineTransfer: handover.decline,

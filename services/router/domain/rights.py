@@ -43,6 +43,9 @@ class Action(StrEnum):
     ASSIGN = "assign"
     RESOLVE = "resolve"
     NOTE = "note"
+    RECORD_ANSWER = "record/answer"
+    RECORD_CONFIRMATION = "record/confirmation"
+    RECORD_DISPUTE = "record/dispute"
     RAW_EVENTS = "raw_events"
 
 
@@ -67,6 +70,8 @@ _BY_OWNER: frozenset[Grant] = frozenset((role, Relation.OWNER) for role in _WORK
 _BY_RECEIVER: frozenset[Grant] = frozenset((role, Relation.RECEIVER) for role in _WORKERS)
 _BY_OFFICE: frozenset[Grant] = frozenset((role, Relation.OFFICE) for role in _WORKERS)
 _BY_TRIAGE: frozenset[Grant] = frozenset((role, Relation.TRIAGE_OWNER) for role in _WORKERS)
+_ON_THE_PHONE: frozenset[Grant] = _BY_OWNER | _BY_OFFICE | {(Role.AGENT, Relation.OWNER)}
+"""Whoever of the owning department has the customer on the line, and the complaints office."""
 
 MATRIX: Mapping[Action, frozenset[Grant]] = {
     Action.READ: frozenset(
@@ -92,6 +97,9 @@ MATRIX: Mapping[Action, frozenset[Grant]] = {
     Action.TRANSFER_DECLINE: _BY_RECEIVER,
     Action.ASSIGN: _BY_OFFICE | _BY_TRIAGE,
     Action.NOTE: _BY_OWNER | _BY_RECEIVER | _BY_OFFICE,
+    Action.RECORD_ANSWER: _ON_THE_PHONE,
+    Action.RECORD_CONFIRMATION: _BY_OWNER | _BY_OFFICE,  # and not who proposed the resolution: `life.refusal_of`
+    Action.RECORD_DISPUTE: _ON_THE_PHONE,
     Action.RAW_EVENTS: frozenset({(Role.OPERATOR, Relation.SAME_PACK), (Role.OPERATOR, Relation.OTHER_PACK)}),
 }
 

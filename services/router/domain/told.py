@@ -70,9 +70,7 @@ def replied(
     """The customer answered a question. A late answer, or one to an older question, is a fact that was added."""
     story = _hear(case, event_id, "customer_replied", at, said, moment)
     if case.state is State.WAITING and case.question_id == question_id:
-        resume(story, desks)
-        answer = story.sealed("answer", said) if said else None
-        story.tell(CustomerAnswered, "answered", answered=True, answer=answer)
+        answer(story, said, desks)
     return story.end()
 
 
@@ -80,8 +78,9 @@ def confirmed(case: Case, event_id: UUID, at: datetime, moment: Moment) -> Outco
     """The customer says it is settled. Said when nothing was proposed, it is remembered and shown, no more."""
     story = _hear(case, event_id, "confirmed", at, None, moment)
     if case.state is State.PROPOSED:
-        story.change(confirmed=True)
-        _close(story, "confirmed")
+        settle(story)
+    elif case.closed_how == "confirmed":  # recorded from the phone a moment before: no news
+        story.change(attention=case.attention)
     elif case.state is State.CLOSED and case.closed_how == "no_answer":
         story.change(confirmed=True)
     return story.end()
@@ -101,22 +100,43 @@ def disputed(
     `place` is the routing policy, asked about the case at its new stage.
     """
     story = _hear(case, event_id, "disputed", at, said, moment)
-    answerable = case.state is State.PROPOSED or (case.state is State.CLOSED and case.closed_how not in _FINAL)
-    if not answerable:
-        return story.end()
-    handler = case.department
+    if disputable(case):
+        reopen(story, said, desks, place)
+    return story.end()
+
+
+def disputable(case: Case) -> bool:
+    """Whether "not settled" opens the case again: while a resolution is proposed, and after most ways of closing."""
+    return case.state is State.PROPOSED or (case.state is State.CLOSED and case.closed_how not in _FINAL)
+
+
+def answer(story: Story, said: str | None, desks: Desks) -> None:
+    """The open question is answered: the case goes on where it stood."""
+    resume(story, desks)
+    story.tell(CustomerAnswered, "answered", answered=True, answer=story.sealed("answer", said) if said else None)
+
+
+def settle(story: Story) -> None:
+    """The customer says that the proposed resolution settles it: the case closes."""
+    story.change(confirmed=True)
+    _close(story, "confirmed")
+
+
+def reopen(story: Story, said: str | None, desks: Desks, place: Callable[[Case], Placement]) -> None:
+    """The customer says that it is not settled: the next stage begins with somebody else."""
+    case = story.case
     story.change(
         stage=case.stage + 1,
-        contested=(*case.contested, handler),
+        contested=(*case.contested, case.department),
         final=False,
         confirmed=False,
         closed_how=None,
         pledge=None,
+        proposed_by=None,
     )
     reason = story.sealed("reason", said) if said else None
     story.tell(ComplaintReopened, "reopened", reason=reason)
     story.hand_to(somebody_else(story.case, place(story.case), desks), "reopen", desks.triage)
-    return story.end()
 
 
 def somebody_else(case: Case, wanted: Placement, desks: Desks) -> Placement:
@@ -181,5 +201,13 @@ def _heard(case: Case, event_id: UUID, what: str, at: datetime, said: str | None
 
 
 def _close(story: Story, how: str) -> None:
-    story.change(state=State.CLOSED, closed_how=how, offer=None, question_id=None, pledge=None, attention=False)
+    story.change(
+        state=State.CLOSED,
+        closed_how=how,
+        offer=None,
+        question_id=None,
+        pledge=None,
+        proposed_by=None,
+        attention=False,
+    )
     story.tell(ComplaintClosed, "closed", detail={"how": how}, how=how)

@@ -49,4 +49,5 @@ def words_of(
         reasons=json_of(reasons),
         trace_id=trace.split("-")[1] if trace else None,
         erased=erased,
+        consent=event.consent,
     )

@@ -7,7 +7,7 @@ from uuid import UUID
 from services.router.domain.case import REFUSAL_TEXTS, Case, Refusal, Refused
 from services.router.domain.commands import Command
 from services.router.domain.life import obey
-from services.router.domain.placing import desks_of
+from services.router.domain.placing import desks_of, place_again
 from services.router.domain.rights import Actor
 from services.router.domain.story import Moment
 from services.router.handlers.fold import UNREADABLE
@@ -23,6 +23,7 @@ from shared.runtime.web.texts import Text
 
 _STATUS = {
     Refusal.NOT_YOURS: 403,
+    Refusal.OWN_RESOLUTION: 403,
     Refusal.UNKNOWN_DEPARTMENT: 422,
     Refusal.DUE_IN_PAST: 422,
 }
@@ -63,7 +64,7 @@ class Acting:
             reference: in its canonical form.
             actor: who asks.
             body: the command as it arrived.
-            seen: `epoch.state` of the case as the form showed it; another one now is refused as stale.
+            seen: `mark_of` the case as the form showed it; another one now is refused as stale.
 
         Raises:
             Problem: 404 no such case, 403 not yours, 409 not now, 422 wrong words.
@@ -78,9 +79,9 @@ class Acting:
     async def _obey(self, tx: Tx, case: Case, command: Command, actor: Actor, seen: str | None) -> Case:
         keys = await self._vault.keys_of([case.person_id])
         moment = self._moment(tx, case, actor, keys.get(case.person_id))
-        desks = desks_of(self.pack(case.pack))
+        pack = self.pack(case.pack)
         try:
-            outcome = obey(case, command, actor, desks, moment)
+            outcome = obey(case, command, actor, desks_of(pack), moment, lambda reopened: place_again(reopened, pack))
             if seen is not None and seen != mark_of(case):
                 raise Refused(Refusal.STALE)
         except Refused as refused:
@@ -109,5 +110,6 @@ class Acting:
 
 
 def mark_of(case: Case) -> str:
-    """What a form carries to notice that the case changed meanwhile: owner epoch and state."""
-    return f"{case.epoch}.{case.state.value}"
+    """What a form carries to notice that the case changed meanwhile: owner epoch, state, and the question that is open."""
+    mark = f"{case.epoch}.{case.state.value}"
+    return f"{mark}.{case.question_id}" if case.question_id else mark

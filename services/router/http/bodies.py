@@ -156,6 +156,39 @@ class NoteBody(Body):
         return commands.Note(note_id=new_id(), text=self.text)
 
 
+class RecordAnswerBody(Body):
+    """Record what the customer answered on the phone (登记) to the open question; the clocks run again."""
+
+    action = Action.RECORD_ANSWER
+    answer: Words
+
+    def command(self, new_id: Callable[[], UUID]) -> Command:
+        """The command."""
+        return commands.RecordAnswer(answer=self.answer)
+
+
+class RecordConfirmationBody(Body):
+    """Record that the customer confirmed on the phone (登记), with how it was said; not by who proposed the resolution."""
+
+    action = Action.RECORD_CONFIRMATION
+    note: Words
+
+    def command(self, new_id: Callable[[], UUID]) -> Command:
+        """The command."""
+        return commands.RecordConfirmation(note=self.note)
+
+
+class RecordDisputeBody(Body):
+    """Record that the customer said "not settled" on the phone (登记); reopens at the next stage with another handler."""
+
+    action = Action.RECORD_DISPUTE
+    text: Words
+
+    def command(self, new_id: Callable[[], UUID]) -> Command:
+        """The command."""
+        return commands.RecordDispute(text=self.text)
+
+
 BODIES: tuple[type[Body], ...] = (
     AcceptBody,
     ProgressBody,
@@ -167,6 +200,9 @@ BODIES: tuple[type[Body], ...] = (
     AssignBody,
     ResolveBody,
     NoteBody,
+    RecordAnswerBody,
+    RecordConfirmationBody,
+    RecordDisputeBody,
 )
 BODY_OF: dict[str, type[Body]] = {str(body.action): body for body in BODIES}
 

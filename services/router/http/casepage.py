@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 from starlette.requests import Request
 
-from services.router.domain.case import Case, State
+from services.router.domain.case import Case, Refusal, State
 from services.router.domain.clocks import unpacked
+from services.router.domain.life import refusal_of
 from services.router.domain.placing import desks_of
 from services.router.domain.rights import Action, Actor, Role, may
 from services.router.http import story, views
@@ -18,6 +19,7 @@ from services.router.http.acting import mark_of
 from services.router.http.bodies import BODY_OF, Body
 from services.router.http.office import Office
 from services.router.http.queue import next_step, shown_dial
+from services.router.http.views import Reach
 from services.router.store.cases import case_of
 from shared.runtime.web import language as languages
 from shared.runtime.web.forms import Form
@@ -28,8 +30,9 @@ REMEDIES = (
     "exchange", "refund", "store_credit", "repair", "compensation", "correction", "apology", "explanation", "other",
 )  # fmt: skip
 _FIRST = (
-    Action.TRANSFER_ACCEPT, Action.ASSIGN, Action.ACCEPT, Action.PROGRESS, Action.RESOLVE, Action.ASK, Action.PROMISE,
-    Action.TRANSFER, Action.TRANSFER_DECLINE, Action.NOTE,
+    Action.TRANSFER_ACCEPT, Action.ASSIGN, Action.ACCEPT, Action.RECORD_ANSWER, Action.RECORD_CONFIRMATION,
+    Action.RECORD_DISPUTE, Action.PROGRESS, Action.RESOLVE, Action.ASK, Action.PROMISE, Action.TRANSFER,
+    Action.TRANSFER_DECLINE, Action.NOTE,
 )  # fmt: skip
 FIELDS: Mapping[Action, tuple[str, ...]] = {
     Action.ACCEPT: (),
@@ -42,6 +45,9 @@ FIELDS: Mapping[Action, tuple[str, ...]] = {
     Action.ASSIGN: ("department", "reason"),
     Action.RESOLVE: ("text", "remedy"),
     Action.NOTE: ("text",),
+    Action.RECORD_ANSWER: ("answer",),
+    Action.RECORD_CONFIRMATION: ("note",),
+    Action.RECORD_DISPUTE: ("text",),
 }
 
 
@@ -58,6 +64,16 @@ class Sent:
 def watch_of(case: Case) -> str:
     """What an open page carries to notice that anything about the case changed."""
     return f"{mark_of(case)}.{case.version}.{case.attention:d}"
+
+
+def news_of(case: Case, seen: str, actor: Actor) -> str:
+    """What is new since a page was `seen`: nothing, `changed`, or `moved` to a department that is not the reader's."""
+    if seen == watch_of(case):
+        return ""
+    epoch = seen.partition(".")[0]
+    known = case.owners[: int(epoch)] if epoch.isascii() and epoch.isdigit() and len(epoch) < 5 else ()
+    moved = bool(known) and case.department not in {known[-1], actor.department}
+    return "moved" if moved else "changed"
 
 
 def field_name(action: Action, name: str) -> str:
@@ -119,6 +135,7 @@ class CasePage:
         case = case_of(row)
         whole = views.whole(row, history, actor, packs, pack)
         possible = [action for action in _FIRST if action.value in whole["actions"]]
+        reach, desks = views.reach_of(row), desks_of(pack)
         dials = unpacked(row["clocks"])
 
         def t(key: str, /, **values: object) -> str:
@@ -141,7 +158,9 @@ class CasePage:
             "nearest": shown_dial(dials[row["due_kind"]], row["now"]) if row["due_kind"] in dials else None,
             "next_step": next_step(row, actor),
             "mine": actor.department in {case.department, case.offered_to},
-            "primary": _primary(case, possible, actor),
+            "primary": _primary(case, possible, actor, reach),
+            "reach": reach,
+            "own_resolution": refusal_of(case, Action.RECORD_CONFIRMATION, actor, desks) is Refusal.OWN_RESOLUTION,
             "possible": [action.value for action in possible],
             "departments": _choices(case, pack, spoken),
             "remedies": [(code, t(f"remedy.{code}")) for code in REMEDIES],
@@ -152,20 +171,22 @@ class CasePage:
             "customer_lang": "zh-Hans" if case.language == "zh" else "en",
             "now": row["now"],
             "tz": self.zone(case.department),
-            "sees_raw": may(actor, Action.RAW_EVENTS, case, desks_of(pack)),
+            "sees_raw": may(actor, Action.RAW_EVENTS, case, desks),
             "sees_trace": actor.role in {Role.OPERATOR, Role.OFFICE, Role.LEAD},
             "wanted_said": t(f"remedy.{row['wanted']}") if row["wanted"] in REMEDIES else row["wanted"],
-            "done": done_said(request, look, writable=bool(row["email"])) if sent is None else "",
+            "done": done_said(request, look, reach) if sent is None else "",
         }
 
 
-def _primary(case: Case, possible: list[Action], actor: Actor) -> str | None:
+def _primary(case: Case, possible: list[Action], actor: Actor, reach: Reach) -> str | None:
     """The action that stands open on top: what the case waits for from this person."""
     if case.offer is not None and case.offered_to == actor.department:
         first = Action.ASSIGN if case.offer.arbitration else Action.TRANSFER_ACCEPT
         return first.value if first in possible else None
     if case.state in {State.WAITING, State.PROPOSED, State.CLOSED}:
-        return None
+        rung = not reach.writable and reach.number and actor.department == case.department
+        spoken = {State.WAITING: Action.RECORD_ANSWER, State.PROPOSED: Action.RECORD_CONFIRMATION}.get(case.state)
+        return spoken.value if rung and spoken in possible else None
     wanted = {State.TRIAGE: Action.ASSIGN, State.ASSIGNED: Action.ACCEPT}.get(case.state, Action.PROGRESS)
     return wanted.value if wanted in possible else None
 
@@ -192,15 +213,15 @@ def _local(text: str, zone: ZoneInfo) -> Any:
     return at.replace(tzinfo=zone) if at.tzinfo is None else at
 
 
-def done_said(request: Request, look: Look, *, writable: bool = True) -> str:
+def done_said(request: Request, look: Look, reach: Reach | None = None) -> str:
     """What was done, in words, from the address a form led to; nothing for anything else.
 
     Args:
-        writable: whether the customer can be written to; if not, nobody claims that they were.
+        reach: how the customer can be told; where they cannot be written to, nobody claims that they were.
     """
     key = f"done.{request.query_params.get('done', '')}"
-    if not writable and f"{key}.unsent" in look.texts:
-        key = f"{key}.unsent"
+    if reach is not None and not reach.writable and f"{key}.unsent" in look.texts:
+        key = f"{key}.{'unsent' if reach.number else 'unheard'}"
     return look.texts.say(key, languages.of(request)) if key in look.texts else ""
 
 

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from services.router.domain.rights import Action, Actor
 from services.router.http import queue, views
 from services.router.http.bodies import BODY_OF
-from services.router.http.casepage import CasePage, Sent, done_said, errors_of, read_body, refused, watch_of
+from services.router.http.casepage import CasePage, Sent, done_said, errors_of, news_of, read_body, refused
 from services.router.http.export import csv_of
 from services.router.http.office import Office, canonical
 from services.router.http.queue import Filters
@@ -23,6 +23,7 @@ from shared.runtime.web.problems import Problem
 
 ROWS = 50
 EXPORTED = 5_000
+_LOUDER = ("", "changed", "moved", "gone")
 _NOTHING_NEW = Response(status_code=204, headers={"Cache-Control": "no-store"})
 
 
@@ -87,21 +88,27 @@ class Desk:
         """One case. An open page asks with `seen` whether it changed and gets a hint, never a new form under its hands."""
         seen = request.query_params.get("seen")
         if seen is not None:
-            return await self._news(request, reference, actor, seen)
+            return await self._news(request, reference, actor, seen, request.query_params.get("said", ""))
         response: Response = await self._case.show(request, reference, actor, None)
         return response
 
-    async def _news(self, request: Request, reference: str, actor: Actor, seen: str) -> Response:
-        """Whether a case has changed, or is no longer theirs to read: an open page says so, and asks no more."""
+    async def _news(self, request: Request, reference: str, actor: Actor, seen: str, said: str) -> Response:
+        """What an open page has to say since it was `seen`, where that is more than it `said` already.
+
+        The case has changed; then, that another department has it; last, that it is no longer theirs to read, and
+        with that the page asks no more.
+        """
         try:
             case = case_of(await self._office.row(reference, actor))
         except Problem as problem:
             if problem.status != 403:
                 raise
-            return self._look.render(request, "case_changed.html", reference=reference, gone=True)
-        if seen == watch_of(case):
+            news, reference = "gone", canonical(reference)
+        else:
+            news, reference = news_of(case, seen, actor), case.reference
+        if _LOUDER.index(news) <= (_LOUDER.index(said) if said in _LOUDER else 0):
             return _NOTHING_NEW
-        return self._look.render(request, "case_changed.html", reference=case.reference, gone=False)
+        return self._look.render(request, "case_changed.html", reference=reference, news=news, seen=seen)
 
     async def act(self, request: Request, reference: str, action_name: str, actor: Actor) -> Response:
         """Carry out a form and go on; refused, the page comes back with what was written."""
@@ -118,7 +125,7 @@ class Desk:
                 request, reference, actor, Sent(action=action, form=dict(form), errors=errors), 422
             )
         except Problem as problem:
-            if problem.status not in {409, 422}:
+            if problem.status not in {403, 409, 422} or not await self._still_readable(reference, actor):
                 raise
             sent = refused(action, form, problem, self._look, request)
             return await self._again(request, reference, actor, sent, problem.status)

@@ -128,11 +128,19 @@ def next_step(row: Any, actor: Actor) -> str:
         return "call"
     if row["attention"] and state not in {State.TRIAGE, State.ASSIGNED}:
         return "read"
+    if state in _ANSWERED_BY_PHONE:
+        reach = views.reach_of(row)
+        if not reach.writable and reach.number:
+            return _ANSWERED_BY_PHONE[state]
     if state in steps:
         return steps[State(state)]
     return {"promise": "keep_promise", "first_response": "tell", "silence": "tell"}.get(
         row["due_kind"] or "", "resolve"
     )
+
+
+_ANSWERED_BY_PHONE: Mapping[str, str] = {State.WAITING: "ring_answer", State.PROPOSED: "ring_confirmation"}
+"""What is to be done where the customer cannot be written to: the call-back, and then recording what they say."""
 
 
 def digest_of(entries: list[dict[str, Any]], total: int, minute: str) -> str:

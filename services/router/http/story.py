@@ -13,13 +13,18 @@ _KINDS = {
     "escalated": "late",
     "notice_failed": "late",
     "confirmed": "settled",
+    "confirmation_recorded": "settled",
     "closed": "settled",
     "warned": "todo",
     "note": "todo",
 }
 _CUSTOMER = frozenset(
-    {"submitted", "amended", "customer_added", "customer_replied", "disputed", "confirmed", "withdrawn", "feedback"}
-)
+    {
+        "submitted", "amended", "customer_added", "customer_replied", "disputed", "confirmed", "withdrawn", "feedback",
+        "answer_recorded", "dispute_recorded",
+    }
+)  # fmt: skip
+_INTERNAL = frozenset({"note", "assign_reason", "transfer_offered", "transfer_declined", "confirmation_recorded"})
 
 
 def items(lines: list[dict[str, Any]], language: str, customers: str, packs: Packs, t: Say) -> list[dict[str, Any]]:
@@ -61,7 +66,7 @@ def _item(line: Mapping[str, Any], language: str, customers: str, packs: Packs, 
         "text": line["text"],
         "kind": _KINDS.get(what, ""),
         "lang": ("zh-Hans" if customers == "zh" else "en") if what in _CUSTOMER else None,
-        "internal": what in {"note", "assign_reason", "transfer_offered", "transfer_declined"},
+        "internal": what in _INTERNAL,
         "who": values["who"],
     }
 

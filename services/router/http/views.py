@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.router.domain.case import Case
 from services.router.domain.clocks import Dials, unpacked
@@ -14,6 +14,30 @@ from shared.policies.packs import Pack, Packs
 
 _ORDER = ("promise", "first_response", "owner", "silence", "answer", "confirmation", "journey")
 COMMANDS = tuple(action for action in Action if action not in {Action.READ, Action.RAW_EVENTS})
+
+
+class Reach(NamedTuple):
+    """How a customer can be told something.
+
+    Attributes:
+        writable: there is an address, and the customer agreed to be written to.
+        unwanted: there is an address, and the customer did not agree.
+        number: where to ring: the one for call-backs, else the one that was left.
+    """
+
+    writable: bool
+    unwanted: bool
+    number: str | None
+
+
+def reach_of(row: Any) -> Reach:
+    """How the customer of a case can be told something."""
+    asked = row["call_back"] or {}
+    return Reach(
+        writable=bool(row["email"]) and row["consent"],
+        unwanted=bool(row["email"]) and not row["consent"],
+        number=asked.get("number") or row["phone"],
+    )
 
 
 def summary(row: Any, packs: Packs) -> dict[str, Any]:
@@ -76,6 +100,7 @@ def whole(row: Any, history: Iterable[Any], actor: Actor, packs: Packs, pack: Pa
             "phone": row["phone"],
             "call_back": row["call_back"],
             "on_behalf_of": row["on_behalf_of"],
+            "consent": row["consent"],
         },
         "order_id": row["order_id"],
         "store_id": row["store_id"],

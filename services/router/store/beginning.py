@@ -35,6 +35,7 @@ class Words(NamedTuple):
     reasons: str
     trace_id: str | None
     erased: bool
+    consent: bool
 
     @property
     def vector(self) -> str:

@@ -58,6 +58,7 @@ def case_of(row: Any) -> Case:
         confirmed=row["confirmed"],
         attention=row["attention"],
         escalated_to=row["escalated_to"],
+        proposed_by=row["proposed_by"],
     )
 
 

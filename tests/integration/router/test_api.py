@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -103,6 +104,98 @@ async def test_not_settled_goes_to_somebody_else(running: Running) -> None:
     await do(running, "chen.office", told, "accept")
 
 
+async def test_a_customer_who_only_rings_is_heard_to_the_end(running: Running) -> None:
+    """No e-mail: question, answer and "it is settled" come by phone, and each is the customer's word (S69, S87)."""
+    told = await filed(running, email=None)
+    await do(running, "li.delivery", told, "accept")
+    await do(running, "li.delivery", told, "record/answer", answer="x", expect=409)
+    await do(running, "li.delivery", told, "ask", question="放门口可以吗？")
+    answered = await do(running, "li.delivery", told, "record/answer", answer="可以，放门卫")
+    assert (answered["state"], answered["attention"], answered["question_id"]) == ("in_progress", False, None)
+    again = await do(running, "li.delivery", told, "record/answer", answer="可以", expect=409)
+    assert again["type"] == "urn:redress:problem:no-question"
+    await do(running, "li.delivery", told, "record/confirmation", note="x", expect=409)
+    await do(running, "li.delivery", told, "resolve", text="已送达")
+    own = await do(running, "li.delivery", told, "record/confirmation", note="客户说好了", expect=403)
+    assert own["type"] == "urn:redress:problem:own-resolution"
+    assert "投诉管理部" in own["detail"], "it says who may"
+    assert "record/confirmation" not in (await see(running, "li.delivery", told))["actions"]
+    await do(running, "lead.delivery", told, "record/confirmation", note="  ", expect=422)
+    closed = await do(running, "lead.delivery", told, "record/confirmation", note="回访 14:05，客户本人")
+    assert (closed["state"], closed["closed_how"], closed["confirmed"]) == ("closed", "confirmed", True)
+    await do(running, "chen.office", told, "record/confirmation", note="x", expect=409)
+    sent = await running.sent(told.complaint_id)
+    assert [event.kind.removesuffix(".v1") for event in sent] == [
+        "complaint.assigned", "complaint.accepted", "customer.asked", "customer.answered", "resolution.proposed",
+        "complaint.closed",
+    ]  # fmt: skip
+    assert [event.version for event in sent] == list(range(1, 7))
+    answer = sent[3]
+    assert (answer.answered, answer.cause.actor) == (True, "staff:li.delivery")
+    assert told.person.open(told.complaint_id, "answer", answer.answer) == "可以，放门卫"
+    assert (sent[5].how, sent[5].cause.actor) == ("confirmed", "staff:lead.delivery")
+    payloads = "".join(event.model_dump_json() for event in sent)
+    assert "门卫" not in payloads
+    assert "14:05" not in payloads
+    lines = [(line["what"], line["who"], line["text"]) for line in closed["history"]]
+    assert ("answer_recorded", "staff:li.delivery", "可以，放门卫") in lines
+    assert ("confirmation_recorded", "staff:lead.delivery", "回访 14:05，客户本人") in lines
+    await running.feed(told.erased())
+    kept = {line["what"]: line["text"] for line in (await see(running, "li.delivery", told))["history"]}
+    assert kept["answer_recorded"] is kept["confirmation_recorded"] is None, "forgotten with the person"
+
+
+async def test_not_settled_on_the_phone_goes_to_somebody_else_and_again_after_closing(running: Running) -> None:
+    told = await filed(running, email=None)
+    await do(running, "li.delivery", told, "accept")
+    await do(running, "li.delivery", told, "record/dispute", text="x", expect=409)
+    await do(running, "li.delivery", told, "resolve", text="已送达")
+    assert await do(running, "li.delivery", told, "record/dispute", text="还是没收到") == {
+        "reference": told.reference, "actions": [],
+    }  # fmt: skip
+    case = await see(running, "chen.office", told)
+    assert (case["department"], case["stage"], case["state"]) == ("complaints-office", 2, "assigned")
+    assert case["attention"]
+    await do(running, "chen.office", told, "accept")
+    await do(running, "chen.office", told, "resolve", text="退款")
+    await running.feed(told.breached("confirmation", epoch=2))
+    assert (await see(running, "chen.office", told))["closed_how"] == "no_answer"
+    await do(running, "chen.office", told, "record/dispute", text="钱没到")
+    assert (await see(running, "chen.office", told))["stage"] == 3
+    reopened = [e for e in await running.sent(told.complaint_id) if e.kind == "complaint.reopened.v1"]
+    said = [told.person.open(told.complaint_id, "reason", event.reason) for event in reopened]
+    assert said == ["还是没收到", "钱没到"]
+
+
+async def test_the_page_and_the_phone_in_the_same_moment_count_once(running: Running) -> None:
+    """Both orders of the customer's own word and the recorded one, and several at once (I2, I5)."""
+    from uuid import UUID
+
+    told = await filed(running)
+    await do(running, "li.delivery", told, "accept")
+    question = UUID((await do(running, "li.delivery", told, "ask", question="几楼？"))["question_id"])
+    await do(running, "li.delivery", told, "record/answer", answer="三楼")
+    await running.feed(told.replied(question, "四楼"))
+    case = await see(running, "li.delivery", told)
+    assert (case["state"], case["attention"]) == ("in_progress", True)
+    question = UUID((await do(running, "li.delivery", told, "ask", question="哪天？"))["question_id"])
+    await running.feed(told.replied(question, "周四"))
+    await do(running, "li.delivery", told, "record/answer", answer="周五", expect=409)
+    await do(running, "li.delivery", told, "resolve", text="已送达")
+    async with await running.as_user("lead.delivery") as client:
+        answers = await asyncio.gather(
+            *(client.post(f"/v1/cases/{told.reference}/record/confirmation", json={"note": "x"}) for _ in range(4)),
+            running.feed(told.confirmed()),
+        )
+    statuses = sorted(answer.status_code for answer in answers if answer is not None)
+    assert statuses in ([200, *[409] * 3], [409] * 4)
+    kinds = [event.kind.removesuffix(".v1") for event in await running.sent(told.complaint_id)]
+    assert kinds.count("customer.answered") == 2
+    assert kinds.count("complaint.closed") == 1
+    case = await see(running, "li.delivery", told)
+    assert (case["closed_how"], case["confirmed"], case["attention"]) == ("confirmed", True, False)
+
+
 async def test_triage_assigns_and_the_owner_takes_over(running: Running) -> None:
     told = await filed(running, "嗯", title=None)
     case = await see(running, "sun.triage", told)
@@ -124,6 +217,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "assign": {"department": "marketing", "reason": "x"},
     "resolve": {"text": "x"},
     "note": {"text": "x"},
+    "record/answer": {"answer": "x"},
+    "record/confirmation": {"note": "x"},
+    "record/dispute": {"text": "x"},
 }
 OWNERS = {"li.delivery", "lead.delivery"}
 RECEIVERS = {"wang.billing", "lead.billing"}
@@ -132,6 +228,7 @@ MAY = {
     **dict.fromkeys(("transfer/accept", "transfer/decline"), RECEIVERS),
     "assign": {"chen.office"},
     "note": OWNERS | RECEIVERS | {"chen.office"},
+    **dict.fromkeys(("record/answer", "record/confirmation", "record/dispute"), OWNERS | {"chen.office"}),
     "read": OWNERS | RECEIVERS | {"sun.triage", "chen.office", "ops"},
     "events": {"ops"},
 }

@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -124,8 +125,41 @@ async def test_an_open_case_that_has_moved_says_so_and_tells_nothing_more(runnin
         assert "现在由别的部门负责" in moved.text
         assert "hx-get" not in moved.text, "it asks no more"
         assert "账务" not in moved.text
+        assert (await client.get(f"{at}?seen=x&said=gone")).status_code == 204, "said already"
         assert "快递" not in moved.text
         assert (await client.get("/desk/cases/R-0000-0000?seen=x")).status_code == 404
+
+
+async def test_an_open_case_goes_on_asking_until_the_worst_is_said(running: Running) -> None:
+    """The weaker hint stands until a stronger one takes its place: changed, moved, gone."""
+    told = await filed(running)
+    at = f"/desk/cases/{told.reference}"
+
+    async def ask(client: httpx.AsyncClient, page: str) -> tuple[httpx.Response, str]:
+        address = re.findall(r'hx-get="([^"]+)"', page)[0].replace("&amp;", "&")
+        return await client.get(address), address
+
+    async with browser(running, "li.delivery") as handler, browser(running, "lead.delivery", "en") as lead:
+        opened = {one: (await one.get(at)).text for one in (handler, lead)}
+        await do(running, "li.delivery", told, "transfer", to="billing", reason="运费")
+        hints = {}
+        for one, words in ((handler, "刚刚有变化"), (lead, "has just changed")):
+            hint, _ = await ask(one, opened[one])
+            assert words in hint.text
+            assert (await ask(one, hint.text))[0].status_code == 204, "nothing to add"
+            hints[one] = hint.text
+        await do(running, "li.delivery", told, "note", text="x")
+        assert (await ask(handler, hints[handler]))[0].status_code == 204
+        await do(running, "wang.billing", told, "transfer/accept")
+        gone, _ = await ask(handler, hints[handler])
+        assert "现在由别的部门负责" in gone.text
+        assert "hx-get" not in gone.text, "there is nothing more to say"
+        moved, _ = await ask(lead, hints[lead])
+        assert "Another department has this case now" in moved.text
+        assert f'href="{at}"' in moved.text, "a lead may still read it"
+        assert (await ask(lead, moved.text))[0].status_code == 204
+        for odd in ("", "x.y", "9999999.z", "0.assigned", "²"):
+            assert (await lead.get(at, params={"seen": odd, "said": odd})).status_code == 200
 
 
 async def test_nobody_claims_to_have_written_to_a_customer_without_an_address(running: Running) -> None:
@@ -146,6 +180,118 @@ async def test_nobody_claims_to_have_written_to_a_customer_without_an_address(ru
     reachable = await filed(running)
     async with browser(running, "li.delivery") as client:
         assert "没有邮箱" not in (await client.get(f"/desk/cases/{reachable.reference}")).text
+
+
+async def test_what_a_customer_says_on_the_phone_is_recorded_by_forms(running: Running) -> None:
+    told = await filed(running, email=None)
+    at = f"/desk/cases/{told.reference}"
+    await do(running, "li.delivery", told, "accept")
+    await do(running, "li.delivery", told, "ask", question="几楼？")
+    async with browser(running, "li.delivery") as client:
+        assert "打电话问客户，登记回答" in (await client.get("/desk")).text
+        page = (await client.get(at)).text
+        assert "打电话问客户，登记回答" in page
+        assert "登记在下面" in page
+        assert page.index('id="form-record_answer"') < page.index("<details"), "it stands open on top"
+        empty = await client.post(f"{at}/record/answer", data=marks(page))
+        assert empty.status_code == 422
+        assert 'href="#record_answer_answer"' in empty.text
+        answered = await client.post(f"{at}/record/answer", data={**marks(page), "record_answer_answer": "三楼"})
+        page = (await client.get(answered.headers["location"])).text
+        assert "回答已登记" in page
+        assert "客户在电话里回答" in page
+        assert "三楼" in page
+        stale = {**marks(page), "resolve_text": "送到了"}
+        page = (await client.get((await client.post(f"{at}/resolve", data=stale)).headers["location"])).text
+        assert "登记客户怎么说" in page
+        assert "form-record_confirmation" not in page
+        assert "处理结果是你提出的" in page
+        forced = await client.post(
+            f"{at}/record/confirmation", data={**marks(page), "record_confirmation_note": "好了"}
+        )
+        assert forced.status_code == 403
+        assert "不能由你登记客户确认" in forced.text
+    async with browser(running, "lead.delivery", "en") as client:
+        page = (await client.get(at)).text
+        assert page.index('id="form-record_confirmation"') < page.index("<details")
+        assert "You proposed the resolution" not in page
+        closed = await client.post(
+            f"{at}/record/confirmation", data={**marks(page), "record_confirmation_note": "call-back, himself"}
+        )
+        page = (await client.get(closed.headers["location"])).text
+        assert "The confirmation is recorded and the case is closed" in page
+        assert "call-back, himself" in page
+        page = (await client.get(f"{at}?lang=en")).text
+        again = await client.post(f"{at}/record/dispute", data={**marks(page), "record_dispute_text": "gone again"})
+        assert "another department handles it" in (await client.get(again.headers["location"])).text
+
+
+async def test_customers_with_an_address_ring_too_and_the_form_waits_folded(running: Running) -> None:
+    told = await filed(running)
+    at = f"/desk/cases/{told.reference}"
+    await do(running, "li.delivery", told, "accept")
+    await do(running, "li.delivery", told, "ask", question="几楼？")
+    async with browser(running, "li.delivery") as client:
+        page = (await client.get(at)).text
+        assert "等客户回答" in page
+        assert "登记客户电话里的回答" in page
+        assert page.index("<details") < page.index('id="form-record_answer"')
+
+
+async def test_an_answer_is_not_recorded_to_another_question_than_the_one_that_was_shown(running: Running) -> None:
+    told = await filed(running, email=None)
+    at = f"/desk/cases/{told.reference}"
+    await do(running, "li.delivery", told, "accept")
+    first = await do(running, "li.delivery", told, "ask", question="几楼？")
+    async with browser(running, "li.delivery") as client:
+        stale = marks((await client.get(at)).text)
+        await running.feed(told.replied(UUID(first["question_id"]), "三楼"))
+        late = await client.post(f"{at}/record/answer", data={**stale, "record_answer_answer": "三楼"})
+        assert late.status_code == 409
+        assert "客户已经回答" in late.text
+        await do(running, "li.delivery", told, "ask", question="有电梯吗？")
+        other = await client.post(f"{at}/record/answer", data={**stale, "record_answer_answer": "三楼"})
+        assert other.status_code == 409
+        assert "在你填写时，这件投诉已经变化" in other.text
+
+
+@pytest.mark.parametrize(
+    ("left", "zh", "en"),
+    [
+        ({"consent": False}, ("不同意收消息", "请打 +8613800138000"), ("Agreed to no messages", "ring +8613800138000")),
+        (
+            {"consent": False, "phone": None},
+            ("不同意收消息", "也没有电话；客户只能在私人进展页上看到"),
+            ("Agreed to no messages", "There is no number either"),
+        ),
+        (
+            {"email": None, "phone": None},
+            ("没有邮箱", "也没有电话；客户只能在私人进展页上看到"),
+            ("No e-mail", "There is no number either"),
+        ),
+    ],
+    ids=["no consent", "no consent, no phone", "no e-mail, no phone"],
+)
+async def test_the_desk_says_how_a_customer_can_be_told_and_claims_no_more(
+    running: Running, left: dict[str, Any], zh: tuple[str, str], en: tuple[str, str]
+) -> None:
+    told = await filed(running, **left)
+    at = f"/desk/cases/{told.reference}"
+    await do(running, "li.delivery", told, "accept")
+    async with browser(running, "li.delivery") as client:
+        page = (await client.get(at)).text
+        assert all(words in page for words in zh)
+        assert "mailto:" not in page
+        english = (await client.get(f"{at}?lang=en")).text
+        assert all(words in english for words in en)
+        asked = await client.post(f"{at}/ask", data={**marks(english), "ask_question": "几楼？"})
+        page = (await client.get(asked.headers["location"] + "&lang=zh")).text
+        assert "问题已发给客户" not in page
+        assert ("请打电话问客户" if "phone" not in left else "也没有电话") in page
+        assert ("打电话问客户，登记回答" if "phone" not in left else "等客户回答") in page
+    async with await running.as_user("li.delivery") as client:
+        shown = (await client.get(f"/v1/cases/{told.reference}")).json()["customer"]
+        assert shown["consent"] is left.get("consent", True)
 
 
 async def test_what_was_written_is_kept_when_the_case_changed_meanwhile(running: Running) -> None:

@@ -17,11 +17,14 @@ from services.router.domain.commands import (
     Note,
     Promise,
     Propose,
+    RecordAnswer,
+    RecordConfirmation,
+    RecordDispute,
     Report,
     Transfer,
 )
 from services.router.domain.life import obey
-from services.router.domain.rights import Action, Relation, Role, may, relations
+from services.router.domain.rights import Action, Actor, Relation, Role, may, relations
 from services.router.domain.story import Outcome
 from services.router.domain.told import (
     added,
@@ -34,7 +37,14 @@ from services.router.domain.told import (
     submitted,
     withdrawn,
 )
-from shared.events.routing import ComplaintAssigned, TransferAccepted
+from shared.events.envelope import Cause
+from shared.events.routing import (
+    ComplaintAssigned,
+    ComplaintClosed,
+    ComplaintReopened,
+    CustomerAnswered,
+    TransferAccepted,
+)
 from tests.unit.router.cases import DEPARTMENTS, DESKS, NOON, a_complaint, an_id, moment, placed, somebody
 
 departments = st.sampled_from(DEPARTMENTS)
@@ -57,6 +67,9 @@ def commands(draw: st.DrawFn) -> Command:
                 Assign(department=to, reason="x"),
                 Propose(text="x"),
                 Note(note_id=an_id(), text="x"),
+                RecordAnswer(answer="x"),
+                RecordConfirmation(note="x"),
+                RecordDispute(text="x"),
             ]
         )
     )
@@ -99,23 +112,44 @@ class Life(RuleBasedStateMachine):
         self.hours += 1
         return moment(NOON + timedelta(hours=self.hours))
 
-    @rule(command=commands(), department=departments, role=roles)
-    def staff(self, command: Command, department: str, role: Role) -> None:
+    @rule(command=commands(), department=departments, role=roles, then=departments)
+    def staff(self, command: Command, department: str, role: Role, then: str) -> None:
         actor = somebody(department, role)
         before = self.case
         granted = may(actor, command.action, before, DESKS)
         try:
-            outcome = obey(before, command, actor, DESKS, self.now())
+            now = self.now()._replace(cause=Cause(kind="request", id="r", actor=actor.name))
+            outcome = obey(before, command, actor, DESKS, now, lambda _case: placed(then))
         except Refused as refused:
             assert granted or refused.reason in {Refusal.NOT_YOURS, Refusal.NO_OFFER}
             return
         assert granted
         assert self.is_theirs(before, command.action, actor)
-        assert before.state is not State.CLOSED or isinstance(command, Note)
+        assert before.state is not State.CLOSED or isinstance(command, Note | RecordDispute)
+        self.speaks_for_the_customer(before, command, actor, outcome)
         if isinstance(command, AcceptTransfer) and not before.offer.arbitration:
             assert before.transfers < DESKS.max_transfers
             assert department not in before.owners, "a cycle"
         self.follow(outcome)
+
+    @staticmethod
+    def speaks_for_the_customer(before: Case, command: Command, actor: Actor, outcome: Outcome) -> None:
+        """What staff record moves only what waits for the customer, and nobody confirms their own resolution."""
+        told = [type(event) for event in outcome.events]
+        if isinstance(command, RecordAnswer):
+            assert before.question_id is not None
+            assert told == [CustomerAnswered]
+            assert outcome.events[0].answered
+        elif isinstance(command, RecordConfirmation):
+            assert before.state is State.PROPOSED
+            assert before.proposed_by not in {None, actor.name}
+            assert told == [ComplaintClosed]
+        elif isinstance(command, RecordDispute):
+            assert before.state in {State.PROPOSED, State.CLOSED}
+            assert before.closed_how not in {"withdrawn", "merged"}
+            assert told == [ComplaintReopened, ComplaintAssigned]
+        else:
+            assert not {ComplaintClosed, ComplaintReopened} & set(told), "only the customer's word closes or reopens"
 
     @staticmethod
     def is_theirs(case: Case, action: Action, actor) -> bool:
@@ -126,6 +160,8 @@ class Life(RuleBasedStateMachine):
             return bool(stands & {Relation.OFFICE, Relation.TRIAGE_OWNER})
         if action is Action.NOTE:
             return bool(stands & {Relation.OFFICE, Relation.OWNER, Relation.RECEIVER})
+        if action in {Action.RECORD_ANSWER, Action.RECORD_CONFIRMATION, Action.RECORD_DISPUTE}:
+            return bool(stands & {Relation.OFFICE, Relation.OWNER})
         return actor.department == case.department
 
     @rule(data=st.data())
@@ -171,6 +207,7 @@ class Life(RuleBasedStateMachine):
         assert case.version == self.version
         assert (case.state is State.CLOSED) == (case.closed_how is not None)
         assert (case.state is State.WAITING) == (case.question_id is not None)
+        assert (case.state is State.PROPOSED) == (case.proposed_by is not None)
         assert case.department != DESKS.triage or case.state in {State.TRIAGE, State.WAITING, State.CLOSED}
         if case.state in {State.PROPOSED, State.CLOSED}:
             assert case.offer is None

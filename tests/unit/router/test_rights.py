@@ -13,6 +13,9 @@ OWNER_ACTIONS = {
     Action.TRANSFER,
     Action.RESOLVE,
     Action.NOTE,
+    Action.RECORD_ANSWER,
+    Action.RECORD_CONFIRMATION,
+    Action.RECORD_DISPUTE,
 }
 RECEIVER_ACTIONS = {Action.TRANSFER_ACCEPT, Action.TRANSFER_DECLINE, Action.NOTE}
 
@@ -39,9 +42,13 @@ def test_handlers_of_other_departments_see_nothing_and_leads_only_read() -> None
     assert granted(somebody("marketing", Role.LEAD), a_case()) == {Action.READ}
 
 
-def test_agents_read_their_own_departments_cases() -> None:
+def test_agents_read_their_own_departments_cases_and_record_what_callers_say() -> None:
     assert granted(somebody("marketing", Role.AGENT), a_case()) == set()
-    assert granted(somebody("delivery", Role.AGENT), a_case()) == {Action.READ}
+    assert granted(somebody("delivery", Role.AGENT), a_case()) == {
+        Action.READ,
+        Action.RECORD_ANSWER,
+        Action.RECORD_DISPUTE,
+    }
 
 
 def test_triage_reads_all_and_assigns_its_own() -> None:
@@ -49,9 +56,16 @@ def test_triage_reads_all_and_assigns_its_own() -> None:
     assert granted(somebody("triage"), a_case("triage")) == OWNER_ACTIONS | {Action.READ, Action.ASSIGN}
 
 
-def test_the_office_reads_notes_and_assigns_everything() -> None:
+def test_the_office_reads_notes_assigns_and_records_everything() -> None:
     office = somebody("complaints-office", Role.OFFICE)
-    assert granted(office, a_case()) == {Action.READ, Action.ASSIGN, Action.NOTE}
+    assert granted(office, a_case()) == {
+        Action.READ,
+        Action.ASSIGN,
+        Action.NOTE,
+        Action.RECORD_ANSWER,
+        Action.RECORD_CONFIRMATION,
+        Action.RECORD_DISPUTE,
+    }
 
 
 def test_operators_read_everything_and_touch_nothing() -> None:

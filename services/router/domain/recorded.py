@@ -1,0 +1,33 @@
+"""What the customer said on the phone, written down by staff: it counts as the customer's word (service rules S69, S87).
+
+Each does what the same word does when it comes from the progress page (`told.py`), with the member of staff as actor.
+"""
+
+from collections.abc import Callable
+
+from services.router.domain import told
+from services.router.domain.case import Case, Desks, Placement
+from services.router.domain.commands import RecordAnswer, RecordConfirmation, RecordDispute
+from services.router.domain.story import Story
+
+
+def answer(story: Story, command: RecordAnswer, desks: Desks) -> None:
+    """The open question is answered."""
+    _remember(story, "answer_recorded", command.answer)
+    told.answer(story, command.answer, desks)
+
+
+def confirmation(story: Story, command: RecordConfirmation, _desks: Desks) -> None:
+    """The customer says that it is settled. How it was said stays within the house."""
+    _remember(story, "confirmation_recorded", command.note)
+    told.settle(story)
+
+
+def dispute(story: Story, command: RecordDispute, desks: Desks, place: Callable[[Case], Placement]) -> None:
+    """The customer says that it is not settled."""
+    _remember(story, "dispute_recorded", command.text)
+    told.reopen(story, command.text, desks, place)
+
+
+def _remember(story: Story, what: str, said: str) -> None:
+    story.remember(story.moment.new_id(), what, said=said)

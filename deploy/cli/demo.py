@@ -20,7 +20,8 @@ def command(
     """Play the examples through the three channels and work them, with live progress.
 
     Stores deliver partly by the batch endpoint. Then handlers accept, ask, promise, transfer and resolve through the
-    router's API, and customers answer, confirm, dispute and rate on their pages. Doing it again changes nothing.
+    router's API, and customers answer, confirm, dispute and rate on their pages; who rang and left no e-mail is called
+    back, and what they say is recorded. Doing it again changes nothing.
     """
     from deploy.cli.play import until_interrupted
     from deploy.console import operator_console

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Any, Literal
@@ -116,12 +116,39 @@ def scripts(examples: Sequence[Example], seed: int) -> Mapping[str, tuple[Step, 
     turns: dict[str, int] = {}
     for example in examples:
         if example.id in told:
-            found[example.id] = told[example.id]
+            found[example.id] = _reaching(example, told[example.id])
             continue
         department = example.expect_department
         turn = turns[department] = turns.get(department, dealt.randrange(len(PLOTS))) + 1
-        found[example.id] = _plot(example, department, turn)
+        found[example.id] = _reaching(example, _plot(example, department, turn))
     return found
+
+
+def _reaching(example: Example, script: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The script as it goes for this customer: who rang and left no e-mail is called back (回访) instead of written to.
+
+    Staff record what they say. The confirmation is heard by the complaints office, which proposed nothing; where it
+    did, there is nobody else in the demo, and the customer's word stays open.
+    """
+    if example.channel != "phone" or "email" in example.body.get("customer", {}):
+        return script
+    by_office = example.expect_department.endswith("office")
+    settled = False
+    steps: list[Step] = []
+    for step in script:
+        if step.who != "customer" or step.action == "add":
+            steps.append(step)
+        elif step.action == "reply":
+            steps.append(replace(step, who="owner", action="record/answer"))
+        elif step.action == "dispute":
+            steps.append(replace(step, who="owner", action="record/dispute"))
+            by_office = True
+        elif step.action == "confirm" and not by_office:
+            steps.append(replace(step, who="office", action="record/confirmation"))
+            settled = True
+        elif step.action == "rate" and settled:
+            steps.append(step)
+    return tuple(steps)
 
 
 def _plot(example: Example, department: str, turn: int) -> tuple[Step, ...]:
@@ -158,10 +185,18 @@ def words_for(step: Step, example: Example, renewed: bool = False) -> str:
     """What is said in a step, in the language of the example; always the same."""
     if step.words is not None:
         return step.words
-    kind = {"transfer/decline": "decline", "promise": "renew" if renewed else "promise"}.get(step.action, step.action)
+    kind = _PHRASES.get(step.action, step.action) if not renewed else "renew"
     choices = phrases()[kind][example.body["language"]]
     digest = hashlib.sha256(f"{example.id}|{kind}".encode()).digest()
     return str(choices[digest[0] % len(choices)])
+
+
+_PHRASES: Mapping[str, str] = {
+    "transfer/decline": "decline",
+    "record/answer": "reply",
+    "record/confirmation": "called_back",
+    "record/dispute": "dispute",
+}
 
 
 def target_of(step: Step, example: Example, department: str) -> str:

@@ -149,6 +149,10 @@ def _body(scene: Scene, step: Step, case: dict[str, Any]) -> dict[str, Any]:
             return {"department": target_of(step, scene.example, str(case["department"])), "reason": words}
         case "keeps":
             return {"text": words, "keeps_promise": True}
+        case "record/answer":
+            return {"answer": words}
+        case "record/confirmation":
+            return {"note": words}
         case _:
             return {"text": words}
 

@@ -17,7 +17,7 @@ from deploy.play.scene import Scene
 _WORTH_A_LOOK = {
     "retail-pump-3": "the pump nobody owned: promise, apology, one owner",
     "retail-yogurt-1": "question, answer, promised call",
-    "retail-vanilla-2": "an absurd report that was a defect; settled and rated",
+    "retail-vanilla-2": "an absurd report that was a defect; settled by a call-back and rated",
     "retail-voucher-en": "not settled: reopened at the second stage",
     "retail-afternoon-1": "a promise that slipped and was renewed in time",
     "retail-owners-3": "the complaints office decided who owns it",

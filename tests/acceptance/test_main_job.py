@@ -114,6 +114,50 @@ def test_a_phone_complaint_in_chinese_is_handed_over_disputed_and_settled_at_the
     redress.case_when(reference, lambda c: c["state"] == "closed", "is closed")
 
 
+def test_a_caller_without_email_is_called_back_until_it_is_settled(redress: World):
+    told, case = _open_case(
+        redress,
+        redress.file(
+            "快递说今天送,等了一天没有人来,也没有电话。",
+            channel="phone",
+            language="zh",
+            category="delivery",
+            customer={"name": "赵女士", "phone": "13800138001"},
+        ),
+    )
+    reference, page = told["reference"], told["progress_url"]
+    assert case["department"] == "delivery"
+
+    def shown() -> str:
+        return redress.http.get(f"{page}?lang=zh", headers={"Accept": "text/html"}).text
+
+    def running(c: dict) -> set[str]:
+        return {k["kind"] for k in c["clocks"] if k["state"] == "running"}
+
+    redress.act("delivery-handler", reference, "accept").raise_for_status()
+    redress.act("delivery-handler", reference, "ask", question="改到明天上午可以吗?").raise_for_status()
+    redress.case_when(reference, lambda c: not {"journey", "owner"} & running(c), "its clocks stand still")
+    wait_for(lambda: 'name="answer"' in shown(), "the page asks")
+    redress.act("delivery-handler", reference, "record/answer", answer="可以,十点以后").raise_for_status()
+    redress.case_when(reference, lambda c: {"journey", "owner"} <= running(c), "its clocks run again")
+    wait_for(lambda: "您在电话里回答了我们" in shown() and "十点以后" in shown(), "the page tells what was said")
+    assert 'name="answer"' not in shown(), "and asks no more"
+
+    redress.act("delivery-handler", reference, "resolve", text="明早十点派送,运费退回。").raise_for_status()
+    own = redress.act("delivery-handler", reference, "record/confirmation", note="客户说可以")
+    assert own.status_code == 403, "nobody closes a case by their own word alone"
+    redress.act(
+        "delivery-lead", reference, "record/confirmation", note="回访,11 月 28 日 14:05,客户本人接听"
+    ).raise_for_status()
+    closed = redress.case_when(
+        reference, lambda c: c["state"] == "closed" and not running(c), "is closed and its clocks stopped"
+    )
+    assert (closed["closed_how"], closed["confirmed"]) == ("confirmed", True)
+    wait_for(lambda: "您在电话里告诉我们已经解决" in shown(), "the page says so")
+    assert "14:05" not in shown(), "how it was said stays within the house"
+    assert violations(redress, "十点以后", "14:05", "赵女士") == []
+
+
 def test_a_store_that_was_offline_files_a_batch_with_true_times(redress: World):
     received = (datetime.now(UTC) - timedelta(days=40)).isoformat()
     entries = [

@@ -232,8 +232,85 @@ def test_a_case_says_who_cannot_be_written_to_and_that_it_has_moved(
     expect(page.locator(".notice.info")).to_contain_text(ring)
     site.do("lead.delivery", told, "transfer", to="billing", reason="运费")
     expect(page.locator("#changed .notice.info")).to_be_visible(timeout=9000)
-    page.reload()
     site.do("wang.billing", told, "transfer/accept")
     moved = "现在由别的部门负责" if language == "zh" else "Another department has this case now"
     expect(page.locator("#changed")).to_contain_text(moved, timeout=9000)
     looker.check(page, f"router-moved-{width}-{language}-{scheme}")
+
+
+@pytest.mark.parametrize(("width", "language", "scheme"), KINDS)
+def test_a_customer_who_only_rings_is_heard_at_the_desk(
+    looker: Looker, site: Site, width: Width, language: Language, scheme: Scheme
+) -> None:
+    """Question, answer, resolution and confirmation of somebody without e-mail, by the forms of the case page."""
+    told = site.told(email=None, language=language)
+    how = {"width": width, "language": language, "scheme": scheme}
+    name = f"{width}-{language}-{scheme}"
+    url = f"{site.url}/desk/cases/{told.reference}"
+    answer, note, settled, story = {
+        "zh": ("在家，三楼。", "回访，11 月 28 日 14:05，客户本人接听", "投诉结案", "客户在电话里回答"),
+        "en": (
+            "At home, third floor.",
+            "call-back, 28 Nov 14:05, spoke with the customer himself",
+            "the case is closed",
+            "The customer answered by phone",
+        ),
+    }[language]
+    site.do("li.delivery", told, "accept")
+    site.do("li.delivery", told, "ask", question="您家在几楼？" if language == "zh" else "Which floor?")
+    site.feed(told.paused("owner"))
+    page = looker.open(url, session=site.token("li.delivery"), **how)
+    expect(page.locator("#form-record_answer button")).to_be_visible()
+    looker.check(page, f"router-record-answer-{name}")
+    page.fill("#record_answer_answer", answer)
+    page.locator("#form-record_answer button").click()
+    expect(page.locator(".timeline")).to_contain_text(story)
+    expect(page.locator(".timeline")).to_contain_text(answer)
+    site.do("li.delivery", told, "resolve", text="送到了。" if language == "zh" else "Delivered.")
+    page.goto(url)
+    expect(page.locator("#form-record_confirmation")).to_have_count(0)
+    looker.check(page, f"router-own-resolution-{name}")
+    page = looker.open(url, session=site.token("lead.delivery"), **how)
+    for summary in page.locator(".card.next summary").all():
+        summary.click()
+    looker.check(page, f"router-record-confirmation-{name}")
+    page.fill("#record_confirmation_note", note)
+    page.locator("#form-record_confirmation button").click()
+    expect(page.locator(".notice.done")).to_contain_text(settled)
+    expect(page.locator(".timeline")).to_contain_text(note)
+    looker.check(page, f"router-recorded-{name}")
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+def test_a_customer_with_an_address_who_rings_is_not_settled(looker: Looker, site: Site, script: bool) -> None:
+    told = site.told()
+    site.do("li.delivery", told, "accept")
+    site.do("li.delivery", told, "resolve", text="送到了。")
+    page = looker.open(f"{site.url}/desk/cases/{told.reference}", session=site.token("li.delivery"), script=script)
+    expect(page.locator("#next-h")).to_have_text("等客户确认")
+    page.locator("summary", has_text="登记客户说没有解决").click()
+    page.fill("#record_dispute_text", "还是没收到")
+    page.locator("#form-record_dispute button").click()
+    expect(page.locator(".notice.done")).to_contain_text("投诉重新处理")
+    expect(page.locator(".notice.done")).to_contain_text(told.reference)
+
+
+@pytest.mark.parametrize(("width", "language", "scheme"), KINDS)
+def test_a_case_says_who_agreed_to_no_messages(
+    looker: Looker, site: Site, width: Width, language: Language, scheme: Scheme
+) -> None:
+    for left, words in (
+        ({"consent": False}, ("不同意收消息", "Agreed to no messages")),
+        ({"consent": False, "phone": None}, ("也没有电话", "There is no number either")),
+    ):
+        told = site.told(language=language, **left)
+        site.do("li.delivery", told, "accept")
+        page = looker.open(
+            f"{site.url}/desk/cases/{told.reference}",
+            width=width,
+            language=language,
+            scheme=scheme,
+            session=site.token("li.delivery"),
+        )
+        expect(page.locator(".notice.info")).to_contain_text(words[language == "en"])
+        looker.check(page, f"router-no-consent-{len(left)}-{width}-{language}-{scheme}")

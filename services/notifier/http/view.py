@@ -22,6 +22,7 @@ _OURS = frozenset(
         "answered_by_phone", "closed_by_phone", "reopened_by_phone",
     }
 )  # fmt: skip
+_SHAPES = {"closed": "settled", "closed_by_phone": "settled", "asked": "now", "proposed": "now"}
 _ACTIONS: tuple[Action, ...] = ("reply", "add", "confirm", "dispute", "rate")
 _SHOWN_STATES = frozenset({"sent", "failed", "unknown"})
 
@@ -107,7 +108,7 @@ def _state(journey: Journey) -> str:
 
 def _item(line: Line, text: str, packs: Packs, texts: Catalogue, language: Language) -> Mapping[str, Any]:
     name = department_name(packs, line.department, language) or texts.say("progress.we", language)
-    kind = "settled" if line.what in ("closed", "closed_by_phone") else "now" if line.what in ("asked", "proposed") else ""
+    kind = _SHAPES.get(line.what, "")
     return {
         "title": texts.say(f"progress.what.{line.what}", language, department=name),
         "at": line.at,

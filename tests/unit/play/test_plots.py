@@ -55,6 +55,22 @@ def test_every_way_a_case_can_go_is_played() -> None:
     assert set(PLOTS.values()) <= played.keys()
 
 
+@pytest.mark.parametrize("pack", PACKS)
+def test_who_rang_and_left_no_email_is_called_back(pack: str) -> None:
+    silent = [e for e in ALL[pack] if e.channel == "phone" and "email" not in e.body.get("customer", {})]
+    steps = Counter((step.who, step.action) for e in silent for step in scripts(ALL[pack], SEED)[e.id])
+    assert {action for who, action in steps if who == "customer"} <= {"add", "rate"}, (
+        "nobody answers a letter they never got"
+    )
+    assert steps["owner", "record/answer"] and steps["office", "record/confirmation"]
+    for example in silent:
+        proposer = example.expect_department
+        for step in scripts(ALL[pack], SEED)[example.id]:
+            if step.action == "record/dispute":
+                proposer = "office"
+            assert step.action != "record/confirmation" or not proposer.endswith("office"), "four eyes"
+
+
 def test_every_action_exists_where_it_is_posted() -> None:
     for _, step in STEPS:
         if step.who in STAFF:

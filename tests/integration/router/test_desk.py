@@ -282,6 +282,8 @@ async def test_the_desk_says_how_a_customer_can_be_told_and_claims_no_more(
         page = (await client.get(at)).text
         assert all(words in page for words in zh)
         assert "mailto:" not in page
+        assert "记录下来" in page
+        assert "发给客户</button>" not in page
         english = (await client.get(f"{at}?lang=en")).text
         assert all(words in english for words in en)
         asked = await client.post(f"{at}/ask", data={**marks(english), "ask_question": "几楼？"})
@@ -358,6 +360,13 @@ async def test_pages_speak_one_language_and_every_state_renders(running: Running
         for step in steps:
             await do(running, "li.delivery", told, step, **FORMS[step])
     await running.feed(stories[4].added("一直没人"), stories[5].disputed(), stories[2].withdrawn(), stories[3].rated())
+    for left in ({"email": None}, {"consent": False}, {"email": None, "phone": None}):
+        for steps in (["ask"], ["ask", "record/answer", "resolve"], ["resolve", "record/dispute"]):
+            told = await filed(running, **left)
+            stories.append(told)
+            for step in ("accept", *steps):
+                await do(running, "li.delivery", told, step, **FORMS[step])
+    await do(running, "chen.office", stories[-2], "record/confirmation", note="x")
     for language, foreign in (("zh", None), ("en", re.compile(r"[\u4e00-\u9fff]"))):
         for user in ("li.delivery", "chen.office", "sun.triage", "ops", "wang.billing"):
             async with browser(running, user, language) as client:
@@ -380,6 +389,8 @@ FORMS: dict[str, dict[str, Any]] = {
     "promise": {"due_at": "2099-01-01T00:00:00Z", "text": "x"},
     "resolve": {"text": "x"},
     "transfer": {"to": "billing", "reason": "x"},
+    "record/answer": {"answer": "x"},
+    "record/dispute": {"text": "x"},
 }
 
 

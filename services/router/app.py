@@ -31,9 +31,10 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
         reached=reached,
     )
     router = Router(service.policies, service.vault, settings.default_pack, new_id)
-    acting = Acting(service.transaction, service.policies, service.vault, settings.default_pack, new_id)
+    reading = Reading(service.database)
+    acting = Acting(service.transaction, reading, service.policies, service.vault, settings.default_pack, new_id)
     staff = Staff(service.database)
-    office = Office(Reading(service.database), acting, staff, service.policies)
+    office = Office(reading, acting, staff, service.policies)
     signing = Signing(staff, service.sessions, service.look)
     duties = Duties(service.database, service.transaction, router)
 

@@ -21,8 +21,8 @@ SELECT complaint_id, reference, person_id, pack, channel, language, received_at,
 FROM cases AS c WHERE complaint_id = ANY ($1::uuid[]) ORDER BY complaint_id FOR UPDATE;
 
 -- name: find_complaint
--- The complaint id of a reference.
-SELECT complaint_id FROM cases WHERE reference = $1;
+-- The complaint a reference names, and its person.
+SELECT complaint_id, person_id FROM cases WHERE reference = $1;
 
 -- name: insert_cases
 -- New cases of a batch as they begin, the words and contacts of their customers, and the first lines of their history;

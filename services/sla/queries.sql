@@ -24,20 +24,14 @@ SELECT clock.now() AS now, (SELECT next_at FROM journey WHERE next_at IS NOT NUL
 SELECT count(*) FROM (SELECT FROM journey WHERE next_at < $1 LIMIT 10000) AS waiting
 
 -- name: insert_new
--- Complaints seen for the first time; answers those that had no row. As text: the JSON is written already.
+-- Complaints seen for the first time; answers those that had no row.
 INSERT INTO journey (complaint_id, reference, pack, rules_pack, rules_version, language, person_id, department, epoch, stage,
                      category, priority, channel, received_at, phase, closed_at, closed_seen_at, facts, clocks, fired,
                      version, next_at, next_clock, next_epoch, next_level, due_at, due_clock, soon_at, trace)
 SELECT complaint_id, reference, pack, rules_pack, rules_version, language, person_id, department, epoch, stage,
-       category, priority, channel, received_at, phase, closed_at, closed_seen_at, facts, clocks, fired,
-       version, next_at, next_clock, next_epoch, next_level, due_at, due_clock, soon_at, trace
-FROM jsonb_to_recordset($1::text::jsonb) AS r (
-    complaint_id uuid, reference text, pack text, rules_pack text, rules_version text, language text, person_id uuid,
-    department text, epoch integer, stage integer, category text, priority text, channel text, received_at timestamptz, phase text,
-    closed_at timestamptz, closed_seen_at timestamptz, facts jsonb, clocks jsonb, fired jsonb, version integer,
-    next_at timestamptz, next_clock text, next_epoch integer, next_level text, due_at timestamptz, due_clock text,
-    soon_at timestamptz, trace text
-)
+       category, priority, channel, received_at, phase, closed_at, closed_seen_at, facts::json, clocks::json,
+       fired::json, version, next_at, next_clock, next_epoch, next_level, due_at, due_clock, soon_at, trace
+FROM unnest($1::journey_row[]) AS r
 ON CONFLICT DO NOTHING RETURNING complaint_id
 
 -- name: update_known
@@ -46,16 +40,11 @@ UPDATE journey AS j
 SET pack = r.pack, rules_pack = r.rules_pack, rules_version = r.rules_version, language = r.language, person_id = r.person_id,
     department = r.department, epoch = r.epoch, stage = r.stage, category = r.category, priority = r.priority,
     channel = r.channel, received_at = r.received_at, phase = r.phase, closed_at = r.closed_at,
-    closed_seen_at = r.closed_seen_at, facts = r.facts, clocks = r.clocks, fired = r.fired, version = r.version,
+    closed_seen_at = r.closed_seen_at, facts = r.facts::json, clocks = r.clocks::json, fired = r.fired::json,
+    version = r.version,
     next_at = r.next_at, next_clock = r.next_clock, next_epoch = r.next_epoch, next_level = r.next_level,
     due_at = r.due_at, due_clock = r.due_clock, soon_at = r.soon_at, trace = r.trace
-FROM jsonb_to_recordset($1::text::jsonb) AS r (
-    complaint_id uuid, pack text, rules_pack text, rules_version text, language text, person_id uuid,
-    department text, epoch integer, stage integer, category text, priority text, channel text, received_at timestamptz, phase text,
-    closed_at timestamptz, closed_seen_at timestamptz, facts jsonb, clocks jsonb, fired jsonb, version integer,
-    next_at timestamptz, next_clock text, next_epoch integer, next_level text, due_at timestamptz, due_clock text,
-    soon_at timestamptz, trace text
-)
+FROM unnest($1::journey_row[]) AS r
 WHERE j.complaint_id = r.complaint_id
 
 -- name: record_fired

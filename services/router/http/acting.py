@@ -13,6 +13,7 @@ from services.router.domain.story import Moment
 from services.router.handlers.fold import UNREADABLE
 from services.router.http.bodies import Body
 from services.router.store import cases as store
+from services.router.store.reading import Reading
 from shared.events.envelope import Cause
 from shared.policies.packs import Pack
 from shared.policies.watching import PolicySource
@@ -46,12 +47,14 @@ class Acting:
     def __init__(
         self,
         transaction: Callable[[], AbstractAsyncContextManager[Tx]],
+        reading: Reading,
         policies: PolicySource,
         vault: Vault,
         default_pack: str,
         new_id: Callable[[], UUID],
     ) -> None:
         self._transaction = transaction
+        self._reading = reading
         self._policies = policies
         self._vault = vault
         self._default_pack = default_pack
@@ -69,16 +72,19 @@ class Acting:
         Raises:
             Problem: 404 no such case, 403 not yours, 409 not now, 422 wrong words.
         """
+        whose = await self._reading.whose(reference)
+        if whose is None:
+            raise Problem(404, "not-found")
+        complaint_id, person_id = whose
+        # Before the transaction: whoever waits for a second connection with one in hand may wait for themselves.
+        key = (await self._vault.keys_of([person_id])).get(person_id)
         async with self._transaction() as tx:
-            complaint_id = await store.find(tx, reference)
-            row = (await store.load(tx, [complaint_id])).get(complaint_id) if complaint_id else None
-            if row is None:
-                raise Problem(404, "not-found")
-            return await self._obey(tx, store.case_of(row), body.command(self._new_id), actor, seen)
+            case = store.case_of((await store.load(tx, [complaint_id]))[complaint_id])
+            return await self._obey(
+                tx, case, body.command(self._new_id), self._moment(tx, case, actor, key), actor, seen
+            )
 
-    async def _obey(self, tx: Tx, case: Case, command: Command, actor: Actor, seen: str | None) -> Case:
-        keys = await self._vault.keys_of([case.person_id])
-        moment = self._moment(tx, case, actor, keys.get(case.person_id))
+    async def _obey(self, tx: Tx, case: Case, command: Command, moment: Moment, actor: Actor, seen: str | None) -> Case:
         pack = self.pack(case.pack)
         try:
             outcome = obey(case, command, actor, desks_of(pack), moment, lambda reopened: place_again(reopened, pack))

@@ -16,6 +16,7 @@ from services.router.http.office import Office, canonical
 from services.router.http.queue import Filters
 from services.router.settings import Settings
 from services.router.store.cases import case_of
+from shared.runtime.errors import is_transient
 from shared.runtime.web import language as languages
 from shared.runtime.web.forms import read_form
 from shared.runtime.web.look import Look
@@ -136,10 +137,14 @@ class Desk:
         return response
 
     async def _still_readable(self, reference: str, actor: Actor) -> bool:
+        """Asked after a command: not knowing must not look like a command that failed."""
         try:
             await self._office.row(reference, actor)
         except Problem:
             return False
+        except Exception as error:
+            if not is_transient(error):
+                raise
         return True
 
     @staticmethod

@@ -15,6 +15,7 @@ from services.router.store.staff import Staff
 from shared.events.reference import BadReference, parse_reference
 from shared.policies.packs import Packs
 from shared.policies.watching import PolicySource
+from shared.runtime.errors import is_transient
 from shared.runtime.web.problems import Problem
 from shared.runtime.web.sessions import SignInNeeded, current_staff
 
@@ -101,11 +102,14 @@ class Office:
         return views.whole(row, history, actor, self.packs, self.acting.pack(row["pack"]))
 
     async def after(self, reference: str, actor: Actor) -> dict[str, Any]:
-        """The case after a command. Whoever gave it away may no longer read it; what they did is done all the same."""
+        """The case after a command, or its reference alone where it cannot be read: what was done is done all the same.
+
+        Whoever gave a case away may no longer read it; and a 503, which promises that nothing was done, would be untrue.
+        """
         try:
             return await self.whole(reference, actor)
-        except Problem as problem:
-            if problem.status != 403:
+        except Exception as error:
+            if not is_transient(error) and not (isinstance(error, Problem) and error.status == 403):
                 raise
             return {"reference": canonical(reference), "actions": []}
 

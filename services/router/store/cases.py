@@ -84,12 +84,6 @@ def dials_of(row: Any) -> Dials:
     return unpacked(json.loads(row["clocks"]))
 
 
-async def find(tx: Tx, reference: str) -> UUID | None:
-    """The complaint a reference names."""
-    found: UUID | None = await tx.fetchval(QUERIES.find_complaint, reference)
-    return found
-
-
 async def update(tx: Tx, cases: Iterable[Case]) -> None:
     """Save what happened to cases."""
     rows = [(case.complaint_id, *_living(case)) for case in cases]

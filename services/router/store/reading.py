@@ -55,6 +55,11 @@ class Reading:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    async def whose(self, reference: str) -> tuple[UUID, UUID] | None:
+        """The complaint and the person a reference names; neither ever changes."""
+        row = await self._database.fetchrow(QUERIES.find_complaint, reference)
+        return None if row is None else (row["complaint_id"], row["person_id"])
+
     async def page(self, wish: Wish) -> Page:
         """A page of cases."""
         found = await self._places(wish)

@@ -11,7 +11,7 @@ from services.sla.domain.ledger import ledger
 from services.sla.domain.life import Life
 from services.sla.domain.rules import Rules
 from services.sla.domain.silence import AT_ONCE
-from services.sla.store.rows import Stored, rows_as_json, stored_of
+from services.sla.store.rows import Row, Stored, row_of, stored_of
 from shared.events.notices import NoticeSent
 from shared.policies.packs import Pack
 from shared.policies.watching import PolicySource
@@ -118,7 +118,7 @@ async def save(tx: Tx, changed: Sequence[Changed]) -> None:
         raise Transient("a complaint was taken in by another process at the same moment", retry_after=0.1)
     settled = _settled([pair for pair in changed if pair[0].known], tx.now)
     if settled:
-        await tx.execute(QUERIES.update_known, rows_as_json(settled))
+        await tx.execute(QUERIES.update_known, _rows(settled))
         reopened = [old.case.complaint_id for old, life in changed if old.closed_seen_at and life.phase != "closed"]
         await _write_ledger(tx, settled, reopened)
 
@@ -128,10 +128,14 @@ async def insert(tx: Tx, new: Sequence[Changed]) -> set[UUID]:
     if not new:
         return set()
     settled = _settled(new, tx.now)
-    rows = await tx.fetch(QUERIES.insert_new, rows_as_json(settled))
+    rows = await tx.fetch(QUERIES.insert_new, _rows(settled))
     written = {row["complaint_id"] for row in rows}
     await _write_ledger(tx, [pair for pair in settled if pair[0].case.complaint_id in written])
     return {stored.case.complaint_id for stored, _ in settled}.difference(written)
+
+
+def _rows(settled: Sequence[Changed]) -> list[Row]:
+    return [row_of(stored, life) for stored, life in settled]
 
 
 async def record(tx: Tx, firings: Sequence[tuple[UUID, Firing]]) -> set[UUID]:

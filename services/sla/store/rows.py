@@ -1,8 +1,9 @@
 """A complaint's row: what is written of it and how it is read back."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from pydantic_core import to_json
 
@@ -50,47 +51,82 @@ def stored_of(row: Any, rules: Mapping[tuple[str, str], Rules]) -> Stored:
     return Stored(case=case, known=True, closed_seen_at=row["closed_seen_at"], trace=row["trace"])
 
 
-def rows_as_json(changed: Iterable[tuple[Stored, Life]]) -> str:
-    """The rows for `insert_new` and `update_known`, written by pydantic: `json` with `isoformat` takes three times as long."""
-    return to_json([_row(stored, life) for stored, life in changed]).decode()
+class Row(NamedTuple):
+    """A complaint ready to be written: the type `journey_row` of the database, column by column."""
+
+    complaint_id: UUID
+    reference: str
+    pack: str | None
+    rules_pack: str | None
+    rules_version: str | None
+    language: str | None
+    person_id: UUID | None
+    department: str | None
+    epoch: int | None
+    stage: int | None
+    category: str | None
+    priority: str | None
+    channel: str | None
+    received_at: datetime | None
+    phase: str
+    closed_at: datetime | None
+    closed_seen_at: datetime | None
+    facts: str
+    clocks: str
+    fired: str
+    version: int
+    next_at: datetime | None
+    next_clock: str | None
+    next_epoch: int | None
+    next_level: str | None
+    due_at: datetime | None
+    due_clock: str | None
+    soon_at: datetime | None
+    trace: str | None
 
 
-def _row(stored: Stored, life: Life) -> dict[str, Any]:
+def row_of(stored: Stored, life: Life) -> Row:
+    """What is written of a complaint by `insert_new` and `update_known`."""
     case, head, rules = stored.case, life.head, stored.case.rules
     level = None if rules is None else next_due(life, rules, case.fired)
     owed = [clock for clock in life.running() if clock.kind in _OWED]
     first = min(owed, key=_deadline, default=None)
-    return {
-        "complaint_id": case.complaint_id,
-        "reference": case.reference,
-        "pack": case.pack or None,
-        "rules_pack": rules.pack if rules else None,
-        "rules_version": rules.version if rules else None,
-        "language": case.language,
-        "person_id": case.person_id,
-        "department": head.department if head else None,
-        "epoch": head.epoch if head else None,
-        "stage": head.stage if head else None,
-        "category": head.category if head else None,
-        "priority": head.priority if head else None,
-        "channel": head.channel if head else None,
-        "received_at": head.received_at if head else None,
-        "phase": life.phase,
-        "closed_at": life.closed_at,
-        "closed_seen_at": stored.closed_seen_at,
-        "facts": facts.to_json(case.facts),
-        "clocks": [_shown_to_json(clock) for clock in case.shown.values()],
-        "fired": sorted(case.fired),
-        "version": case.version,
-        "next_at": level.at if level else None,
-        "next_clock": level.clock[0] if level else None,
-        "next_epoch": level.clock[1] if level else None,
-        "next_level": level.name if level else None,
-        "due_at": first.deadline if first else None,
-        "due_clock": first.kind if first else None,
-        "soon_at": min([_at_risk_from(clock) for clock in owed], default=None),
-        "trace": stored.trace,
-    }
+    return Row(
+        complaint_id=case.complaint_id,
+        reference=case.reference,
+        pack=case.pack or None,
+        rules_pack=rules.pack if rules else None,
+        rules_version=rules.version if rules else None,
+        language=case.language,
+        person_id=case.person_id,
+        department=head.department if head else None,
+        epoch=head.epoch if head else None,
+        stage=head.stage if head else None,
+        category=head.category if head else None,
+        priority=head.priority if head else None,
+        channel=head.channel if head else None,
+        received_at=head.received_at if head else None,
+        phase=life.phase,
+        closed_at=life.closed_at,
+        closed_seen_at=stored.closed_seen_at,
+        facts=_json(facts.to_json(case.facts)),
+        clocks=_json([_shown_to_json(clock) for clock in case.shown.values()]),
+        fired=_json(sorted(case.fired)) if case.fired else "[]",
+        version=case.version,
+        next_at=level.at if level else None,
+        next_clock=level.clock[0] if level else None,
+        next_epoch=level.clock[1] if level else None,
+        next_level=level.name if level else None,
+        due_at=first.deadline if first else None,
+        due_clock=first.kind if first else None,
+        soon_at=min([_at_risk_from(clock) for clock in owed], default=None),
+        trace=stored.trace,
+    )
+
+
+def _json(value: Any) -> str:
+    """Written by pydantic: `json` with `isoformat` takes three times as long."""
+    return to_json(value).decode()
 
 
 def _deadline(clock: Clock) -> datetime:

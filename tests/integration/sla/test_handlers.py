@@ -16,7 +16,7 @@ from tests.unit.sla.test_clocks import STEPS, VISIT
 STATE = """
 SELECT facts, phase, department, epoch, stage, received_at, closed_at, rules_version, due_at, due_clock,
        next_clock, next_epoch, next_level, next_at,
-       (SELECT jsonb_agg(c ORDER BY c->>'kind', c->>'epoch') FROM jsonb_array_elements(clocks) AS c) AS clocks,
+       (SELECT jsonb_agg(c ORDER BY c->>'kind', c->>'epoch') FROM json_array_elements(clocks) AS c) AS clocks,
        (SELECT jsonb_agg(to_jsonb(l) - 'complaint_id' ORDER BY line) FROM ledger l WHERE l.complaint_id = j.complaint_id) AS ledger
 FROM journey j WHERE complaint_id = $1
 """
@@ -139,7 +139,7 @@ async def test_a_thousand_complaints_in_one_batch_are_one_row_each(running: Runn
     stories = [told() for _ in range(1_000)]
     events = [story.assigned(after(minutes=1)) for story in stories]
     await running.feed(*events)
-    (count,) = await running.rows("SELECT count(*) AS n, sum(jsonb_array_length(clocks)) AS clocks FROM journey")
+    (count,) = await running.rows("SELECT count(*) AS n, sum(json_array_length(clocks)) AS clocks FROM journey")
     assert (count["n"], count["clocks"]) == (1_000, 4_000)
 
 

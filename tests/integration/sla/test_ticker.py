@@ -182,7 +182,7 @@ async def test_a_delay_notice_is_a_promise_with_a_clock_of_its_own(running: Runn
 async def test_one_complaint_that_cannot_be_worked_out_does_not_hold_up_the_others(running: Running) -> None:
     broken, _ = await assigned(running, 2)
     running.database.execute(
-        "UPDATE sla.journey SET facts = jsonb_set(facts, '{0,assignment,received_at}', '\"1600-01-01T00:00:00+00:00\"') "
+        "UPDATE sla.journey SET facts = jsonb_set(facts::jsonb, '{0,assignment,received_at}', '\"1600-01-01T00:00:00+00:00\"') "
         "WHERE complaint_id = $1",
         broken.complaint_id,
     )

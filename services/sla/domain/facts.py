@@ -34,6 +34,7 @@ class Fact(NamedTuple):
         after: for `extended`, the router's version it followed.
         due_at: the date promised.
         subject: the promise it makes, moves or keeps.
+        spoken: the customer said it on the phone and staff recorded it, so they were spoken to then.
     """
 
     kind: FactKind
@@ -43,6 +44,7 @@ class Fact(NamedTuple):
     assignment: Assignment | None = None
     due_at: datetime | None = None
     subject: UUID | None = None
+    spoken: bool = False
 
     @property
     def key(self) -> tuple[str, int]:
@@ -72,7 +74,7 @@ def fact_of(event: Event) -> Fact | None:
     kind = _PLAIN.get(type(event))
     if kind is not None:
         kept = event.promise_id if isinstance(event, routing.ProgressReported) else None
-        return Fact(kind=kind, at=event.occurred_at, order=event.version, subject=kept)
+        return Fact(kind=kind, at=event.occurred_at, order=event.version, subject=kept, spoken=_is_spoken(event))
     if isinstance(event, routing.ComplaintAssigned):
         assignment = Assignment(
             department=event.department,
@@ -95,6 +97,12 @@ def fact_of(event: Event) -> Fact | None:
     if isinstance(event, notices.NoticeSent):
         return Fact(kind="heard", at=event.sent_at, order=event.version)
     return None
+
+
+def _is_spoken(event: Event) -> bool:
+    """Only staff can have an answer or a "not settled" that was no click of the customer: by recording it."""
+    words = (routing.CustomerAnswered, routing.ComplaintReopened)
+    return isinstance(event, words) and event.cause.actor.startswith("staff:")
 
 
 def with_fact(facts: tuple[Fact, ...], fact: Fact) -> tuple[Fact, ...] | None:
@@ -124,6 +132,8 @@ def _fact_to_json(fact: Fact) -> dict[str, Any]:
         entry["due_at"] = fact.due_at
     if fact.subject is not None:
         entry["subject"] = fact.subject
+    if fact.spoken:
+        entry["spoken"] = True
     if (made := fact.assignment) is not None:
         entry["assignment"] = {
             "department": made.department,
@@ -147,6 +157,7 @@ def _fact_from_json(entry: Mapping[str, Any]) -> Fact:
         after=entry.get("after", 0),
         due_at=None if due_at is None else datetime.fromisoformat(due_at),
         subject=None if subject is None else UUID(subject),
+        spoken=entry.get("spoken", False),
         assignment=None
         if made is None
         else Assignment(**{**made, "received_at": datetime.fromisoformat(made["received_at"])}),

@@ -56,9 +56,9 @@ def live(facts: Iterable[Fact], rules: Rules) -> Life:
     """Fold the facts of one complaint, which are in their place."""
     fold = _Fold(rules)
     for fact in facts:
-        if fact.kind == "heard":
+        if fact.kind == "heard" or fact.spoken:
             fold.heard.append(fact.at)
-        elif fact.kind == "assigned" or fold.head is not None:
+        if fact.kind != "heard" and (fact.kind == "assigned" or fold.head is not None):
             _APPLY[fact.kind](fold, fact)
     return fold.end()
 

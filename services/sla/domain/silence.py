@@ -1,4 +1,8 @@
-"""The silence clock: how long the customer has heard nothing. Only a notice that reached the customer ends a silence."""
+"""The silence clock: how long the customer has heard nothing.
+
+Only a notice that reached the customer ends a silence, or a customer whose own words were taken down on the phone;
+never what somebody typed about them.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,11 +40,11 @@ def silence_clock(
 ) -> Clock:
     """The silence clock as it stands. Each new start is an epoch.
 
-    It starts at receipt, again with each notice that reached the customer, and again when a rest has ended.
+    It starts at receipt, again whenever the customer was reached, and again when a rest has ended.
 
     Args:
         received_at: when the organisation received the complaint.
-        heard: when notices reached the customer, in any order.
+        heard: when notices reached the customer or staff spoke to them, in any order.
         stretches: who had the ball when.
         terms_since: the rows of deadlines with the time of the assignment that chose them.
         calendars: by id.

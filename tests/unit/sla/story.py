@@ -101,23 +101,24 @@ class Story:
     noticed: int = 0
     events: list[Event] = field(default_factory=list)
 
-    def _tell(self, kind: type[Event], at: datetime, version: int, **fields: Any) -> Event:
+    def _tell(self, kind: type[Event], at: datetime, version: int, actor: str, **fields: Any) -> Event:
         event = kind(
             event_id=new_id(),
             complaint_id=self.complaint_id,
             reference=self.reference,
             occurred_at=at,
             version=version,
-            cause=Cause(kind="request", id="r", actor="staff:li"),
+            cause=Cause(kind="request", id="r", actor=actor),
             **fields,
         )
         self.events.append(event)
         return event
 
-    def route(self, kind: type[Event], at: datetime, **fields: Any) -> Event:
+    def route(self, kind: type[Event], at: datetime, actor: str = "staff:li", **fields: Any) -> Event:
         self.routed += 1
         own = {"department": self.owner, "epoch": self.epoch, "stage": self.stage, "pack": self.pack}
-        return self._tell(kind, at, self.routed, **{**own, "language": "en", "person_id": PERSON, **fields})
+        fields = {**own, "language": "en", "person_id": PERSON, **fields}
+        return self._tell(kind, at, self.routed, actor, **fields)
 
     def assigned(self, at: datetime | None = None, to: str | None = None, **fields: Any) -> Event:
         self.epoch += 1
@@ -142,8 +143,8 @@ class Story:
     def asked(self, at: datetime) -> Event:
         return self.route(routing.CustomerAsked, at, question=SEALED)
 
-    def answered(self, at: datetime) -> Event:
-        return self.route(routing.CustomerAnswered, at)
+    def answered(self, at: datetime, actor: str = "customer") -> Event:
+        return self.route(routing.CustomerAnswered, at, actor)
 
     def promised(self, at: datetime, due_at: datetime, promise_id: UUID) -> Event:
         return self.route(routing.PromiseMade, at, promise_id=promise_id, due_at=due_at, text=SEALED)
@@ -158,16 +159,16 @@ class Story:
     def closed(self, at: datetime, how: str = "confirmed") -> Event:
         return self.route(routing.ComplaintClosed, at, how=how)
 
-    def reopened(self, at: datetime, to: str | None = None) -> Event:
+    def reopened(self, at: datetime, to: str | None = None, actor: str = "customer") -> Event:
         self.stage += 1
-        told = self.route(routing.ComplaintReopened, at)
+        told = self.route(routing.ComplaintReopened, at, actor)
         self.assigned(at, to, how="reopen")
         return told
 
     def heard(self, at: datetime) -> Event:
         self.noticed += 1
         fields = {"notice_id": new_id(), "notice": "progress", "about": "x", "message_id": "<m@x>", "sent_at": at}
-        return self._tell(notices.NoticeSent, at, self.noticed, **fields)
+        return self._tell(notices.NoticeSent, at, self.noticed, "policy", **fields)
 
 
 @dataclass

@@ -5,6 +5,7 @@ from datetime import timedelta
 from itertools import pairwise
 from uuid import UUID
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic_core import to_json as json_of
@@ -29,9 +30,11 @@ STEPS = {
     "progress": Story.progress,
     "asked": Story.asked,
     "answered": Story.answered,
+    "answered_by_phone": lambda story, at: story.answered(at, "staff:li"),
     "resolved": Story.resolved,
     "closed": Story.closed,
     "reopened": Story.reopened,
+    "reopened_by_phone": lambda story, at: story.reopened(at, actor="staff:li"),
     "heard": Story.heard,
     "transfer": lambda story, at: story.assigned(at, to="shops", how="transfer"),
     "promise": lambda story, at: story.promised(at, at + timedelta(days=1), VISIT),
@@ -234,6 +237,24 @@ class TestSilence:
         desk.hears()
         assert desk.clock("silence").epoch == 2
         assert desk.clock("silence").deadline == after(days=3, hours=1)
+
+    @pytest.mark.parametrize("actor, starts", [("staff:li", 26), ("customer", 0), ("clock", 0)])
+    def test_a_customer_whose_answer_was_taken_down_on_the_phone_was_spoken_to(self, actor: str, starts: int) -> None:
+        story, desk = told()
+        story.assigned()
+        story.asked(after(hours=2))  # nobody could write to them: no notice was sent
+        story.answered(after(hours=26), actor)
+        desk.hears()
+        assert desk.clock("silence").started_at == after(hours=starts)
+
+    def test_a_customer_who_said_on_the_phone_that_it_is_not_settled_was_spoken_to(self) -> None:
+        story, desk = told()
+        story.assigned()
+        story.resolved(after(hours=2))
+        story.reopened(after(hours=26), "office", actor="staff:li")
+        desk.hears()
+        assert desk.clock("silence").started_at == after(hours=26)
+        assert from_json(json.loads(json_of(to_json(desk.case.facts)))) == desk.case.facts
 
     def test_it_ends_with_the_case_however_the_last_notice_and_the_closing_cross(self) -> None:
         for crossed in (False, True):

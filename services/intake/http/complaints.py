@@ -1,6 +1,7 @@
 """`POST /v1/complaints`, the batch of a store that was offline, and what can be done with a complaint afterwards."""
 
 import json
+from datetime import datetime
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -159,8 +160,13 @@ def _status_of(found: FiledComplaint) -> str:
             "reference": found.reference,
             "channel": found.channel,
             "language": found.language,
-            "received_at": found.received_at.isoformat().replace("+00:00", "Z"),
+            "received_at": _iso(found.received_at),
             "state": found.state,
             "department": found.department,
+            "due_at": _iso(found.due_at) if found.due_at else None,
         }
     )
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")

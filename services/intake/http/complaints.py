@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from functools import partial
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -80,7 +81,7 @@ class ChannelApi:
     async def _file_entries(self, request: Request, client: Client) -> Response:
         raw = await read_body(request, MAX_BATCH_BYTES)
         try:
-            entries = batch.read(raw, language_of(b"", request))
+            entries = batch.read(raw, partial(language_of, raw, request))
         except ValidationError as error:
             raise Invalid(request, raw, error) from None
         good = [(entry.complaint, entry.key) for entry in entries if isinstance(entry, batch.Good)]

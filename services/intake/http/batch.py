@@ -51,8 +51,11 @@ def read(raw: bytes, fallback: Callable[[], Language]) -> list[Good | Bad]:
     try:
         return [Good(item.idempotency_key, item) for item in _BATCH.validate_json(raw).complaints]
     except ValidationError as error:
-        for entry in error.errors(include_url=False, include_input=False, include_context=False):
-            if len(entry["loc"]) < 2:  # about the batch, not about an entry
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        of_entries = [fault for fault in found if len(fault["loc"]) > 1]
+        for fault in found:
+            # About the batch, not about an entry. Where every entry is bad, pydantic counts none: "too short".
+            if len(fault["loc"]) < 2 and not (of_entries and fault["type"] == "too_short"):
                 raise
     otherwise = fallback()
     return [_read_one(entry, otherwise) for entry in _ENTRIES.validate_json(raw)["complaints"]]

@@ -68,11 +68,16 @@ async def test_a_batch_is_answered_in_the_language_of_its_entries(intake: Runnin
     assert whole.json()["title"] == "The request is not valid" and "Unknown field" in whole.text
     stranger = await intake.http.post("/v1/complaints:batch", json={"complaints": english})
     assert stranger.status_code == 401 and "Credential" in stranger.json()["title"]
+
+
+async def test_entries_that_are_all_bad_get_their_own_answers_too(intake: Running):
     asked = await intake.call(
         "POST", "/v1/complaints:batch", channel="store", json={"complaints": ["x"]}, headers={"Accept-Language": "en"}
     )
     assert asked.status_code == 200, asked.text
     assert asked.json()["results"][0]["problem"]["title"] == "The request is not valid"
+    results = (await send(intake, [entry(text=""), entry(customer={"phone": "1"})])).json()["results"]
+    assert [r["problem"]["errors"][0]["pointer"] for r in results] == ["/text", "/customer/phone"]
 
 
 async def test_one_key_twice_in_a_batch_is_one_complaint_or_a_refusal(intake: Running):

@@ -166,7 +166,9 @@ class CallForm:
             changed = Form([*((name, form[name]) for name in form if name != "key"), ("key", str(uuid.uuid4()))])
             return self._review(request, staff, changed, status=409, already=True)
         if refusal.slug in {"invalid", "not-allowed"}:
-            return await self._form(request, staff, form, errors=errors_of(refusal.faults))
+            texts, spoken = look_of(request).texts, languages.of(request)
+            errors = errors_of(refusal.faults, "agent", form, texts, spoken)
+            return await self._form(request, staff, form, errors=errors)
         response = self._review(request, staff, form, status=503)
         response.headers["Retry-After"] = str(max(1, round(refusal.retry_after or 1)))
         return response

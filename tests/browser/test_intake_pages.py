@@ -145,12 +145,14 @@ def test_a_customer_files_a_complaint_question_by_question(
     expect(page.locator("#text-error")).to_be_visible()
     looker.check(page, f"file-1-missing-{look}")
     walk_to_contact(page, language)
+    expect(page.locator("#consent")).not_to_be_checked()
     looker.check(page, f"file-5-contact-{look}")
     page.locator("#last [type=submit]").click()
     expect(page.locator(".errors a")).to_have_attribute("href", "#email")
     looker.check(page, f"file-5-errors-{look}")
     page.fill("#name", "张女士")
     page.fill("#email", "zhang@example.com")
+    page.locator("#consent").check()
     page.locator("#last [type=submit]").click()
     expect(page.locator("dl.facts")).to_contain_text(STORY[language])
     looker.check(page, f"file-6-review-{look}")
@@ -164,6 +166,23 @@ def test_a_customer_files_a_complaint_question_by_question(
     assert (filed["category"], filed["order_id"], filed["language"]) == ("repair", "SO-2026-1122", language)
     assert filed["body"] == STORY[language] + ("\n\n门店：朝阳店" if language == "zh" else "\n\nShop: 朝阳店")
     assert "/c/" in page.get_attribute("p.address a", "href")
+
+
+@pytest.mark.parametrize("agrees", [False, True])
+def test_nobody_is_written_to_who_did_not_tick_the_box(looker: Looker, site: Site, agrees: bool) -> None:
+    page = looker.open(f"{site.url}/file")
+    walk_to_contact(page, "zh")
+    page.fill("#email", "zhang@example.com")
+    if agrees:
+        page.locator("#consent").check()
+        page.reload()
+        expect(page.locator("#consent")).to_be_checked()
+    page.locator("#last [type=submit]").click()
+    expect(page.locator("dl.facts")).to_contain_text("可以联系我" if agrees else "不发通知，我用私人链接查看进展")
+    page.locator("button.big[name=action]").click()
+    page.wait_for_url("**/file/done*")
+    (filed,) = site.filed()
+    assert ('"consent": false' in str(filed["details"])) is not agrees
 
 
 def test_the_receipt_survives_a_reload(looker: Looker, site: Site) -> None:
@@ -312,6 +331,9 @@ def test_an_agent_takes_a_call_by_keyboard_alone(
     keys.press("ArrowDown")
     keys.press("Alt+4")
     keys.type("Ms Zhang")
+    expect(page.locator("#consent")).not_to_be_checked()
+    page.locator("#consent").focus()
+    keys.press("Space")
     looker.check(page, f"agent-2-typed-{look}")
     keys.press("Control+Enter")
     keys_work(page, "dl.facts")
@@ -330,6 +352,7 @@ def test_an_agent_takes_a_call_by_keyboard_alone(
     (filed,) = site.filed()
     assert (filed["channel"], filed["phone"], filed["customer_name"]) == ("phone", "+8613812345678", "Ms Zhang")
     assert filed["details"] and "refund" in str(filed["details"])
+    assert "consent" not in str(filed["details"]), "agreed, which is the default of the contract"
     assert page.inner_text(".reference") == filed["reference"]
     keys.press("Enter")
     page.wait_for_selector("#phone")
@@ -449,6 +472,21 @@ def test_a_counter_says_which_shop_and_keeps_it_for_the_next_customer(looker: Lo
     page.wait_for_selector("#phone")
     assert (page.input_value("#channel"), page.input_value("#store")) == ("store", "S-012")
     assert [(row["channel"], row["store_id"]) for row in site.filed()] == [("store", "S-012")]
+
+
+def test_wrong_numbers_are_told_apart_and_led_to(looker: Looker, site: Site) -> None:
+    looker.expect_noise("status of 422")
+    page = call(looker, site, language="en", width="phone")
+    page.fill("#phone", "12")
+    page.fill("#call_back", "34")
+    page.fill("#text", STORY["en"])
+    page.locator("#go").click()
+    listed = page.locator(".errors a")
+    expect(listed).to_have_count(2)
+    assert [one.split(":")[0] for one in listed.all_inner_texts()] == ["Caller's number", "Call-back number"]
+    looker.check(page, "agent-errors-numbers")
+    listed.nth(1).click()
+    expect(page.locator("#call_back")).to_be_focused()
 
 
 def test_the_call_form_works_without_script(looker: Looker, site: Site) -> None:

@@ -73,7 +73,7 @@ class CallForm:
     async def show(self, request: Request, staff: OnCall) -> Response:
         """An empty form; channel and shop are kept from the last customer by the address."""
         kept = [(name, request.query_params.get(name, "")[:64]) for name in ("channel", "store")]
-        fresh = [("consent", "yes"), ("key", str(uuid.uuid4())), *kept]
+        fresh = [("key", str(uuid.uuid4())), *kept]
         return await self._form(request, staff, Form(fresh))
 
     async def take(self, request: Request, staff: OnCall) -> Response:

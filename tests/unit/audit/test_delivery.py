@@ -119,6 +119,13 @@ def test_what_is_still_under_way_is_judged_only_once_it_is_settled(name: str) ->
     assert [v for v in judge(seen).violations if v.invariant in {"I2", "I4"}] != []
 
 
+def test_intakes_owner_is_judged_only_once_sla_has_told_it() -> None:
+    stale = complaint(world(), department="billing")
+    under_way = replace(changed(stale, 62, at=NOW), settled=NOW - MINUTE)
+    for seen in (under_way, without(stale, 3, 7, 10, 41, 51, 62)):
+        assert not [v for v in judge(seen).violations if v.invariant == "I6" and "intake knows" in v.what]
+
+
 def test_gaps_on_a_topic_whose_records_expired_are_not_judged_and_the_report_says_so() -> None:
     seen = without(world(), 9)
     expired = replace(seen, whole_topics=seen.whole_topics - {"complaints.routing"})

@@ -42,7 +42,7 @@ EVENTS: Mapping[str, int] = {
 STEPS: Mapping[str, Mapping[str, Step]] = {
     "intake": {
         REQUEST: Step(4, "complaint.submitted.v1"),
-        "complaint.assigned.v1": Step(2),
+        "clock.started.v1": Step(2),
     },
     "router": {
         "complaint.submitted.v1": Step(5, "complaint.assigned.v1"),

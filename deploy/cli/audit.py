@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import traceback
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from deploy.stack.settings import CHECKOUT
 
 
 def command(
@@ -44,9 +47,23 @@ def command(
     except StackError as error:
         typer.echo(f"redress: {error}", err=True)
         raise typer.Exit(2) from None
+    except Exception as error:
+        # 1 would say that a promise is broken.
+        typer.echo(f"redress: The audit itself failed ({_what(error)}). Nothing is known of the promises.", err=True)
+        raise typer.Exit(2) from None
     if as_json:
         typer.echo(json.dumps(report.as_json(), ensure_ascii=False))
     else:
         operator_console().print(view(report))
     if not report.ok:
         raise typer.Exit(1)
+
+
+def _what(error: Exception) -> str:
+    """What went wrong and where in our own code. Not the message: it may quote a customer."""
+    from shared.runtime.errors import safe_text
+
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if ".venv" not in frame.filename]
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(CHECKOUT)]
+    place = f" in {Path(ours[-1].filename).relative_to(CHECKOUT)}, line {ours[-1].lineno}" if ours else ""
+    return f"{safe_text(error)}{place}"

@@ -23,7 +23,7 @@ from deploy.play.keys import channel_keys
 from deploy.play.people import Customers, Staff
 from deploy.play.player import Pace, play
 from deploy.play.plots import Step, scripts
-from deploy.play.run import Channels, open_http
+from deploy.play.run import Channels, must_answer, open_http
 from deploy.play.scene import Scene, perform
 from deploy.play.show import live
 from deploy.play.sources import Entry, Reading, read_lines
@@ -81,6 +81,7 @@ async def demo(
     """
     played = Played()
     async with open_http(_AT_ONCE * 2) as http:
+        await must_answer(http, endpoints.intake)
         for pack in wish.packs:
             tally = Tally(keep=True)
             played.tallies.append(tally)

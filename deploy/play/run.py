@@ -21,6 +21,9 @@ from deploy.play.sources import Reading, read_file
 from deploy.play.tally import Tally
 from deploy.stack.errors import StackError
 
+_FIRST_ANSWER = 5.0
+"""Seconds."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
@@ -54,6 +57,7 @@ async def run(endpoints: Endpoints, wish: Wish, console: Console, stop: asyncio.
     pace = Pace(rate=wish.rate, batch=wish.batch, at_once=wish.at_once, limit=wish.limit)
     try:
         async with open_http(wish.at_once) as http:
+            await must_answer(http, endpoints.intake)
             keys = await channel_keys(endpoints, wish.pack)
             channels = Channels(http, endpoints.intake, wish.pack, keys, tally, log)
             async with live(console, tally, f"Playing {wish.file.name} into {wish.pack}"):
@@ -64,6 +68,21 @@ async def run(endpoints: Endpoints, wish: Wish, console: Console, stop: asyncio.
         if log is not None:
             log.close()
     return tally
+
+
+async def must_answer(http: httpx.AsyncClient, url: str) -> None:
+    """Ask once whether anybody is there: an outage on the way is waited out, a stack that is down is not.
+
+    Raises:
+        StackError: nobody answers.
+    """
+    try:
+        await http.get(f"{url.rstrip('/')}/livez", timeout=_FIRST_ANSWER)
+    except httpx.TransportError as error:
+        raise StackError(
+            f"Redress does not answer at {url} ({type(error).__name__})",
+            "Start it with `make up`, or see `make status`",
+        ) from None
 
 
 def open_http(at_once: int) -> httpx.AsyncClient:

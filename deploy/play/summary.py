@@ -74,9 +74,10 @@ def _addresses(endpoints: Endpoints) -> RenderableType:
     rows = [
         ("desk", f"{endpoints.router}/desk", "queues; sign-ins are printed by `make up`"),
         ("board", f"{endpoints.sla}/board", "what is late or at risk"),
-        ("mail", endpoints.mail or "–", "every message that was sent"),
-        ("traces", endpoints.traces or "–", "one trace per complaint"),
+        ("mail", endpoints.mail, "every message that was sent"),
+        ("traces", endpoints.traces, "one trace per complaint"),
     ]
-    for row in rows:
-        table.add_row(*row)
+    for name, address, what in rows:
+        if address:  # a part that is switched off has none
+            table.add_row(name, address, what)
     return table

@@ -105,11 +105,12 @@ FOR UPDATE
 -- Where a complaint stands, locked: its row is made if nobody said anything of it yet.
 INSERT INTO standing AS s (complaint_id, state, seen_version) VALUES ($1, 'submitted', 0)
 ON CONFLICT (complaint_id) DO UPDATE SET state = s.state
-RETURNING state, department, seen_version
+RETURNING state, department, epoch, seen_version, journey_due_at, extended_due_at, clock_version
 
 -- name: complaint_status
 -- One complaint as its own client may see it; null: as staff may see it.
-SELECT complaint_id, reference, channel, language, received_at, coalesce(s.state, 'submitted') AS state, s.department
+SELECT complaint_id, reference, channel, language, received_at, coalesce(s.state, 'submitted') AS state, s.department,
+       s.journey_due_at, s.extended_due_at
 FROM complaint LEFT JOIN standing s USING (complaint_id)
 WHERE complaint_id = $1 AND ($2::int IS NULL OR client_id = $2)
 
@@ -129,9 +130,13 @@ UPDATE complaint SET version = $2 WHERE complaint_id = $1
 -- name: first_news
 -- Where complaints stand of which nothing was said before; answers which those are. A complaint that is not ours was
 -- filed in another database, and gets no row.
-INSERT INTO standing (complaint_id, state, department, seen_version)
-SELECT complaint_id, state, department, seen_version
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[]) AS t (complaint_id, state, department, seen_version)
+INSERT INTO standing (
+    complaint_id, state, department, epoch, seen_version, journey_due_at, extended_due_at, clock_version
+)
+SELECT complaint_id, state, department, epoch, seen_version, journey_due_at, extended_due_at, clock_version
+FROM unnest(
+    $1::uuid[], $2::text[], $3::text[], $4::int[], $5::int[], $6::timestamptz[], $7::timestamptz[], $8::int[]
+) AS t (complaint_id, state, department, epoch, seen_version, journey_due_at, extended_due_at, clock_version)
 WHERE EXISTS (SELECT FROM complaint c WHERE c.complaint_id = t.complaint_id)
 ORDER BY complaint_id
 ON CONFLICT DO NOTHING
@@ -139,19 +144,23 @@ RETURNING complaint_id
 
 -- name: standings
 -- What is known of the cases a batch speaks about, locked in key order.
-SELECT complaint_id, state, department, seen_version FROM standing
+SELECT complaint_id, state, department, epoch, seen_version, journey_due_at, extended_due_at, clock_version FROM standing
 WHERE complaint_id = ANY ($1::uuid[]) ORDER BY complaint_id FOR UPDATE
 
 -- name: save_standings
 -- Writes what was heard of cases.
-UPDATE standing s SET state = t.state, department = t.department, seen_version = t.seen_version
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[]) AS t (complaint_id, state, department, seen_version)
+UPDATE standing s SET
+    state = t.state, department = t.department, epoch = t.epoch, seen_version = t.seen_version,
+    journey_due_at = t.journey_due_at, extended_due_at = t.extended_due_at, clock_version = t.clock_version
+FROM unnest(
+    $1::uuid[], $2::text[], $3::text[], $4::int[], $5::int[], $6::timestamptz[], $7::timestamptz[], $8::int[]
+) AS t (complaint_id, state, department, epoch, seen_version, journey_due_at, extended_due_at, clock_version)
 WHERE s.complaint_id = t.complaint_id
 
 -- name: open_cases
 -- Open complaints of whoever is reached by one of these contacts, newest first.
 SELECT complaint_id, reference, channel, language, received_at, title, body, category,
-       coalesce(s.state, 'submitted') AS state, s.department, customer_name
+       coalesce(s.state, 'submitted') AS state, s.department, s.journey_due_at, s.extended_due_at, customer_name
 FROM complaint LEFT JOIN standing s USING (complaint_id)
 WHERE (email_hash = ANY ($1::bytea[]) OR phone_hash = ANY ($1::bytea[]))
   AND coalesce(s.state, 'submitted') IN ('submitted', 'assigned')
@@ -160,7 +169,7 @@ ORDER BY received_at DESC LIMIT $2
 -- name: complaint_by_reference
 -- One complaint by the reference a person reads out, for the call desk.
 SELECT complaint_id, reference, channel, language, received_at, title, body, category,
-       coalesce(s.state, 'submitted') AS state, s.department, customer_name
+       coalesce(s.state, 'submitted') AS state, s.department, s.journey_due_at, s.extended_due_at, customer_name
 FROM complaint LEFT JOIN standing s USING (complaint_id) WHERE reference = $1
 
 -- name: client_by_name

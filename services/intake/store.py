@@ -1,13 +1,13 @@
 """Intake's tables, through the named blocks of `queries.sql`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from services.intake.domain.admission import Client
-from services.intake.domain.lifecycle import Standing
+from services.intake.domain.lifecycle import Standing, answer_date
 from shared.events.envelope import type_of
 from shared.events.intake import ComplaintSubmitted
 from shared.events.topics import INTAKE
@@ -15,6 +15,7 @@ from shared.runtime.pg import load_queries
 
 Q = load_queries("services.intake")
 _SUBMITTED = type_of(ComplaintSubmitted)
+_STANDING = tuple(field.name for field in fields(Standing))
 
 
 class NewPersons(Protocol):
@@ -91,10 +92,17 @@ class FiledComplaint:
     received_at: datetime
     state: str
     department: str | None
+    journey_due_at: datetime | None = None
+    extended_due_at: datetime | None = None
     title: str | None = None
     body: str | None = None
     category: str | None = None
     customer_name: str | None = None
+
+    @property
+    def due_at(self) -> datetime | None:
+        """By when the customer has an answer, if that is known and not paused."""
+        return answer_date(self.state, self.journey_due_at, self.extended_due_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,12 +254,13 @@ async def save_standings(db: Reads, changed: Mapping[UUID, Standing]) -> None:
 
 
 def _standing(row: Any) -> Standing:
-    return Standing(state=row["state"], department=row["department"], seen_version=row["seen_version"])
+    return Standing(**{name: row[name] for name in _STANDING})
 
 
 def _columns(standings: Mapping[UUID, Standing]) -> tuple[list[Any], ...]:
+    """One array for each parameter of the statements, in the order of the table."""
     values = standings.values()
-    return list(standings), [s.state for s in values], [s.department for s in values], [s.seen_version for s in values]
+    return list(standings), *([getattr(standing, name) for standing in values] for name in _STANDING)
 
 
 async def prune_answers(db: Reads, before: datetime) -> int:

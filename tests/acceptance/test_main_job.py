@@ -21,6 +21,23 @@ def _open_case(redress: World, answer):
     return told, case
 
 
+def _as_intake_tells_it(redress: World, told, channel: str, condition, what: str):
+    """What its channel is told of a complaint, once that is so."""
+    headers = {"Authorization": f"Bearer {redress.keys[channel]}"}
+    address = f"{redress.url('intake')}/v1/complaints/{told['complaint_id']}"
+
+    def look():
+        status = redress.http.get(address, headers=headers).json()
+        return status if condition(status) else None
+
+    return wait_for(look, what)
+
+
+def _journey_due(case) -> datetime:
+    (due,) = (clock["due_at"] for clock in case["clocks"] if clock["kind"] == "journey")
+    return datetime.fromisoformat(due)
+
+
 def test_a_web_complaint_in_english_is_settled_with_the_customer(redress: World):
     to = f"{uuid.uuid4().hex[:8]}@example.com"
     told, case = _open_case(
@@ -34,6 +51,9 @@ def test_a_web_complaint_in_english_is_settled_with_the_customer(redress: World)
     reference, page = told["reference"], told["progress_url"]
     assert case["department"] == "delivery"
     assert case["why"]["en"] and case["why"]["zh"]
+    known = _as_intake_tells_it(redress, told, "web", lambda s: s["due_at"], "intake knows the date too")
+    assert (known["state"], known["department"]) == ("assigned", "delivery")
+    assert datetime.fromisoformat(known["due_at"]) == _journey_due(case)
     acknowledgement = redress.mail_when(to, lambda m: reference in m["subject"] + m["text"], "acknowledgement")
     assert page in acknowledgement["text"] and page in acknowledgement["html"]
     assert "Delivery" in acknowledgement["text"], "it says who has it"
@@ -50,8 +70,10 @@ def test_a_web_complaint_in_english_is_settled_with_the_customer(redress: World)
         reference, lambda c: any(k["state"] == "paused" for k in c["clocks"]), "clocks stand still while it waits"
     )
     assert paused["state"] == "waiting_for_customer"
+    _as_intake_tells_it(redress, told, "web", lambda s: s["due_at"] is None, "no date while it waits")
     assert redress.customer(page, "reply", answer="Yes, after six.").status_code in {200, 303}
     redress.case_when(reference, lambda c: c["state"] == "in_progress", "goes on")
+    _as_intake_tells_it(redress, told, "web", lambda s: s["due_at"], "a date again")
 
     redress.act(
         "delivery-handler", reference, "resolve", text="Delivered on Thursday at 18:30; 20 yuan voucher."
@@ -97,6 +119,13 @@ def test_a_phone_complaint_in_chinese_is_handed_over_disputed_and_settled_at_the
     redress.act("product-quality-handler", reference, "transfer/accept").raise_for_status()
     moved = redress.case_when(reference, lambda c: c["department"] == "product-quality", "handed over")
     assert moved["epoch"] == 2
+    _as_intake_tells_it(
+        redress,
+        told,
+        "phone",
+        lambda s: s["department"] == "product-quality" and s["due_at"],
+        "intake knows who has it",
+    )
     redress.mail_when(to, lambda m: "质量" in m["text"] and m["subject"], "转办通知")
 
     redress.act("product-quality-handler", reference, "accept")

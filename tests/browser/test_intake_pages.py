@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,12 @@ STORY = {
     "en": "The pump I bought three months ago was mended on Wednesday and failed again on Friday.",
 }
 NEXT = {"zh": "继续", "en": "Continue"}
+DUE = datetime(2041, 3, 1, 9, tzinfo=UTC)
+DUE_SAID = {"zh": "2041年3月1日 周五 17:00 前", "en": "Fri 1 Mar 2041 before 17:00"}
+READ_OUT = {
+    "zh": "现在由售后维修负责，2041年3月1日 周五 17:00 前给您答复。",
+    "en": "After-sales and repair has it now. You will have an answer Fri 1 Mar 2041 before 17:00.",
+}
 
 
 @dataclass(frozen=True)
@@ -33,17 +40,19 @@ class Site:
     service: Service
     database: Database
 
-    def session(self, role: Role = "agent") -> str:
-        return self.service.sessions.issue(Staff("li.na", "李娜", role, "customer-service"))
+    def session(self, role: Role = "agent", department: str = "customer-service") -> str:
+        return self.service.sessions.issue(Staff("li.na", "李娜", role, department))
 
     def filed(self) -> list[dict[str, object]]:
         return [dict(row) for row in self.database.fetch("SELECT * FROM intake.complaint ORDER BY complaint_id")]
 
     def assign_all(self) -> None:
-        """What the router's news would do."""
+        """What the news of the first clocks would do."""
         self.database.execute(
-            "INSERT INTO intake.standing SELECT complaint_id, 'assigned', 'after-sales', 1 FROM intake.complaint"
-            " ON CONFLICT (complaint_id) DO UPDATE SET state = 'assigned', department = 'after-sales'"
+            "INSERT INTO intake.standing"
+            " (complaint_id, state, department, epoch, seen_version, journey_due_at, clock_version)"
+            " SELECT complaint_id, 'assigned', 'after-sales', 1, 0, $1, 1 FROM intake.complaint",
+            DUE,
         )
 
 
@@ -136,12 +145,14 @@ def test_a_customer_files_a_complaint_question_by_question(
     expect(page.locator("#text-error")).to_be_visible()
     looker.check(page, f"file-1-missing-{look}")
     walk_to_contact(page, language)
+    expect(page.locator("#consent")).not_to_be_checked()
     looker.check(page, f"file-5-contact-{look}")
     page.locator("#last [type=submit]").click()
     expect(page.locator(".errors a")).to_have_attribute("href", "#email")
     looker.check(page, f"file-5-errors-{look}")
     page.fill("#name", "张女士")
     page.fill("#email", "zhang@example.com")
+    page.locator("#consent").check()
     page.locator("#last [type=submit]").click()
     expect(page.locator("dl.facts")).to_contain_text(STORY[language])
     looker.check(page, f"file-6-review-{look}")
@@ -155,6 +166,23 @@ def test_a_customer_files_a_complaint_question_by_question(
     assert (filed["category"], filed["order_id"], filed["language"]) == ("repair", "SO-2026-1122", language)
     assert filed["body"] == STORY[language] + ("\n\n门店：朝阳店" if language == "zh" else "\n\nShop: 朝阳店")
     assert "/c/" in page.get_attribute("p.address a", "href")
+
+
+@pytest.mark.parametrize("agrees", [False, True])
+def test_nobody_is_written_to_who_did_not_tick_the_box(looker: Looker, site: Site, agrees: bool) -> None:
+    page = looker.open(f"{site.url}/file")
+    walk_to_contact(page, "zh")
+    page.fill("#email", "zhang@example.com")
+    if agrees:
+        page.locator("#consent").check()
+        page.reload()
+        expect(page.locator("#consent")).to_be_checked()
+    page.locator("#last [type=submit]").click()
+    expect(page.locator("dl.facts")).to_contain_text("可以联系我" if agrees else "不发通知，我用私人链接查看进展")
+    page.locator("button.big[name=action]").click()
+    page.wait_for_url("**/file/done*")
+    (filed,) = site.filed()
+    assert ('"consent": false' in str(filed["details"])) is not agrees
 
 
 def test_the_receipt_survives_a_reload(looker: Looker, site: Site) -> None:
@@ -303,6 +331,9 @@ def test_an_agent_takes_a_call_by_keyboard_alone(
     keys.press("ArrowDown")
     keys.press("Alt+4")
     keys.type("Ms Zhang")
+    expect(page.locator("#consent")).not_to_be_checked()
+    page.locator("#consent").focus()
+    keys.press("Space")
     looker.check(page, f"agent-2-typed-{look}")
     keys.press("Control+Enter")
     keys_work(page, "dl.facts")
@@ -311,16 +342,78 @@ def test_an_agent_takes_a_call_by_keyboard_alone(
     keys.press("Enter")
     page.wait_for_url("**/agent/done*")
     keys_work(page, ".reference")
+    looker.check(page, f"agent-4-pending-{look}")
     site.assign_all()
     expect(page.locator("#owner")).to_have_text("售后维修" if language == "zh" else "After-sales and repair")
+    assert_said(page, "#due", DUE_SAID[language])
+    assert_said(page, "#date", READ_OUT[language])
+    expect(page.locator("#go")).to_be_focused()
     looker.check(page, f"agent-4-done-{look}")
     (filed,) = site.filed()
     assert (filed["channel"], filed["phone"], filed["customer_name"]) == ("phone", "+8613812345678", "Ms Zhang")
     assert filed["details"] and "refund" in str(filed["details"])
+    assert "consent" not in str(filed["details"]), "agreed, which is the default of the contract"
     assert page.inner_text(".reference") == filed["reference"]
     keys.press("Enter")
     page.wait_for_selector("#phone")
     assert page.input_value("#text") == ""
+
+
+def assert_said(page: Page, place: str, words: str) -> None:
+    """The words at a place, without what only screen readers hear."""
+    expect(page.locator(f"{place} time")).to_be_visible()
+    said = page.locator(place).evaluate(
+        "one => { const seen = one.cloneNode(true); seen.querySelectorAll('.unseen').forEach(part => part.remove());"
+        " return seen.textContent.trim(); }"
+    )
+    assert said == words
+
+
+def take_call(page: Page, text: str, language: Language = "zh") -> None:
+    """From the empty form to the last page."""
+    page.fill("#text", text)
+    page.select_option("#customer_language", language)
+    page.keyboard.press("Control+Enter")
+    keys_work(page, "dl.facts")
+    page.keyboard.press("Enter")
+    keys_work(page, ".reference")
+
+
+@pytest.mark.parametrize(("width", "language", "scheme"), KINDS)
+def test_what_to_tell_the_caller_when_no_date_comes(
+    looker: Looker, site: Site, width: Width, language: Language, scheme: Scheme
+) -> None:
+    page = call(looker, site, width=width, language=language, scheme=scheme)
+    take_call(page, STORY[language], language)
+    later = {"zh": "请您稍后凭这个编号来电", "en": "Ring us a little later with this reference"}
+    expect(page.locator("#date")).to_contain_text(later[language], timeout=15_000)
+    expect(page.locator("#due")).to_have_text(
+        {"zh": "还没有定，请不要自己说日期", "en": "Not set yet: give no date of your own"}[language]
+    )
+    looker.check(page, f"agent-4-no-date-{width}-{language}-{scheme}")
+
+
+def test_the_sentence_is_in_the_customers_language_and_the_facts_in_the_agents(looker: Looker, site: Site) -> None:
+    page = call(looker, site, language="zh")
+    take_call(page, STORY["en"], "en")
+    site.assign_all()
+    assert_said(page, "#date", READ_OUT["en"])
+    assert_said(page, "#due", DUE_SAID["zh"])
+    assert page.get_attribute("#date", "lang") == "en"
+
+
+@pytest.mark.parametrize(
+    ("role", "department", "opens"),
+    [("agent", "customer-service", 0), ("agent", "after-sales", 1), ("lead", "delivery", 1), ("office", "office", 1)],
+)
+def test_whoever_may_read_the_case_can_open_it_from_the_last_page(
+    looker: Looker, site: Site, role: Role, department: str, opens: int
+) -> None:
+    page = looker.open(f"{site.url}/agent", session=site.session(role, department))
+    take_call(page, STORY["zh"])
+    site.assign_all()
+    expect(page.locator("#due time")).to_be_visible()
+    expect(page.locator("#open a")).to_have_count(opens)
 
 
 def test_open_cases_of_the_caller_appear_while_the_number_is_typed(looker: Looker, site: Site) -> None:
@@ -332,9 +425,11 @@ def test_open_cases_of_the_caller_appear_while_the_number_is_typed(looker: Looke
     first.keyboard.press("Enter")
     keys_work(first, ".reference")
     earlier = first.inner_text(".reference")
+    site.assign_all()
     second = call(looker, site)
     second.keyboard.type("138 1234 5678")
     second.locator(".case").wait_for()
+    expect(second.locator(".case")).to_contain_text("2041年3月1日 周五 17:00 前")
     looker.check(second, "agent-known")
     expect(second.locator("#known")).to_contain_text(earlier)
     second.locator(".case input").check()
@@ -377,6 +472,21 @@ def test_a_counter_says_which_shop_and_keeps_it_for_the_next_customer(looker: Lo
     page.wait_for_selector("#phone")
     assert (page.input_value("#channel"), page.input_value("#store")) == ("store", "S-012")
     assert [(row["channel"], row["store_id"]) for row in site.filed()] == [("store", "S-012")]
+
+
+def test_wrong_numbers_are_told_apart_and_led_to(looker: Looker, site: Site) -> None:
+    looker.expect_noise("status of 422")
+    page = call(looker, site, language="en", width="phone")
+    page.fill("#phone", "12")
+    page.fill("#call_back", "34")
+    page.fill("#text", STORY["en"])
+    page.locator("#go").click()
+    listed = page.locator(".errors a")
+    expect(listed).to_have_count(2)
+    assert [one.split(":")[0] for one in listed.all_inner_texts()] == ["Caller's number", "Call-back number"]
+    looker.check(page, "agent-errors-numbers")
+    listed.nth(1).click()
+    expect(page.locator("#call_back")).to_be_focused()
 
 
 def test_the_call_form_works_without_script(looker: Looker, site: Site) -> None:

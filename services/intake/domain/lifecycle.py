@@ -1,40 +1,94 @@
 """What intake knows of the state of a complaint, and what its client may still do with it.
 
-The router alone writes the life of a case. Intake keeps the little it hears of it (owner, open or closed), to show a
-caller's open cases to an agent and to answer a channel that asks.
+The router alone writes the life of a case, and sla its dates. Intake keeps the little it hears of them (owner, date of
+the answer, open or closed), to tell a caller and to answer a channel that asks. Each piece goes by a count of its own, so
+that neither the order of topics nor a replay changes what is known in the end.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Literal
 
-from shared.events.routing import ComplaintAssigned, ComplaintClosed, ComplaintReopened
+from shared.events.routing import ComplaintClosed, ComplaintReopened
+from shared.events.sla import ClockPaused, ClockResumed, ClockStarted, DeadlineWarned
 
 State = Literal["submitted", "assigned", "withdrawn", "closed"]
-CaseNews = ComplaintAssigned | ComplaintClosed | ComplaintReopened
+CaseNews = ComplaintClosed | ComplaintReopened
+ClockNews = ClockStarted | ClockPaused | ClockResumed
+News = CaseNews | ClockNews | DeadlineWarned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Where a complaint stands, as intake knows it."""
+    """Where a complaint stands, as intake knows it.
+
+    Attributes:
+        epoch: of the assignment that made the department the owner; 0 while there is none.
+        seen_version: of the router's newest event that was applied.
+        journey_due_at: the journey clock's date; none while it is paused or not yet known.
+        extended_due_at: the latest date that a delay notice gave the customer.
+        clock_version: of sla's newest event that spoke of the journey clock.
+    """
 
     state: State = "submitted"
     department: str | None = None
+    epoch: int = 0
     seen_version: int = 0
-    """The newest version of the router's events that was applied; older news is ignored."""
+    journey_due_at: datetime | None = None
+    extended_due_at: datetime | None = None
+    clock_version: int = 0
 
 
 SUBMITTED: Final = Standing()
 """The standing of a complaint nobody said anything of."""
 
 
-def hear(standing: Standing, news: CaseNews) -> Standing:
-    """The standing after news from the router; unchanged by news that is not newer."""
+def hear(standing: Standing, news: News) -> Standing:
+    """The standing after news from the router or from sla, in whatever order and however often they come."""
+    newer = news.epoch > standing.epoch
+    state, seen = _state_after(standing, news)
+    due_at, clock_version = standing.journey_due_at, standing.clock_version
+    extended = standing.extended_due_at
+    if isinstance(news, DeadlineWarned):
+        extended = _later(extended, news.new_due_at)
+    elif not isinstance(news, CaseNews) and news.version > clock_version:
+        journey = next((clock for clock in news.clocks if clock.kind == "journey"), None)
+        if journey is not None:
+            due_at, clock_version = journey.due_at if journey.state == "running" else None, news.version
+    return Standing(
+        state=state,
+        department=news.department if newer else standing.department,
+        epoch=news.epoch if newer else standing.epoch,
+        seen_version=seen,
+        journey_due_at=due_at,
+        extended_due_at=extended,
+        clock_version=clock_version,
+    )
+
+
+def _state_after(standing: Standing, news: News) -> tuple[State, int]:
+    """State and version of the router's newest event. Clocks start with an assignment; a withdrawal that this crossed
+    on its way stands.
+    """
+    if not isinstance(news, CaseNews):
+        return "assigned" if standing.state == "submitted" else standing.state, standing.seen_version
     if news.version <= standing.seen_version:
-        return standing
-    state: State = "closed" if type(news) is ComplaintClosed else "assigned"
-    if standing.state == "withdrawn" and type(news) is ComplaintAssigned:
-        state = "withdrawn"  # an assignment that crossed the withdrawal on its way
-    return Standing(state=state, department=news.department, seen_version=news.version)
+        return standing.state, standing.seen_version
+    return "closed" if isinstance(news, ComplaintClosed) else "assigned", news.version
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max(one, other) if one is not None and other is not None else one or other
+
+
+def answer_date(state: str, journey_due_at: datetime | None, extended_due_at: datetime | None) -> datetime | None:
+    """By when the customer has an answer: a date once given stays, a later one replaces it (as in the notices).
+
+    None while the clock is paused, before it is known, and of a case that is over.
+    """
+    if state != "assigned" or journey_due_at is None:
+        return None
+    return _later(journey_due_at, extended_due_at)
 
 
 def may_amend(standing: Standing) -> bool:

@@ -69,6 +69,11 @@ class Status(BaseModel):
     received_at: datetime
     state: Literal["submitted", "assigned", "withdrawn", "closed"]
     department: str | None
+    due_at: datetime | None = Field(
+        default=None,
+        description="By when the customer has an answer; null while the case waits for the customer, before the date "
+        "is known (a moment after filing), and once it is over. A delay that the customer was told of moves it",
+    )
 
 
 def router(api: ChannelApi) -> APIRouter:

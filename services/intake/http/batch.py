@@ -1,7 +1,7 @@
 """The batch of a store that was offline: one bad entry must not cost the others, and each gets its own answer."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -38,12 +38,12 @@ class Bad:
     faults: tuple[Fault, ...]
 
 
-def read(raw: bytes, fallback: Language) -> list[Good | Bad]:
+def read(raw: bytes, fallback: Callable[[], Language]) -> list[Good | Bad]:
     """The entries of a batch, in order.
 
     Args:
         raw: the body.
-        fallback: the language of faults in an entry whose own language cannot be read.
+        fallback: finds the language of faults in entries whose own language cannot be read.
 
     Raises:
         ValidationError: the batch itself is not one: no JSON, no list, too many entries, unknown fields beside it.
@@ -51,10 +51,14 @@ def read(raw: bytes, fallback: Language) -> list[Good | Bad]:
     try:
         return [Good(item.idempotency_key, item) for item in _BATCH.validate_json(raw).complaints]
     except ValidationError as error:
-        for entry in error.errors(include_url=False, include_input=False, include_context=False):
-            if len(entry["loc"]) < 2:  # about the batch, not about an entry
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        of_entries = [fault for fault in found if len(fault["loc"]) > 1]
+        for fault in found:
+            # About the batch, not about an entry. Where every entry is bad, pydantic counts none: "too short".
+            if len(fault["loc"]) < 2 and not (of_entries and fault["type"] == "too_short"):
                 raise
-    return [_read_one(entry, fallback) for entry in _ENTRIES.validate_json(raw)["complaints"]]
+    otherwise = fallback()
+    return [_read_one(entry, otherwise) for entry in _ENTRIES.validate_json(raw)["complaints"]]
 
 
 def result(index: int, entry: Good | Bad, outcome: Filed | Refusal | None) -> str:

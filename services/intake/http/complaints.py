@@ -1,6 +1,8 @@
 """`POST /v1/complaints`, the batch of a store that was offline, and what can be done with a complaint afterwards."""
 
 import json
+from datetime import datetime
+from functools import partial
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -79,7 +81,7 @@ class ChannelApi:
     async def _file_entries(self, request: Request, client: Client) -> Response:
         raw = await read_body(request, MAX_BATCH_BYTES)
         try:
-            entries = batch.read(raw, language_of(b"", request))
+            entries = batch.read(raw, partial(language_of, raw, request))
         except ValidationError as error:
             raise Invalid(request, raw, error) from None
         good = [(entry.complaint, entry.key) for entry in entries if isinstance(entry, batch.Good)]
@@ -159,8 +161,13 @@ def _status_of(found: FiledComplaint) -> str:
             "reference": found.reference,
             "channel": found.channel,
             "language": found.language,
-            "received_at": found.received_at.isoformat().replace("+00:00", "Z"),
+            "received_at": _iso(found.received_at),
             "state": found.state,
             "department": found.department,
+            "due_at": _iso(found.due_at) if found.due_at else None,
         }
     )
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")

@@ -15,8 +15,10 @@ from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from services.intake.domain.complaint import MAX_BODY_BYTES
 from services.intake.handlers import Refusal
-from services.intake.http.problems import answer
+from services.intake.http.problems import answer, language_of
+from shared.events.envelope import Language
 from shared.runtime.errors import is_transient, safe_text
 
 log = logging.getLogger(__name__)
@@ -24,6 +26,9 @@ log = logging.getLogger(__name__)
 Endpoint = Callable[[Request], Awaitable[Response]]
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 _READ_SECONDS = 20.0
+_GLANCE_SECONDS = 1.0
+_BODY = "redress.body"
+"""Where a request's scope keeps the body once it is read: it comes only once."""
 
 
 class TooLarge(Exception):
@@ -42,7 +47,7 @@ def guarded(endpoint: Endpoint, limit: int) -> Handler:
         try:
             return await endpoint(request)
         except Refusal as refusal:
-            return answer(request, refusal, refusal.language)
+            return answer(request, refusal, refusal.language or await _spoken(request))
         except TooLarge:
             return answer(request, Refusal("too-large"), limit=limit)
         except ClientDisconnect:
@@ -51,7 +56,8 @@ def guarded(endpoint: Endpoint, limit: int) -> Handler:
             if not is_transient(error):
                 raise
             log.warning("database away", extra={"action": "unavailable", "error": safe_text(error)})
-            return answer(request, Refusal("unavailable", retry_after=getattr(error, "retry_after", 2.0)))
+            away = Refusal("unavailable", retry_after=getattr(error, "retry_after", 2.0))
+            return answer(request, away, await _spoken(request))
 
     return handle
 
@@ -109,8 +115,26 @@ async def read_body(request: Request, limit: int) -> bytes:
         body: bytes = message.get("body", b"")
         if len(body) > limit:
             raise TooLarge
-        return body
-    return await _read_on(request, message, limit)
+    else:
+        body = await _read_on(request, message, limit)
+    request.scope[_BODY] = body
+    return body
+
+
+async def _spoken(request: Request) -> Language | None:
+    """The language to refuse in; None: the one the caller accepts. Who accepts none hears that of the body, which is
+    read for it if nobody has, as far as it is small and quick to come.
+    """
+    if header(request, b"accept-language"):
+        return None
+    raw = request.scope.get(_BODY)
+    if raw is None:
+        try:
+            async with asyncio.timeout(_GLANCE_SECONDS):
+                raw = await read_body(request, MAX_BODY_BYTES)
+        except (TooLarge, ClientDisconnect, TimeoutError):
+            return None
+    return language_of(raw, request)
 
 
 async def _read_on(request: Request, message: Any, limit: int) -> bytes:

@@ -2,7 +2,10 @@
 
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends
 from pydantic_core import PydanticCustomError
@@ -12,17 +15,42 @@ from starlette.responses import RedirectResponse, Response
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.contact import normalise_email, normalise_phone
 from services.intake.handlers import DESK, Refusal
-from services.intake.http.pages_parts import Parts, categories, department_name, look_of
+from services.intake.http.pages_parts import Parts, categories, department_name, look_of, zone_of
 from services.intake.http.pages_receipt import Cookies, Receipt
 from services.intake.http.pages_told import FACTS, WANTED, errors_of, from_agent
 from services.intake.store import FiledComplaint
 from shared.runtime.web import language as languages
 from shared.runtime.web.forms import Errors, Form, read_form
 from shared.runtime.web.sessions import Staff, require
+from shared.runtime.web.texts import Language
 
 _ROLES = require("agent", "lead", "office")
 OnCall = Annotated[Staff, Depends(_ROLES)]
-_OWNER_TRIES = 10
+_OUTLOOK_TRIES = 10
+_READS_ALL = ("lead", "office")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What the caller can be told of a complaint just filed.
+
+    Attributes:
+        owner: the department, in the language of the page; `owner_said` in the customer's.
+        due_at: by when there is an answer; none while that is not known.
+        zone: the department's, in which dates are told.
+        opens: whether this member of staff may open the case at the desk.
+    """
+
+    owner: str | None
+    owner_said: str | None
+    due_at: datetime | None
+    zone: ZoneInfo
+    opens: bool
+
+
+def may_open(staff: Staff, department: str | None) -> bool:
+    """Whether the desk shows this case to them: its table of rights is the router's (`domain/rights.py`)."""
+    return staff.role in _READS_ALL or (department is not None and staff.department == department)
 
 
 class CallForm:
@@ -39,13 +67,13 @@ class CallForm:
         router.add_api_route("/agent", self.take, methods=["POST"], response_model=None)
         router.add_api_route("/agent/known", self.known, methods=["POST"], response_model=None)
         router.add_api_route("/agent/done", self.done, methods=["GET"], response_model=None)
-        router.add_api_route("/agent/done/owner", self.owner, methods=["GET"], response_model=None)
+        router.add_api_route("/agent/done/outlook", self.outlook, methods=["GET"], response_model=None)
         return router
 
     async def show(self, request: Request, staff: OnCall) -> Response:
         """An empty form; channel and shop are kept from the last customer by the address."""
         kept = [(name, request.query_params.get(name, "")[:64]) for name in ("channel", "store")]
-        fresh = [("consent", "yes"), ("key", str(uuid.uuid4())), *kept]
+        fresh = [("key", str(uuid.uuid4())), *kept]
         return await self._form(request, staff, Form(fresh))
 
     async def take(self, request: Request, staff: OnCall) -> Response:
@@ -64,37 +92,58 @@ class CallForm:
     async def known(self, request: Request, staff: OnCall) -> Response:
         """The open cases of whoever is reached at the number or address typed so far."""
         form = await read_form(request)
-        return look_of(request).render(request, "agent_known.html", form=form, **await self._known(request, form))
+        known = await self._known(request, staff, form)
+        return look_of(request).render(request, "agent_known.html", form=form, **known)
 
     async def done(self, request: Request, staff: OnCall) -> Response:
         """What to read out before the call ends."""
         receipt = self._cookies.receipt(request)
         if receipt is None:
             return RedirectResponse("/agent", status_code=303)
-        owner = await self._owner(request, receipt)
+        outlook = await self._outlook(request, staff, receipt)
         look = look_of(request)
-        return look.render(request, "agent_done.html", staff=staff, receipt=receipt, owner=owner, tries=_OWNER_TRIES)
+        return look.render(
+            request, "agent_done.html", staff=staff, receipt=receipt, outlook=outlook, tries=_OUTLOOK_TRIES
+        )
 
-    async def owner(self, request: Request, staff: OnCall) -> Response:
-        """The owner's line of the last page, asked for again until it is known."""
+    async def outlook(self, request: Request, staff: OnCall) -> Response:
+        """Owner and date on the last page, asked for again until they are known."""
         receipt = self._cookies.receipt(request)
+        if receipt is None:
+            return Response(status_code=204)  # the page stays as it is
         left = request.query_params.get("tries", "0")
-        tries = min(int(left), _OWNER_TRIES) - 1 if left.isdigit() else 0
-        owner = await self._owner(request, receipt) if receipt else None
-        return look_of(request).render(request, "agent_owner.html", owner=owner, tries=max(tries, 0))
+        tries = min(int(left), _OUTLOOK_TRIES) - 1 if left.isdigit() else 0
+        outlook = await self._outlook(request, staff, receipt)
+        return look_of(request).render(
+            request, "agent_outlook.html", receipt=receipt, outlook=outlook, tries=max(tries, 0), later=True
+        )
 
-    async def _owner(self, request: Request, receipt: Receipt) -> str | None:
+    async def _outlook(self, request: Request, staff: Staff, receipt: Receipt) -> Outlook:
         found = await self._parts.intake.by_reference(receipt.reference)
-        return department_name(self._parts, found.department if found else None, languages.of(request))
+        department = found.department if found else None
+        said: Language = "en" if receipt.language == "en" else "zh"
+        return Outlook(
+            owner=department_name(self._parts, department, languages.of(request)),
+            owner_said=department_name(self._parts, department, said),
+            due_at=found.due_at if found else None,
+            zone=zone_of(self._parts, department),
+            opens=may_open(staff, department),
+        )
 
-    async def _known(self, request: Request, form: Form) -> dict[str, Any]:
+    async def _known(self, request: Request, staff: Staff, form: Form) -> dict[str, Any]:
         phone, email = _normal(normalise_phone, form["phone"]), _normal(normalise_email, form["email"])
         found: list[FiledComplaint] = []
         if phone or email:
             found = await self._parts.intake.open_cases(email=email, phone=phone)
         spoken = languages.of(request)
         owners = {case.reference: department_name(self._parts, case.department, spoken) for case in found}
-        return {"cases": found, "owners": owners, "asked": bool(phone or email)}
+        return {
+            "cases": found,
+            "owners": owners,
+            "zones": {case.reference: zone_of(self._parts, case.department) for case in found},
+            "opened": {case.reference for case in found if may_open(staff, case.department)},
+            "asked": bool(phone or email),
+        }
 
     async def _file(self, request: Request, staff: Staff, form: Form, complaint: Complaint) -> Response:
         key = self._cookies.idempotency_key(request, f"{staff.user}|{form['key']}")
@@ -117,7 +166,9 @@ class CallForm:
             changed = Form([*((name, form[name]) for name in form if name != "key"), ("key", str(uuid.uuid4()))])
             return self._review(request, staff, changed, status=409, already=True)
         if refusal.slug in {"invalid", "not-allowed"}:
-            return await self._form(request, staff, form, errors=errors_of(refusal.faults))
+            texts, spoken = look_of(request).texts, languages.of(request)
+            errors = errors_of(refusal.faults, "agent", form, texts, spoken)
+            return await self._form(request, staff, form, errors=errors)
         response = self._review(request, staff, form, status=503)
         response.headers["Retry-After"] = str(max(1, round(refusal.retry_after or 1)))
         return response
@@ -136,7 +187,7 @@ class CallForm:
             categories=[known[:2] for known in categories(self._parts.pack, spoken)],
             wanted=WANTED,
             facts=FACTS,
-            **await self._known(request, form),
+            **await self._known(request, staff, form),
         )
 
     def _review(

@@ -104,7 +104,9 @@ class PublicForm:
             receipt = self._cookies.receipt(request)
             return look_of(request).render(request, "file_same.html", status=409, receipt=receipt)
         if refusal.slug == "invalid":
-            return self._form(request, form, key=form["key"], errors=errors_of(refusal.faults))
+            texts, spoken = look_of(request).texts, languages.of(request)
+            errors = errors_of(refusal.faults, "file", form, texts, spoken)
+            return self._form(request, form, key=form["key"], errors=errors)
         response = self._review(request, form, status=503)
         response.headers["Retry-After"] = str(max(1, round(refusal.retry_after or 1)))
         return response

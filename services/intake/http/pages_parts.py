@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 
@@ -61,6 +62,16 @@ def department_name(parts: Parts, department: str | None, spoken: Language) -> s
         return parts.policies.packs.department(department).name.in_(spoken)
     except KeyError:
         return department
+
+
+def zone_of(parts: Parts, department: str | None) -> ZoneInfo:
+    """The zone dates are told in: that of the owning department, else of the complaints office."""
+    try:
+        if department is not None:
+            return parts.policies.packs.pack_of(department).calendar_of(department).zone
+    except KeyError:
+        pass  # no pack has it any more
+    return parts.pack.calendar_of(parts.pack.office.id).zone
 
 
 def usual_spans(pack: Pack, channel: str, texts: Catalogue, spoken: Language) -> Mapping[str, str]:

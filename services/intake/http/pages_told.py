@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -44,6 +44,16 @@ _FIELD_OF: Mapping[str, str] = {
     "/call_back/hours": "hours",
 }
 
+Page = Literal["file", "agent"]
+_NAMES: Mapping[tuple[Page, str], str] = {
+    ("file", "text"): "file.step.what",
+    ("file", "category"): "file.step.about",
+    ("file", "wanted"): "file.step.wanted",
+    ("file", "repeat_of"): "file.earlier.name",
+    ("agent", "repeat_of"): "agent.known.title",
+}
+"""What a field is called beside an error, where its label is a question or has another key."""
+
 
 @dataclass(frozen=True, slots=True)
 class Understood:
@@ -71,7 +81,7 @@ def from_public(form: Mapping[str, str], texts: Catalogue, spoken: Language) -> 
     }
     if not anonymous and form["phone"] and form["hours"]:
         told["call_back"] = {"number": form["phone"], "hours": form["hours"]}
-    return _understand(told, errors, spoken)
+    return _understand(told, errors, "file", form, texts, spoken)
 
 
 def from_agent(form: Mapping[str, str], texts: Catalogue, spoken: Language) -> Understood:
@@ -100,14 +110,21 @@ def from_agent(form: Mapping[str, str], texts: Catalogue, spoken: Language) -> U
         number = form["call_back"] or form["phone"]
         wishes = {"number": number, "hours": form["hours"], "language": form["call_back_language"]}
         told["call_back"] = {name: wish for name, wish in wishes.items() if wish}
-    return _understand(told, errors, spoken)
+    return _understand(told, errors, "agent", form, texts, spoken)
 
 
-def errors_of(faults: tuple[Fault, ...]) -> dict[str, str]:
-    """Faults of the request model by the field of the page they belong to; the first of each field."""
+def errors_of(
+    faults: tuple[Fault, ...], page: Page, form: Mapping[str, str], texts: Catalogue, spoken: Language
+) -> dict[str, str]:
+    """Faults of the request model by the field of the page they belong to; the first of each field, with its name."""
     found: dict[str, str] = {}
     for fault in faults:
-        found.setdefault(_FIELD_OF.get(fault.pointer, "text"), fault.detail)
+        field = _FIELD_OF.get(fault.pointer, "text")
+        if field == "call_back" and not form["call_back"]:
+            field = "phone"  # the only number that was typed
+        name = texts.say(_NAMES.get((page, field), f"{page}.{field}.label"), spoken)
+        wrong = fault.detail[:1].lower() + fault.detail[1:]
+        found.setdefault(field, texts.say("file.wrong", spoken, field=name, wrong=wrong))
     return found
 
 
@@ -141,9 +158,17 @@ def _next_step(typed: str, texts: Catalogue, spoken: Language, language: Languag
     return texts.say(offered, language) if typed == texts.say(offered, spoken) else typed
 
 
-def _understand(told: dict[str, Any], errors: dict[str, str], spoken: Language) -> Understood:
+def _understand(
+    told: dict[str, Any],
+    errors: dict[str, str],
+    page: Page,
+    form: Mapping[str, str],
+    texts: Catalogue,
+    spoken: Language,
+) -> Understood:
     try:
         complaint = Complaint.model_validate(told)
     except ValidationError as error:
-        return Understood(errors={**errors_of(faults_of(error, spoken)), **errors})
+        found = errors_of(faults_of(error, spoken), page, form, texts, spoken)
+        return Understood(errors={**found, **errors})
     return Understood(errors=errors) if errors else Understood(complaint=complaint)

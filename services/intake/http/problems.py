@@ -91,18 +91,35 @@ def answer(
     )
 
 
-_LANGUAGE: Final = TypeAdapter(dict[str, Any])
+_OBJECT: Final = TypeAdapter(dict[str, Any])
 
 
 def language_of(raw: bytes, request: Request) -> Language:
-    """The language of a refused body: its own `language` if it can be read, else what the caller accepts."""
+    """The language of a refused body: its own `language` if it can be read, else what the caller accepts, else that of
+    the first entry of a batch that tells one.
+    """
+    told = _object(raw)
+    own, accepted = _told_in(told), request.headers.get("accept-language", "")
+    if own is None and accepted:
+        return languages.accepted(accepted)
+    return own or _of_entries(told) or languages.DEFAULT
+
+
+def _object(raw: bytes) -> dict[str, Any]:
     try:
-        said = _LANGUAGE.validate_json(raw).get("language")
+        return _OBJECT.validate_json(raw)
     except ValidationError:
-        said = None
-    if said == "zh" or said == "en":
-        return "zh" if said == "zh" else "en"
-    return languages.accepted(request.headers.get("accept-language", ""))
+        return {}
+
+
+def _told_in(entry: Any) -> Language | None:
+    said = entry.get("language") if isinstance(entry, dict) else None
+    return "zh" if said == "zh" else "en" if said == "en" else None
+
+
+def _of_entries(told: dict[str, Any]) -> Language | None:
+    entries = told.get("complaints")
+    return next(filter(None, map(_told_in, entries)), None) if isinstance(entries, list) else None
 
 
 def documented(*slugs: str) -> dict[int | str, dict[str, Any]]:

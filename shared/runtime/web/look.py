@@ -118,7 +118,7 @@ class Look:
 
         Templates find `t(key, ...)`, `lang`, `html_lang`, `staff`, `urls`, `asset(name)`, `now`, `tz`, `here` (this
         address), `switch(lang)` and the times `due when exact day span`, beside the context. `now` (aware) and `tz`
-        (ZoneInfo) in the context replace the look's own.
+        (ZoneInfo) in the context replace the look's own; `due(at, tz, language)` speaks of another place to others.
         """
         spoken = language or languages.of(request)
         staff = context.pop("staff", None) or getattr(request.state, "staff", None) or self._staff(request)
@@ -154,7 +154,9 @@ class Look:
             "has_asset": self.assets.has,
             "now": now,
             "tz": zone,
-            "due": lambda at: _time(at, moments.due(at, now, zone, spoken), zone, spoken, "due"),
+            "due": lambda at, tz=zone, language=spoken: _time(
+                at, moments.due(at, now, tz, language), tz, language, "due"
+            ),
             "when": lambda at: _time(at, moments.when(at, now, zone, spoken), zone, spoken, "when"),
             "day": lambda at: _time(at, moments.day(at, now, zone, spoken), zone, spoken, "day"),
             "exact": lambda at: moments.exact(at, zone, spoken),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 from uuid import uuid4
@@ -47,6 +48,36 @@ async def test_a_body_that_tells_no_language_is_answered_in_the_accepted_one(int
         )
         told = problem_of(raw, 422, "invalid")
         assert words in told["errors"][0]["detail"]
+
+
+@pytest.mark.parametrize(("language", "title"), [("en", "missing or not valid"), ("zh", "无效"), ("fr", "无效")])
+async def test_who_accepts_no_language_is_answered_in_that_of_the_body(intake: Running, language: str, title: str):
+    body = BODY | {"language": language}
+    no_key = await intake.http.post(
+        "/v1/complaints", json=body, headers={"Authorization": f"Bearer {intake.keys['web']}"}
+    )
+    no_credential = await intake.http.post("/v1/complaints", json=body, headers={"Idempotency-Key": str(uuid4())})
+    assert title in problem_of(no_key, 400, "idempotency-key-missing")["title"]
+    assert title in problem_of(no_credential, 401, "not-authorised")["title"]
+    assert no_key.headers["content-language"] == ("en" if language == "en" else "zh-Hans")
+
+
+async def test_the_language_that_is_accepted_comes_before_that_of_the_body(intake: Running):
+    for accepted, title in (("en", "missing or not valid"), ("zh-CN", "无效")):
+        body = BODY | {"language": "zh" if accepted == "en" else "en"}
+        headers = {"Authorization": f"Bearer {intake.keys['web']}", "Accept-Language": accepted}
+        answer = await intake.http.post("/v1/complaints", json=body, headers=headers)
+        assert title in problem_of(answer, 400, "idempotency-key-missing")["title"]
+
+
+async def test_a_body_that_is_none_or_never_ends_gets_the_usual_language(intake: Running):
+    async def dribbling():
+        yield b'{"language": "en", '
+        await asyncio.sleep(60)
+
+    for content in (b"", b"{", b"[]", b'{"language": ["en"]}', b"x" * 70_000, dribbling()):
+        answer = await intake.http.post("/v1/complaints", content=content)
+        assert "无效" in problem_of(answer, 401, "not-authorised")["title"]
 
 
 @pytest.mark.parametrize("key", ["", "abc", "12345", "0" * 36, '"' + "z" * 36 + '"'], ids=repr)

@@ -59,6 +59,27 @@ async def test_a_bad_entry_does_not_cost_the_others(intake: Running):
     assert intake.count("complaint") == 2
 
 
+async def test_a_batch_is_answered_in_the_language_of_its_entries(intake: Running):
+    english = [entry(language="en", text=""), entry(language="en"), "nonsense", entry(language="zh", text="")]
+    results = (await send(intake, english)).json()["results"]
+    details = [r["problem"]["errors"][0]["detail"] for r in results if "problem" in r]
+    assert details[0].startswith("Must") and details[1].startswith("Must") and "不能为空" in details[2]
+    whole = await intake.call("POST", "/v1/complaints:batch", channel="store", json={"complaints": english, "x": 1})
+    assert whole.json()["title"] == "The request is not valid" and "Unknown field" in whole.text
+    stranger = await intake.http.post("/v1/complaints:batch", json={"complaints": english})
+    assert stranger.status_code == 401 and "Credential" in stranger.json()["title"]
+
+
+async def test_entries_that_are_all_bad_get_their_own_answers_too(intake: Running):
+    asked = await intake.call(
+        "POST", "/v1/complaints:batch", channel="store", json={"complaints": ["x"]}, headers={"Accept-Language": "en"}
+    )
+    assert asked.status_code == 200, asked.text
+    assert asked.json()["results"][0]["problem"]["title"] == "The request is not valid"
+    results = (await send(intake, [entry(text=""), entry(customer={"phone": "1"})])).json()["results"]
+    assert [r["problem"]["errors"][0]["pointer"] for r in results] == ["/text", "/customer/phone"]
+
+
 async def test_one_key_twice_in_a_batch_is_one_complaint_or_a_refusal(intake: Running):
     one, two = entry(), entry()
     results = (await send(intake, [one, one, two, two | {"text": "别的"}])).json()["results"]

@@ -10,13 +10,11 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.intake.handlers import handle
-from shared.events.envelope import Bilingual, Cause
-from shared.events.ids import new_id
 from shared.events.intake import ComplaintAmended, ComplaintWithdrawn
-from shared.events.routing import ComplaintAssigned, ComplaintClosed
 from shared.runtime.consumer import Batch
 from shared.runtime.web.sessions import Staff
 from tests.integration.intake.conftest import BODY, Running
+from tests.support.news import closed, paused, reopened, resumed, started, warned
 
 
 @pytest.fixture
@@ -115,52 +113,93 @@ async def test_an_erased_person_can_be_added_to_no_more(intake: Running, filed: 
     assert (await intake.call("POST", path, key=str(uuid4()), json={"text": "x"})).status_code == 404
 
 
-def assigned(complaint_id: str, version: int = 1, department: str = "delivery") -> ComplaintAssigned:
-    return ComplaintAssigned(**_case(complaint_id, version, department), how="policy", rule="r", policy_version="1",
-                             why=Bilingual(zh="因", en="why"), priority="normal", channel="web",
-                             received_at=datetime.now(UTC))  # fmt: skip
-
-
-def closed(complaint_id: str, version: int) -> ComplaintClosed:
-    return ComplaintClosed(**_case(complaint_id, version, "delivery"), how="confirmed")
-
-
-def _case(complaint_id: str, version: int, department: str) -> dict[str, Any]:
-    return {
-        "event_id": new_id(), "complaint_id": UUID(complaint_id), "reference": "R-4K7M-2XA9",
-        "occurred_at": datetime.now(UTC), "version": version, "cause": Cause(kind="event", id="x", actor="policy"),
-        "department": department, "epoch": 1, "pack": "retail", "language": "zh", "person_id": uuid4(),
-    }  # fmt: skip
-
-
 async def hear(intake: Running, *events: Any) -> None:
     async with intake.service.transaction() as tx:
         await handle(Batch(tuple(events)), tx)
 
 
-async def test_status_follows_what_the_router_says(intake: Running, filed: dict[str, Any]):
-    path = f"/v1/complaints/{filed['complaint_id']}"
-    assert (await intake.call("GET", path)).json()["state"] == "submitted"
-    await hear(intake, assigned(filed["complaint_id"]), assigned(str(uuid4())))
+DUE = datetime(2026, 12, 1, 9, tzinfo=UTC)
+LATER = datetime(2026, 12, 8, 9, tzinfo=UTC)
+
+
+async def test_status_follows_what_router_and_sla_say(intake: Running, filed: dict[str, Any]):
+    path, case = f"/v1/complaints/{filed['complaint_id']}", UUID(filed["complaint_id"])
+    told = (await intake.call("GET", path)).json()
+    assert (told["state"], told["department"], told["due_at"]) == ("submitted", None, None)
+    await hear(intake, started(1, case, journey=DUE), started(1, uuid4(), journey=DUE))
     told = (await intake.call("GET", path)).json()
     assert (told["state"], told["department"], told["reference"]) == ("assigned", "delivery", filed["reference"])
-    await hear(intake, assigned(filed["complaint_id"], 2, "billing"), closed(filed["complaint_id"], 3))
-    await hear(intake, assigned(filed["complaint_id"], 2, "billing"))
-    assert (await intake.call("GET", path)).json()["state"] == "closed"
+    assert told["due_at"] == "2026-12-01T09:00:00Z"
+    await hear(intake, started(2, case, epoch=2, department="billing"), closed(3, case, epoch=2, department="billing"))
+    await hear(intake, started(1, case, journey=DUE))
+    told = (await intake.call("GET", path)).json()
+    assert (told["state"], told["department"], told["due_at"]) == ("closed", "billing", None)
     amend = await intake.call("POST", f"{path}/amend", key=str(uuid4()), json={"text": "x"})
     assert amend.status_code == 409
+    await hear(intake, reopened(4, case, epoch=2, department="billing"))
+    assert (await intake.call("GET", path)).json()["state"] == "assigned"
+
+
+async def test_the_date_told_stays_true_while_the_case_waits_and_is_delayed(intake: Running, filed: dict[str, Any]):
+    path, case = f"/v1/complaints/{filed['complaint_id']}", UUID(filed["complaint_id"])
+
+    async def due() -> str | None:
+        found: str | None = (await intake.call("GET", path)).json()["due_at"]
+        return found
+
+    await hear(intake, started(1, case, journey=DUE), paused(2, case))
+    assert await due() is None
+    await hear(intake, resumed(3, case, journey=DUE))
+    assert await due() == "2026-12-01T09:00:00Z"
+    await hear(intake, warned(4, case, to=LATER))
+    await hear(intake, warned(4, case, to=LATER), resumed(3, case, journey=DUE), paused(2, case))
+    assert await due() == "2026-12-08T09:00:00Z"
+
+
+class OneFetch:
+    """A transaction that can do nothing but fetch, and counts."""
+
+    def __init__(self, tx: Any) -> None:
+        self._tx, self.count = tx, 0
+
+    async def fetch(self, sql: str, *args: Any) -> Any:
+        self.count += 1
+        return await self._tx.fetch(sql, *args)
+
+
+async def test_news_of_a_batch_is_one_statement_when_nothing_was_known(intake: Running):
+    cases = [UUID((await intake.post()).json()["complaint_id"]) for _ in range(5)]
+    async with intake.service.transaction() as tx:
+        counting = OneFetch(tx)
+        await handle(Batch(tuple(started(1, case, journey=DUE) for case in cases)), counting)  # type: ignore[arg-type]
+        assert counting.count == 1
+    known = intake.rows("SELECT journey_due_at, epoch, clock_version FROM intake.standing")
+    assert [tuple(row) for row in known] == [(DUE, 1, 1)] * 5
+
+
+async def test_a_standing_of_the_code_before_gets_its_date(intake: Running, filed: dict[str, Any]):
+    case = UUID(filed["complaint_id"])
+    intake.database.execute(
+        "INSERT INTO intake.standing (complaint_id, state, department, seen_version) VALUES ($1, 'assigned', 'x', 2)",
+        case,
+    )
+    await hear(intake, started(1, case, journey=DUE))
+    (known,) = intake.rows("SELECT state, department, seen_version, journey_due_at FROM intake.standing")
+    assert tuple(known) == ("assigned", "delivery", 2, DUE)
 
 
 async def test_news_and_a_withdrawal_that_cross_end_up_the_same_in_either_order(intake: Running):
     early, late = [(await intake.post()).json()["complaint_id"] for _ in range(2)]
     paths = [f"/v1/complaints/{c}" for c in (early, late)]
-    await hear(intake, assigned(late))
+    await hear(intake, started(1, UUID(late), journey=DUE))
     for path in paths:
         assert (await intake.call("POST", f"{path}/withdraw", key=str(uuid4()), json={})).status_code == 200
-    await hear(intake, assigned(early), assigned(late, 2), assigned(str(uuid4())))
+    await hear(
+        intake, *(started(1, UUID(case), journey=DUE) for case in (early, late)), started(1, uuid4(), journey=DUE)
+    )
     for path in paths:
         told = (await intake.call("GET", path)).json()
-        assert (told["state"], told["department"]) == ("withdrawn", "delivery")
+        assert (told["state"], told["department"], told["due_at"]) == ("withdrawn", "delivery", None)
     assert intake.count("standing") == 2
 
 
@@ -168,7 +207,7 @@ async def test_a_withdrawal_waits_for_news_under_way_and_is_refused_when_they_cl
     intake: Running, filed: dict[str, Any]
 ):
     async with intake.service.transaction() as tx:
-        await handle(Batch((closed(filed["complaint_id"], 1),)), tx)
+        await handle(Batch((closed(1, UUID(filed["complaint_id"])),)), tx)
         path = f"/v1/complaints/{filed['complaint_id']}/withdraw"
         withdrawal = asyncio.create_task(intake.call("POST", path, key=str(uuid4()), json={}))
         waits = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%standing%'"
@@ -184,7 +223,7 @@ async def test_open_cases_of_a_caller_are_found_by_phone_or_address_until_closed
     await intake.post(BODY | {"customer": {"phone": "13912345678"}})
     found = await use.open_cases(phone="+8613812345678", email="wang@example.com")
     assert [case.reference for case in found] == [second["reference"], first["reference"]]
-    await hear(intake, closed(first["complaint_id"], 4))
+    await hear(intake, closed(4, UUID(first["complaint_id"])))
     assert [c.reference for c in await use.open_cases(phone="+8613812345678")] == []
     assert [c.reference for c in await use.open_cases(email="wang@example.com")] == [second["reference"]]
     assert await use.open_cases() == []

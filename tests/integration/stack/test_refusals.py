@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -127,6 +129,21 @@ def test_nothing_running_is_said_in_one_line(redress: Redress, command: str, cod
     assert done.returncode == code
     assert len((done.stdout + done.stderr).strip().splitlines()) == 1
     assert "make up" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", ["play", "demo"])
+def test_a_stack_that_is_down_is_said_at_once(redress: Redress, tmp_path: Path, command: str) -> None:
+    (tmp_path / "state").mkdir()
+    url, dsn = f"http://127.0.0.1:{free_base()}", f"postgresql://redress:secret@127.0.0.1:{free_base()}/redress"
+    known = {"kafka": "127.0.0.1:9", "postgres": dsn, "channel_keys": {"web": "rk_x", "phone": "rk_x", "store": "rk_x"}}
+    services = dict.fromkeys(("intake", "router", "sla", "notifier"), url)
+    (tmp_path / "state" / "endpoints.json").write_text(json.dumps(services | known))
+    story = tmp_path / "story.jsonl"
+    story.write_text(json.dumps({"channel": "web", "language": "en", "text": "The lamp flickers.", "customer": {}}))
+    began = time.monotonic()
+    done = redress(command, *([str(story)] if command == "play" else []))
+    assert time.monotonic() - began < 15
+    refused(done, f"Redress does not answer at {url}", "make up")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from services.intake.domain.complaint import Complaint
 from services.intake.http.pages import TEMPLATES
 from services.intake.http.pages_receipt import Cookies
 from services.intake.http.pages_start import progress_link
-from services.intake.http.pages_told import WANTED, from_agent, from_public
+from services.intake.http.pages_told import WANTED, Understood, from_agent, from_public
 from shared.runtime.web import look
 from shared.runtime.web.forms import Form
 from shared.runtime.web.texts import LANGUAGES, Catalogue
@@ -100,6 +100,50 @@ def test_what_is_wrong_is_said_at_its_field_in_the_language_of_the_page(
     assert understood.complaint is None
     assert list(understood.errors) == [field]
     assert understood.errors[field].isascii() == (language == "en") or "“" in understood.errors[field]
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ({"phone": "12"}, {"phone": "Phone: is not a phone number"}),
+        ({"phone": "12", "hours": "evenings"}, {"phone": "Phone: is not a phone number"}),
+        ({"email": "ann@"}, {"email": "E-mail: is not an e-mail address"}),
+        ({"text": "a\x00b"}, {"text": "What happened: has a control character"}),
+        ({"repeat_of": "R-1"}, {"repeat_of": "The earlier reference: is not a complaint reference"}),
+    ],
+)
+def test_an_error_of_the_public_form_names_its_field(typed: dict[str, str], said: dict[str, str]) -> None:
+    assert_said(from_public(public(**typed), TEXTS, "en"), said)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ({"phone": "12"}, {"phone": "Caller's number: is not a phone number"}),
+        ({"phone": "12", "hours": "evenings"}, {"phone": "Caller's number: is not a phone number"}),
+        ({"phone": "13812345678", "call_back": "12"}, {"call_back": "Call-back number: is not a phone number"}),
+        (
+            {"phone": "12", "call_back": "34"},
+            {
+                "phone": "Caller's number: is not a phone number",
+                "call_back": "Call-back number: is not a phone number",
+            },
+        ),
+    ],
+)
+def test_an_error_of_the_call_form_names_its_field(typed: dict[str, str], said: dict[str, str]) -> None:
+    assert_said(from_agent(call(**typed), TEXTS, "en"), said)
+    chinese = from_agent(call(**typed), TEXTS, "zh").errors
+    assert {name: text.partition("：")[0] for name, text in chinese.items()} == {
+        name: {"phone": "来电号码", "call_back": "回电号码"}[name] for name in said
+    }
+
+
+def assert_said(understood: Understood, said: dict[str, str]) -> None:
+    assert understood.complaint is None
+    assert list(understood.errors) == list(said)
+    for name, beginning in said.items():
+        assert understood.errors[name].startswith(beginning)
 
 
 def test_deciding_facts_and_the_next_step_become_lines_in_the_customers_language() -> None:

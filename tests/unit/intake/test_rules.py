@@ -1,4 +1,4 @@
-"""Idempotency, time of receipt, scope of a client, token bucket, and what intake hears of a case."""
+"""Idempotency, time of receipt, scope of a client, token bucket."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -12,10 +12,7 @@ from pydantic import TypeAdapter
 from services.intake.domain.admission import Bucket, Client, filed_store, scope_faults
 from services.intake.domain.complaint import Amendment, BatchItem, Complaint, Withdrawal
 from services.intake.domain.idempotency import Verdict, digest, digest_of, judge
-from services.intake.domain.lifecycle import Standing, hear, may_amend, may_withdraw
 from services.intake.domain.receipt import refusal, settle
-from shared.events.envelope import Bilingual, Cause
-from shared.events.routing import ComplaintAssigned, ComplaintClosed, ComplaintReopened
 
 NOW = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
 ID = UUID("018f3a5e-7c3b-7d7e-9c8a-3f1f7f0f2a11")
@@ -116,48 +113,3 @@ class TestBucket:
         bucket = Bucket(rate=1, burst=1)
         assert bucket.wait(10.0) == 0.0
         assert bucket.wait(5.0) > 0
-
-
-def news(
-    kind: str, version: int, department: str = "delivery"
-) -> ComplaintAssigned | ComplaintClosed | ComplaintReopened:
-    case = {
-        "event_id": ID, "complaint_id": ID, "reference": "R-4K7M-2XA9", "occurred_at": NOW, "version": version,
-        "cause": Cause(kind="event", id="x", actor="policy"), "department": department, "epoch": 1, "pack": "retail",
-        "language": "zh", "person_id": ID,
-    }  # fmt: skip
-    if kind == "assigned":
-        return ComplaintAssigned(
-            **case, how="policy", rule="r", policy_version="1", why=Bilingual(zh="a", en="a"), priority="normal",
-            channel="web", received_at=NOW,
-        )  # fmt: skip
-    return ComplaintClosed(**case, how="confirmed") if kind == "closed" else ComplaintReopened(**case)
-
-
-class TestStanding:
-    def test_it_follows_the_router(self):
-        standing = Standing()
-        for kind, version, state in (("assigned", 1, "assigned"), ("closed", 5, "closed"), ("reopened", 6, "assigned")):
-            standing = hear(standing, news(kind, version))
-            assert (standing.state, standing.department) == (state, "delivery")
-
-    def test_older_news_is_ignored(self):
-        closed = hear(Standing(), news("closed", 5))
-        assert hear(closed, news("assigned", 1, "triage")) == closed
-
-    @given(st.permutations([("assigned", 1), ("assigned", 2), ("closed", 3)]), st.integers(1, 3))
-    def test_any_order_and_repetition_ends_the_same(self, order: list[tuple[str, int]], times: int):
-        standing = Standing()
-        for kind, version in order * times:
-            standing = hear(standing, news(kind, version))
-        assert (standing.state, standing.seen_version) == ("closed", 3)
-
-    def test_an_assignment_that_crossed_a_withdrawal_does_not_undo_it(self):
-        withdrawn = Standing(state="withdrawn")
-        assert hear(withdrawn, news("assigned", 1)).state == "withdrawn"
-        assert hear(withdrawn, news("closed", 2)).state == "closed"
-
-    def test_what_is_over_cannot_be_changed(self):
-        for state, allowed in (("submitted", True), ("assigned", True), ("withdrawn", False), ("closed", False)):
-            assert may_amend(Standing(state=state)) is allowed
-            assert may_withdraw(Standing(state=state)) is allowed

@@ -145,14 +145,13 @@ def test_a_customer_files_a_complaint_question_by_question(
     expect(page.locator("#text-error")).to_be_visible()
     looker.check(page, f"file-1-missing-{look}")
     walk_to_contact(page, language)
-    expect(page.locator("#consent")).not_to_be_checked()
+    expect(page.locator("#quiet")).not_to_be_checked()
     looker.check(page, f"file-5-contact-{look}")
     page.locator("#last [type=submit]").click()
     expect(page.locator(".errors a")).to_have_attribute("href", "#email")
     looker.check(page, f"file-5-errors-{look}")
     page.fill("#name", "张女士")
     page.fill("#email", "zhang@example.com")
-    page.locator("#consent").check()
     page.locator("#last [type=submit]").click()
     expect(page.locator("dl.facts")).to_contain_text(STORY[language])
     looker.check(page, f"file-6-review-{look}")
@@ -168,21 +167,23 @@ def test_a_customer_files_a_complaint_question_by_question(
     assert "/c/" in page.get_attribute("p.address a", "href")
 
 
-@pytest.mark.parametrize("agrees", [False, True])
-def test_nobody_is_written_to_who_did_not_tick_the_box(looker: Looker, site: Site, agrees: bool) -> None:
+@pytest.mark.parametrize("quiet", [False, True])
+def test_nobody_is_written_to_who_wants_no_messages(looker: Looker, site: Site, quiet: bool) -> None:
     page = looker.open(f"{site.url}/file")
     walk_to_contact(page, "zh")
     page.fill("#email", "zhang@example.com")
-    if agrees:
-        page.locator("#consent").check()
+    if quiet:
+        page.locator("#quiet").check()
         page.reload()
-        expect(page.locator("#consent")).to_be_checked()
+        expect(page.locator("#quiet")).to_be_checked()
     page.locator("#last [type=submit]").click()
-    expect(page.locator("dl.facts")).to_contain_text("可以联系我" if agrees else "不发通知，我用私人链接查看进展")
+    review = page.locator("dl.facts")
+    expect(review).to_contain_text("zhang@example.com")
+    expect(review).to_contain_text("不要给我发消息") if quiet else expect(review).not_to_contain_text("不要给我发消息")
     page.locator("button.big[name=action]").click()
     page.wait_for_url("**/file/done*")
     (filed,) = site.filed()
-    assert ('"consent": false' in str(filed["details"])) is not agrees
+    assert ('"consent": false' in str(filed["details"])) is quiet
 
 
 def test_the_receipt_survives_a_reload(looker: Looker, site: Site) -> None:

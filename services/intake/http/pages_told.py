@@ -64,7 +64,10 @@ class Understood:
 
 
 def from_public(form: Mapping[str, str], texts: Catalogue, spoken: Language) -> Understood:
-    """The complaint a customer typed into `/file`. Errors are in the language of the page."""
+    """The complaint a customer typed into `/file`. Errors are in the language of the page.
+
+    Whoever leaves an address for the receipt and news of their own complaint asks for them; a tick says no (`quiet`).
+    """
     errors: dict[str, str] = {}
     if not form["text"]:
         errors["text"] = texts.say("file.text.missing", spoken)
@@ -77,7 +80,7 @@ def from_public(form: Mapping[str, str], texts: Catalogue, spoken: Language) -> 
         "channel": "web",
         "text": _composed(form["text"], [(k, v) for k, v in extra if not _IDENTIFIER.fullmatch(v)], texts, language),
         "customer": {} if anonymous else _present(form, "name", "email", "phone"),
-        "consent": form["consent"] == "yes" and not anonymous,
+        "consent": form["quiet"] != "yes" and not anonymous,
     }
     if not anonymous and form["phone"] and form["hours"]:
         told["call_back"] = {"number": form["phone"], "hours": form["hours"]}

@@ -14,7 +14,7 @@ from shared.runtime.web.sessions import Role, Staff
 from tests.integration.intake.conftest import Running
 
 HTML = {"accept": "text/html"}
-FORM = {"text": "快递延误三天，客服一直说在路上。", "email": "wang@example.com", "consent": "yes", "answer_in": "zh"}
+FORM = {"text": "快递延误三天，客服一直说在路上。", "email": "wang@example.com", "answer_in": "zh"}
 CALL = {"text": "The pump failed.", "channel": "phone", "customer_language": "en", "next_step": "Rung back today"}
 
 

@@ -14,7 +14,7 @@ from shared.runtime.web.forms import Form
 from shared.runtime.web.texts import LANGUAGES, Catalogue
 
 TEXTS = Catalogue.load([Path(look.__file__).parent / "texts", TEMPLATES / "texts"])
-PUBLIC = {"text": "The pump failed again.", "email": "Ann@Example.com", "consent": "yes", "answer_in": "en"}
+PUBLIC = {"text": "The pump failed again.", "email": "Ann@Example.com", "answer_in": "en"}
 CALL = {"text": "The pump failed again.", "channel": "phone", "customer_language": "en", "next_step": "Rung back today"}
 
 
@@ -66,8 +66,8 @@ def test_without_contact_only_on_purpose() -> None:
     assert not complaint.consent
 
 
-def test_consent_is_never_assumed() -> None:
-    assert not told(public(consent="")).consent
+def test_a_customer_may_want_no_messages() -> None:
+    assert not told(public(quiet="yes")).consent
 
 
 def test_hours_without_a_phone_are_no_call_back() -> None:
@@ -166,6 +166,11 @@ def test_no_call_ends_without_a_next_step() -> None:
 def test_a_counter_names_its_shop() -> None:
     assert list(from_agent(call(channel="store"), TEXTS, "en").errors) == ["store"]
     assert taken(call(channel="store", store="S-012")).channel == "store"
+
+
+def test_a_caller_who_was_not_asked_has_not_agreed() -> None:
+    assert not taken(call()).consent
+    assert taken(call(consent="yes")).consent
 
 
 def test_an_agent_files_on_behalf_of_somebody_with_a_call_back() -> None:

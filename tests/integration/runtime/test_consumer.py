@@ -225,6 +225,26 @@ async def test_a_broken_off_transaction_leaves_nothing_and_comes_again(database,
     assert len(tries) == 2
 
 
+@pytest.mark.parametrize("other_commits", [True, False])
+async def test_two_copies_of_a_service_with_the_same_batch_apply_it_once(
+    database, fresh_topics, settings_for, other_commits
+):
+    events = [submitted(n) for n in range(3)]
+    async with probe(database.url_of("router"), fresh_topics, settings_for()) as running:
+        async with running.database.connection() as other:
+            copy = other.transaction()
+            await copy.start()
+            await other.execute("INSERT INTO inbox (consumer, event_id) VALUES ($1, $2)", "router", events[1].event_id)
+            await publish(fresh_topics, events)
+            waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+            await until(lambda: running.database.fetchval(waits))
+            await (copy.commit() if other_commits else copy.rollback())
+        wanted = {e.event_id for e in events} - ({events[1].event_id} if other_commits else set())
+        await until(lambda: running.database.fetchval("SELECT count(*) = 3 FROM inbox"))
+        assert await running.database.fetchval("SELECT count(*) FROM dead_letter") == 0
+    assert sorted(running.seen) == sorted(wanted)
+
+
 async def test_events_this_service_does_not_read_leave_no_trace(database, fresh_topics, settings_for):
     from tests.support.probe import follow_up
 

@@ -19,6 +19,7 @@ ON CONFLICT DO NOTHING RETURNING 1;
 
 -- name: begin_complaints
 -- Complaints that begin with their submission and nothing else, as most do: journey, contact, first line and notice.
+-- Without ON CONFLICT, whose speculative insertion costs as much again; the keys refuse what another copy has begun.
 WITH begun AS MATERIALIZED (
     SELECT *, email IS NOT NULL AS reachable, $18::timestamptz + patience AS next_at
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::timestamptz[], $8::int[],
@@ -28,23 +29,23 @@ WITH begun AS MATERIALIZED (
                name, email, token, token_hash, notice_id, traceparent, patience)
 ), contacts AS (
     INSERT INTO contact (complaint_id, person_id, name, email, token, token_hash)
-    SELECT complaint_id, person_id, name, email, token, token_hash FROM begun ON CONFLICT DO NOTHING
+    SELECT complaint_id, person_id, name, email, token, token_hash FROM begun
 ), entries AS (
     INSERT INTO entry (complaint_id, event_id, at, what, text, field)
-    SELECT complaint_id, event_id, received_at, 'received', text, 'text' FROM begun ON CONFLICT DO NOTHING
+    SELECT complaint_id, event_id, received_at, 'received', text, 'text' FROM begun
 ), notices AS (
     INSERT INTO notice (complaint_id, notice_id, kind, cause_id, recipient_ref, epoch, variant, state, next_at,
                         traceparent, created_at, due_since)
     SELECT complaint_id, notice_id, 'acknowledgement', event_id, person_id, 0, '', 'pending', next_at, traceparent, $18,
            next_at
-    FROM begun ON CONFLICT DO NOTHING
+    FROM begun
 )
 INSERT INTO journey (complaint_id, reference, pack, language, person_id, channel, received_at, told, reachable, erased,
                      acknowledged, phase, epoch, clock_epoch, stage, replied, held, intake_version, router_version,
                      sla_version, own_version, consent)
 SELECT complaint_id, reference, pack, language, person_id, channel, received_at, true, reachable, false, 'pending',
        'received', 0, 0, 1, false, true, intake_version, 0, 0, 0, true
-FROM begun ON CONFLICT DO NOTHING RETURNING 1;
+FROM begun;
 
 -- name: update_journeys
 -- What changed in journeys; the reference never does.

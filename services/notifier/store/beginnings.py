@@ -5,6 +5,8 @@ from datetime import timedelta
 from operator import attrgetter
 from typing import NamedTuple
 
+import asyncpg
+
 from services.notifier.domain.journey import Journey
 from services.notifier.domain.plans import Entry
 from services.notifier.store.journeys import QUERIES, Contact, begun_elsewhere, columns
@@ -52,8 +54,12 @@ async def begin(tx: Tx, beginnings: Sequence[Beginning]) -> None:
             )
             for one in beginnings
         ]
-        if len(await tx.fetch(QUERIES.begin_complaints, *columns(rows), tx.now)) < len(rows):
-            raise begun_elsewhere()
+        try:
+            await tx.execute(QUERIES.begin_complaints, *columns(rows), tx.now)
+        except asyncpg.UniqueViolationError as error:
+            if error.constraint_name != "journey_pkey":  # written first; anything else is no race but bad data
+                raise
+            raise begun_elsewhere() from None
 
 
 def _patience(notice: NewNotice, tx: Tx) -> timedelta | None:

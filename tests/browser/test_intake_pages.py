@@ -159,6 +159,7 @@ def test_a_customer_files_a_complaint_question_by_question(
     page.wait_for_url("**/file/done*")
     site.assign_all()
     expect(page.locator("#owner")).to_have_text("售后维修" if language == "zh" else "After-sales and repair")
+    assert_said(page, "#due", DUE_SAID[language])
     looker.check(page, f"file-7-done-{look}")
     (filed,) = site.filed()
     assert page.inner_text(".reference") == filed["reference"]
@@ -192,6 +193,18 @@ def test_the_receipt_survives_a_reload(looker: Looker, site: Site) -> None:
     reference = page.inner_text(".reference")
     page.reload()
     assert page.inner_text(".reference") == reference
+
+
+def test_where_no_date_comes_the_receipt_says_where_it_will_stand(looker: Looker, site: Site) -> None:
+    page = looker.open(f"{site.url}/file")
+    file_quickly(page)
+    for line in ("#owner", "#due"):
+        expect(page.locator(line)).to_have_text("稍后在进展页上可以看到", timeout=15_000)
+    site.assign_all()
+    site.database.execute("UPDATE intake.standing SET journey_due_at = NULL")  # the customer is asked: the clock stands
+    page.reload()
+    expect(page.locator("#due")).to_have_text("稍后在进展页上可以看到", timeout=15_000)
+    expect(page.locator("#owner")).to_have_text("售后维修")
 
 
 def file_quickly(page: Page) -> None:

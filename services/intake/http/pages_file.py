@@ -2,14 +2,15 @@
 
 import uuid
 from collections.abc import Mapping
+from typing import Any
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from services.intake.domain.complaint import Complaint
 from services.intake.handlers import FORM, Refusal
-from services.intake.http.pages_parts import Parts, admit, categories, department_name, look_of, usual_spans
+from services.intake.http.pages_parts import Parts, admit, categories, department_name, look_of, usual_spans, zone_of
 from services.intake.http.pages_receipt import Cookies, Receipt
 from services.intake.http.pages_told import WANTED, errors_of, from_public
 from shared.runtime.web import language as languages
@@ -34,7 +35,7 @@ class PublicForm:
             "/file", self.take, methods=["POST"], dependencies=[Depends(guard_origin)], response_model=None
         )
         router.add_api_route("/file/done", self.done, methods=["GET"], response_model=None)
-        router.add_api_route("/file/done/owner", self.owner, methods=["GET"], response_model=None)
+        router.add_api_route("/file/done/outlook", self.outlook, methods=["GET"], response_model=None)
         return router
 
     async def show(self, request: Request) -> Response:
@@ -67,22 +68,31 @@ class PublicForm:
             request,
             "file_done.html",
             receipt=receipt,
-            owner=await self._owner(receipt, request),
+            **await self._outlook(receipt, request),
             spans=usual_spans(self._parts.pack, "web", look.texts, spoken),
         )
         response.headers["Cache-Control"] = "no-store"
         response.headers["Referrer-Policy"] = "no-referrer"
         return response
 
-    async def owner(self, request: Request) -> Response:
-        """For the script of the receipt: the department's name once it is known."""
+    async def outlook(self, request: Request) -> Response:
+        """For the script of the receipt: owner and date of the answer once both are known, nothing (204) until then."""
         receipt = self._cookies.receipt(request)
-        name = await self._owner(receipt, request) if receipt else None
-        return JSONResponse({"owner": name}, headers={"Cache-Control": "no-store"})
+        outlook = await self._outlook(receipt, request) if receipt else {}
+        response = Response(status_code=204)
+        if outlook.get("owner") and outlook.get("due_at"):
+            response = look_of(request).render(request, "file_outlook.html", **outlook)
+        response.headers["Cache-Control"] = "no-store"
+        return response
 
-    async def _owner(self, receipt: Receipt, request: Request) -> str | None:
+    async def _outlook(self, receipt: Receipt, request: Request) -> dict[str, Any]:
         found = await self._parts.intake.by_reference(receipt.reference)
-        return department_name(self._parts, found.department if found else None, languages.of(request))
+        department = found.department if found else None
+        return {
+            "owner": department_name(self._parts, department, languages.of(request)),
+            "due_at": found.due_at if found else None,
+            "zone": zone_of(self._parts, department),
+        }
 
     async def _file(self, request: Request, form: Form, complaint: Complaint) -> Response:
         key = self._cookies.idempotency_key(request, form["key"])

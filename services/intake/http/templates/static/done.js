@@ -1,14 +1,14 @@
-// After filing: forget the draft, ask for the owner until it is known, print.
+// After filing: forget the draft, ask for owner and date until they are known, print.
 sessionStorage.removeItem("redress-file");
 (async () => {
-  const owner = document.getElementById("owner");
-  if (!owner || !owner.dataset.ask) return;
+  const outlook = document.getElementById("outlook");
+  if (!outlook || !outlook.dataset.ask) return;
   for (let pause = 250; pause < 3000; pause *= 1.6) {
     await new Promise((ready) => { setTimeout(ready, pause); });
-    const answer = await fetch(owner.dataset.ask).then((response) => response.ok ? response.json() : {}).catch(() => ({}));
-    if (answer.owner) { owner.textContent = answer.owner; return; }
+    const known = await fetch(outlook.dataset.ask).then((response) => response.status === 200 ? response.text() : "").catch(() => "");
+    if (known) { outlook.innerHTML = known; return; }
   }
-  owner.textContent = owner.dataset.later;
+  for (const line of outlook.querySelectorAll("[data-pending]")) line.textContent = outlook.dataset.later;
 })();
 const print = document.getElementById("print");
 if (print) { print.hidden = false; print.addEventListener("click", () => window.print()); }

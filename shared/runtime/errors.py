@@ -66,6 +66,8 @@ def is_transient(error: BaseException) -> bool:
     """Whether waiting can heal it: the database or the network is away, busy, or broke a tie between transactions."""
     if isinstance(error, Transient | OSError | TimeoutError | asyncpg.InterfaceError):
         return True
+    if isinstance(error, asyncpg.InvalidCachedStatementError):
+        return True  # a migration changed a table; asyncpg has forgotten its plans by the next try
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "")[:2] in _TRANSIENT_CLASSES or error.sqlstate in _TRANSIENT_STATES
     return False

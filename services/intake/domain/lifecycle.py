@@ -45,7 +45,7 @@ SUBMITTED: Final = Standing()
 
 def hear(standing: Standing, news: News) -> Standing:
     """The standing after news from the router or from sla, in whatever order and however often they come."""
-    newer = news.epoch > standing.epoch
+    newer = news.epoch >= standing.epoch  # of one epoch all say the same, but for a copy from before epochs were kept
     state, seen = _state_after(standing, news)
     due_at, clock_version = standing.journey_due_at, standing.clock_version
     extended = standing.extended_due_at

@@ -123,7 +123,7 @@ def errors_of(
     found: dict[str, str] = {}
     for fault in faults:
         field = _FIELD_OF.get(fault.pointer, "text")
-        if field == "call_back" and not form["call_back"]:
+        if field == "call_back" and (page == "file" or not form["call_back"]):
             field = "phone"  # the only number that was typed
         name = texts.say(_NAMES.get((page, field), f"{page}.{field}.label"), spoken)
         wrong = fault.detail[:1].lower() + fault.detail[1:]

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
-from typing import Any
+from typing import Any, get_args
 
 from services.notifier.domain.actions import Action, Answer, may
 from services.notifier.domain.compose import department_name, zone_of
 from services.notifier.domain.journey import Journey
+from services.notifier.domain.plans import What
 from services.notifier.http.customers import Opened
 from services.notifier.store.reading import Line, Sent
 from shared.policies import Packs
@@ -22,6 +23,7 @@ _OURS = frozenset(
         "answered_by_phone", "closed_by_phone", "reopened_by_phone",
     }
 )  # fmt: skip
+_KNOWN = frozenset(get_args(What))
 _SHAPES = {"closed": "settled", "closed_by_phone": "settled", "asked": "now", "proposed": "now"}
 _ACTIONS: tuple[Action, ...] = ("reply", "add", "confirm", "dispute", "rate")
 _SHOWN_STATES = frozenset({"sent", "failed", "unknown"})
@@ -108,9 +110,10 @@ def _state(journey: Journey) -> str:
 
 def _item(line: Line, text: str, packs: Packs, texts: Catalogue, language: Language) -> Mapping[str, Any]:
     name = department_name(packs, line.department, language) or texts.say("progress.we", language)
+    known = line.what if line.what in _KNOWN else "other"  # a copy of a newer version writes more, during an upgrade
     kind = _SHAPES.get(line.what, "")
     return {
-        "title": texts.say(f"progress.what.{line.what}", language, department=name),
+        "title": texts.say(f"progress.what.{known}", language, department=name),
         "at": line.at,
         "text": text or None,
         "kind": kind,

@@ -94,10 +94,11 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordAnswer:
-    """登记: what the customer answered, on the phone, to the question that is open."""
+    """登记: what the customer answered, on the phone, to the question that is open, or to this one if it is named."""
 
     action: ClassVar[Action] = Action.RECORD_ANSWER
     answer: str
+    question_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

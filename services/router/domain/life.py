@@ -21,7 +21,7 @@ from services.router.domain.commands import (
     Report,
     Transfer,
 )
-from services.router.domain.rights import Action, Actor, may
+from services.router.domain.rights import Action, Actor, Role, may
 from services.router.domain.story import Moment, Outcome, Story
 from services.router.domain.told import disputable
 from shared.events.routing import (
@@ -69,8 +69,9 @@ def obey(
     else:
         _STEPS[type(command)](story, command, desks)
     if command.action in _RECORDS:
-        # What somebody else wrote down is news for the department that goes on with it.
-        story.change(attention=story.case.state is not State.CLOSED and story.case.department != actor.department)
+        # What somebody else wrote down is news for the handlers of the department that goes on with it.
+        theirs = story.case.department == actor.department and actor.role is not Role.AGENT
+        story.change(attention=story.case.state is not State.CLOSED and not theirs)
     elif command.action is not Action.NOTE:
         story.change(attention=False)
     return story.end()
@@ -86,8 +87,8 @@ def refusal_of(case: Case, action: Action, actor: Actor, desks: Desks) -> Refusa
         return None if action is Action.RECORD_DISPUTE and disputable(case) else Refusal.CLOSED
     wrong = _STATES.get(action)
     refusal = wrong(case) if wrong else None
-    if refusal is None and action is Action.RECORD_CONFIRMATION and case.proposed_by == actor.name:
-        return Refusal.OWN_RESOLUTION  # four eyes: nobody closes a case by their own word alone
+    if refusal is None and action is Action.RECORD_CONFIRMATION and case.proposed_by in (None, actor.name):
+        return Refusal.OWN_RESOLUTION  # four eyes: nobody closes a case by their own word alone, nor when in doubt
     return refusal
 
 

@@ -6,13 +6,19 @@ Each does what the same word does when it comes from the progress page (`told.py
 from collections.abc import Callable
 
 from services.router.domain import told
-from services.router.domain.case import Case, Desks, Placement
+from services.router.domain.case import Case, Desks, Placement, Refusal, Refused
 from services.router.domain.commands import RecordAnswer, RecordConfirmation, RecordDispute
 from services.router.domain.story import Story
 
 
 def answer(story: Story, command: RecordAnswer, desks: Desks) -> None:
-    """The open question is answered."""
+    """The open question is answered.
+
+    Raises:
+        Refused: `STALE` when another question is open than the one that was answered.
+    """
+    if command.question_id not in (None, story.case.question_id):
+        raise Refused(Refusal.STALE)
     _remember(story, "answer_recorded", command.answer)
     told.answer(story, command.answer, desks)
 

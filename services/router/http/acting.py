@@ -80,12 +80,14 @@ class Acting:
         key = (await self._vault.keys_of([person_id])).get(person_id)
         async with self._transaction() as tx:
             case = store.case_of((await store.load(tx, [complaint_id]))[complaint_id])
-            return await self._obey(
-                tx, case, body.command(self._new_id), self._moment(tx, case, actor, key), actor, seen
-            )
+            if await store.is_erased(tx, complaint_id):
+                key = None  # the person was erased meanwhile, or long ago
+            return await self._obey(tx, case, body.command(self._new_id), key, actor, seen)
 
-    async def _obey(self, tx: Tx, case: Case, command: Command, moment: Moment, actor: Actor, seen: str | None) -> Case:
-        pack = self.pack(case.pack)
+    async def _obey(
+        self, tx: Tx, case: Case, command: Command, key: PersonKey | None, actor: Actor, seen: str | None
+    ) -> Case:
+        pack, moment = self.pack(case.pack), self._moment(tx, case, actor, key)
         try:
             outcome = obey(case, command, actor, desks_of(pack), moment, lambda reopened: place_again(reopened, pack))
             if seen is not None and seen != mark_of(case):
@@ -95,7 +97,9 @@ class Acting:
         after = outcome.case
         if after != case:
             await store.update(tx, [after])
-        await store.append(tx, [(after.complaint_id, after.epoch, line) for line in outcome.lines])
+        # Of an erased person nothing is written down any more, in whoever's words (I16); that something was done, is.
+        lines = outcome.lines if key else [line._replace(text=None) for line in outcome.lines]
+        await store.append(tx, [(after.complaint_id, after.epoch, line) for line in lines])
         if outcome.events:
             await store.mark_undelivered(tx, {after.complaint_id: None})
         for event in outcome.events:

@@ -161,10 +161,13 @@ class RecordAnswerBody(Body):
 
     action = Action.RECORD_ANSWER
     answer: Words
+    question_id: UUID | None = Field(
+        default=None, description="the `question_id` of the case that was answered; refused when another one is open"
+    )
 
     def command(self, new_id: Callable[[], UUID]) -> Command:
         """The command."""
-        return commands.RecordAnswer(answer=self.answer)
+        return commands.RecordAnswer(answer=self.answer, question_id=self.question_id)
 
 
 class RecordConfirmationBody(Body):

@@ -88,7 +88,10 @@ def _title(what: str, detail: Mapping[str, Any], values: Mapping[str, Any], t: S
         return t("story.notice_failed")
     if what == "submitted":
         return t("story.submitted", channel=t(f"channel.{detail['channel']}"))
-    return t(f"story.{what}", **values)
+    try:
+        return t(f"story.{what}", **values)
+    except KeyError:  # a copy of a newer version wrote it, while one after the other is upgraded
+        return t("story.other")
 
 
 def _until(detail: Mapping[str, Any]) -> datetime | None:

@@ -111,6 +111,11 @@ async def mark_undelivered(tx: Tx, notices: Mapping[UUID, str | None]) -> None:
         await tx.execute(QUERIES.mark_undelivered, list(notices), list(notices.values()))
 
 
+async def is_erased(tx: Tx, complaint_id: UUID) -> bool:
+    """Whether the person of a case was erased; asked when the case is locked, so that it stays true."""
+    return bool(await tx.fetchval(QUERIES.is_erased, complaint_id))
+
+
 async def append(tx: Tx, lines: Sequence[tuple[UUID, int, Line]]) -> None:
     """Add `(complaint, epoch, line)` to the histories."""
     if lines:

@@ -100,9 +100,11 @@ def fact_of(event: Event) -> Fact | None:
 
 
 def _is_spoken(event: Event) -> bool:
-    """Only staff can have an answer or a "not settled" that was no click of the customer: by recording it."""
-    words = (routing.CustomerAnswered, routing.ComplaintReopened)
-    return isinstance(event, words) and event.cause.actor.startswith("staff:")
+    """Staff cause an answer or a "not settled" only by recording it; that they ended a wait is no answer."""
+    said = isinstance(event, routing.ComplaintReopened) or (
+        isinstance(event, routing.CustomerAnswered) and event.answered
+    )
+    return said and event.cause.actor.startswith("staff:")
 
 
 def with_fact(facts: tuple[Fact, ...], fact: Fact) -> tuple[Fact, ...] | None:

@@ -143,6 +143,9 @@ async def test_a_customer_who_only_rings_is_heard_to_the_end(running: Running) -
     await running.feed(told.erased())
     kept = {line["what"]: line["text"] for line in (await see(running, "li.delivery", told))["history"]}
     assert kept["answer_recorded"] is kept["confirmation_recorded"] is None, "forgotten with the person"
+    await do(running, "li.delivery", told, "note", text="王小明又来电话")
+    kept = {line["what"]: line["text"] for line in (await see(running, "li.delivery", told))["history"]}
+    assert kept["note"] is None, "nothing is written down of somebody who was erased"
 
 
 async def test_not_settled_on_the_phone_goes_to_somebody_else_and_again_after_closing(running: Running) -> None:

@@ -231,3 +231,17 @@ def test_the_same_form_key_in_another_browser_is_another_key() -> None:
     assert len({mine, yours, nobody}) == 3
     assert mine == cookies.idempotency_key(_Browser(redress_visitor="a"), "form-1")  # type: ignore[arg-type]
     assert mine.version == 4
+
+
+def test_every_field_that_can_be_wrong_has_a_name_on_both_pages() -> None:
+    typed = {
+        "phone": "12",
+        "hours": "x",
+        "call_back": "1",
+        "email": "x",
+        "store": "S1",
+        "repeat_of": "R-1",
+        "order": "O1",
+    }
+    for errors in (from_public(public(**typed), TEXTS, "en").errors, from_agent(call(**typed), TEXTS, "en").errors):
+        assert "phone" in errors or "call_back" in errors

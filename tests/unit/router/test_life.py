@@ -407,6 +407,7 @@ class TestRecordedByStaff:
         asked = do(in_hand(), Ask(question="x")).case
         assert do(asked, RecordAnswer(answer="y"), somebody("complaints-office", Role.OFFICE)).case.attention
         assert not do(asked, RecordAnswer(answer="y")).case.attention
+        assert do(asked, RecordAnswer(answer="y"), somebody("delivery", Role.AGENT)).case.attention
 
 
 class TestBothAtOnce:
@@ -416,6 +417,8 @@ class TestBothAtOnce:
         asked = do(in_hand(), Ask(question="x")).case
         page_first = replied(asked, an_id(), NOON, asked.question_id, "甲", moment(), DESKS).case
         assert refused(page_first, RecordAnswer(answer="乙")) is Refusal.NO_QUESTION
+        assert refused(asked, RecordAnswer(answer="乙", question_id=an_id())) is Refusal.STALE
+        assert do(asked, RecordAnswer(answer="乙", question_id=asked.question_id)).events
         phone_first = do(asked, RecordAnswer(answer="乙")).case
         heard = replied(phone_first, an_id(), NOON, asked.question_id, "甲", moment(), DESKS)
         assert heard.events == ()

@@ -143,8 +143,8 @@ class Story:
     def asked(self, at: datetime) -> Event:
         return self.route(routing.CustomerAsked, at, question=SEALED)
 
-    def answered(self, at: datetime, actor: str = "customer") -> Event:
-        return self.route(routing.CustomerAnswered, at, actor)
+    def answered(self, at: datetime, actor: str = "customer", answered: bool = True) -> Event:
+        return self.route(routing.CustomerAnswered, at, actor, answered=answered)
 
     def promised(self, at: datetime, due_at: datetime, promise_id: UUID) -> Event:
         return self.route(routing.PromiseMade, at, promise_id=promise_id, due_at=due_at, text=SEALED)

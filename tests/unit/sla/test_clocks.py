@@ -238,12 +238,17 @@ class TestSilence:
         assert desk.clock("silence").epoch == 2
         assert desk.clock("silence").deadline == after(days=3, hours=1)
 
-    @pytest.mark.parametrize("actor, starts", [("staff:li", 26), ("customer", 0), ("clock", 0)])
-    def test_a_customer_whose_answer_was_taken_down_on_the_phone_was_spoken_to(self, actor: str, starts: int) -> None:
+    @pytest.mark.parametrize(
+        "actor, answered, starts",
+        [("staff:li", True, 26), ("staff:li", False, 0), ("customer", True, 0), ("clock", False, 0)],
+    )
+    def test_a_customer_whose_answer_was_taken_down_on_the_phone_was_spoken_to(
+        self, actor: str, answered: bool, starts: int
+    ) -> None:
         story, desk = told()
         story.assigned()
         story.asked(after(hours=2))  # nobody could write to them: no notice was sent
-        story.answered(after(hours=26), actor)
+        story.answered(after(hours=26), actor, answered)
         desk.hears()
         assert desk.clock("silence").started_at == after(hours=starts)
 

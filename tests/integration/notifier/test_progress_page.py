@@ -71,6 +71,16 @@ async def test_who_did_not_agree_to_be_written_to_still_has_the_page_and_is_prom
     assert done.status_code == 303 and [type(event) for event in await said(rig)] == [notices.CustomerReplied]
 
 
+async def test_a_line_that_a_newer_copy_wrote_is_shown_as_news(rig: Rig, http: httpx.AsyncClient) -> None:
+    story = await rig.story()
+    await rig.apply(story.filed(), story.assigned())
+    line = "INSERT INTO notifier.entry (complaint_id, event_id, at, what)"
+    await rig.execute(f"{line} VALUES ('{story.complaint_id}', gen_random_uuid(), now(), 'from_the_future')")
+    page = await http.get(f"/c/{story.token}?lang=en", headers=BROWSER)
+    assert page.status_code == 200
+    assert "There is news" in page.text
+
+
 async def test_the_answer_is_never_kept_passed_on_or_indexed(rig: Rig, http: httpx.AsyncClient) -> None:
     story = await begun(rig)
     answers = [

@@ -111,6 +111,17 @@ async def test_a_case_is_worked_by_forms(running: Running) -> None:
         assert (await client.post(f"{at}/transfer/accept", data=marks(page))).status_code == 303
 
 
+async def test_a_line_that_a_newer_copy_wrote_is_shown_as_news(running: Running) -> None:
+    told = await filed(running)
+    line = "INSERT INTO router.case_event (complaint_id, event_id, at, what, who, department, epoch)"
+    values = f"VALUES ('{told.complaint_id}', gen_random_uuid(), now(), 'from_the_future', 'policy', 'delivery', 1)"
+    running.database.execute(f"{line} {values}")
+    async with browser(running, "li.delivery", "en") as client:
+        page = await client.get(f"/desk/cases/{told.reference}")
+    assert page.status_code == 200
+    assert "Something was recorded" in page.text
+
+
 async def test_an_open_case_that_has_moved_says_so_and_tells_nothing_more(running: Running) -> None:
     told = await filed(running)
     at = f"/desk/cases/{told.reference}"

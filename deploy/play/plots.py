@@ -185,7 +185,7 @@ def words_for(step: Step, example: Example, renewed: bool = False) -> str:
     """What is said in a step, in the language of the example; always the same."""
     if step.words is not None:
         return step.words
-    kind = _PHRASES.get(step.action, step.action) if not renewed else "renew"
+    kind = "renew" if renewed else _PHRASES.get(step.action, step.action)
     choices = phrases()[kind][example.body["language"]]
     digest = hashlib.sha256(f"{example.id}|{kind}".encode()).digest()
     return str(choices[digest[0] % len(choices)])

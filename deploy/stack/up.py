@@ -181,7 +181,7 @@ def _as_customers_read(moment: str, department: str, policies: Path) -> str:
 
     zone: tzinfo
     try:
-        zone = load_packs(policies).pack_of(department).calendar_of(department).zone
+        zone = load_packs(policies).zone_of(department)
     except (PolicyError, KeyError):  # edited since the services read them; no reason to fail here
         zone = UTC
     return before(datetime.fromisoformat(moment), now=datetime.now(UTC), zone=zone, language="en").exact

@@ -44,6 +44,11 @@ class Cause(Frozen):
     id: str = Field(max_length=128)
     actor: str = Field(max_length=128)
 
+    @property
+    def by_staff(self) -> bool:
+        """Whether a member of staff did it."""
+        return self.actor.startswith("staff:")
+
 
 class Bilingual(Frozen):
     """A text from policy in both languages. Never a customer's words."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
+from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
@@ -86,6 +87,10 @@ class Packs:
     def department(self, department: str) -> Department:
         """Return a department by id; KeyError where there is none."""
         return self._owners[department].departments[department]
+
+    def zone_of(self, department: str) -> ZoneInfo:
+        """Return the zone of a department's calendar; KeyError where there is no such department."""
+        return self._owners[department].calendar_of(department).zone
 
 
 def load_packs(folder: Path) -> Packs:

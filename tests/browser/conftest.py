@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.chromium import FLAGS, NoBrowser, chromium
+from tests.browser.intake_site import module_site, site  # noqa: F401  fixtures of the two modules on intake's pages
 from tests.browser.looking import Looker
 
 _HERE = Path(__file__).parent

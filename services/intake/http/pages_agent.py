@@ -2,10 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends
 from pydantic_core import PydanticCustomError
@@ -15,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.contact import normalise_email, normalise_phone
 from services.intake.handlers import DESK, Refusal
-from services.intake.http.pages_parts import Parts, categories, department_name, look_of, zone_of
+from services.intake.http.pages_parts import Parts, categories, department_name, look_of, outlook_of, zone_of
 from services.intake.http.pages_receipt import Cookies, Receipt
 from services.intake.http.pages_told import FACTS, WANTED, errors_of, from_agent
 from services.intake.store import FiledComplaint
@@ -28,24 +25,6 @@ _ROLES = require("agent", "lead", "office")
 OnCall = Annotated[Staff, Depends(_ROLES)]
 _OUTLOOK_TRIES = 10
 _READS_ALL = ("lead", "office")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outlook:
-    """What the caller can be told of a complaint just filed.
-
-    Attributes:
-        owner: the department, in the language of the page; `owner_said` in the customer's.
-        due_at: by when there is an answer; none while that is not known.
-        zone: the department's, in which dates are told.
-        opens: whether this member of staff may open the case at the desk.
-    """
-
-    owner: str | None
-    owner_said: str | None
-    due_at: datetime | None
-    zone: ZoneInfo
-    opens: bool
 
 
 def may_open(staff: Staff, department: str | None) -> bool:
@@ -100,11 +79,8 @@ class CallForm:
         receipt = self._cookies.receipt(request)
         if receipt is None:
             return RedirectResponse("/agent", status_code=303)
-        outlook = await self._outlook(request, staff, receipt)
-        look = look_of(request)
-        return look.render(
-            request, "agent_done.html", staff=staff, receipt=receipt, outlook=outlook, tries=_OUTLOOK_TRIES
-        )
+        told = await self._told(request, staff, receipt)
+        return look_of(request).render(request, "agent_done.html", staff=staff, tries=_OUTLOOK_TRIES, **told)
 
     async def outlook(self, request: Request, staff: OnCall) -> Response:
         """Owner and date on the last page, asked for again until they are known."""
@@ -113,22 +89,19 @@ class CallForm:
             return Response(status_code=204)  # the page stays as it is
         left = request.query_params.get("tries", "0")
         tries = min(int(left), _OUTLOOK_TRIES) - 1 if left.isdigit() else 0
-        outlook = await self._outlook(request, staff, receipt)
-        return look_of(request).render(
-            request, "agent_outlook.html", receipt=receipt, outlook=outlook, tries=max(tries, 0), later=True
-        )
+        told = await self._told(request, staff, receipt)
+        return look_of(request).render(request, "agent_outlook.html", tries=max(tries, 0), later=True, **told)
 
-    async def _outlook(self, request: Request, staff: Staff, receipt: Receipt) -> Outlook:
-        found = await self._parts.intake.by_reference(receipt.reference)
-        department = found.department if found else None
+    async def _told(self, request: Request, staff: Staff, receipt: Receipt) -> dict[str, Any]:
+        """The receipt with its outlook; the owner's name in the customer's language too, to be read out."""
+        outlook = await outlook_of(self._parts, receipt.reference, languages.of(request))
         said: Language = "en" if receipt.language == "en" else "zh"
-        return Outlook(
-            owner=department_name(self._parts, department, languages.of(request)),
-            owner_said=department_name(self._parts, department, said),
-            due_at=found.due_at if found else None,
-            zone=zone_of(self._parts, department),
-            opens=may_open(staff, department),
-        )
+        return {
+            "receipt": receipt,
+            "outlook": outlook,
+            "owner_said": department_name(self._parts, outlook.department, said),
+            "opens": may_open(staff, outlook.department),
+        }
 
     async def _known(self, request: Request, staff: Staff, form: Form) -> dict[str, Any]:
         phone, email = _normal(normalise_phone, form["phone"]), _normal(normalise_email, form["email"])

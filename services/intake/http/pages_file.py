@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Mapping
-from typing import Any
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
@@ -10,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from services.intake.domain.complaint import Complaint
 from services.intake.handlers import FORM, Refusal
-from services.intake.http.pages_parts import Parts, admit, categories, department_name, look_of, usual_spans, zone_of
+from services.intake.http.pages_parts import Parts, admit, categories, look_of, outlook_of, usual_spans
 from services.intake.http.pages_receipt import Cookies, Receipt
 from services.intake.http.pages_told import WANTED, errors_of, from_public
 from shared.runtime.web import language as languages
@@ -68,7 +67,7 @@ class PublicForm:
             request,
             "file_done.html",
             receipt=receipt,
-            **await self._outlook(receipt, request),
+            outlook=await outlook_of(self._parts, receipt.reference, spoken),
             spans=usual_spans(self._parts.pack, "web", look.texts, spoken),
         )
         response.headers["Cache-Control"] = "no-store"
@@ -78,21 +77,12 @@ class PublicForm:
     async def outlook(self, request: Request) -> Response:
         """For the script of the receipt: owner and date of the answer once both are known, nothing (204) until then."""
         receipt = self._cookies.receipt(request)
-        outlook = await self._outlook(receipt, request) if receipt else {}
+        outlook = await outlook_of(self._parts, receipt.reference, languages.of(request)) if receipt else None
         response = Response(status_code=204)
-        if outlook.get("owner") and outlook.get("due_at"):
-            response = look_of(request).render(request, "file_outlook.html", **outlook)
+        if outlook and outlook.owner and outlook.due_at:
+            response = look_of(request).render(request, "file_outlook.html", outlook=outlook)
         response.headers["Cache-Control"] = "no-store"
         return response
-
-    async def _outlook(self, receipt: Receipt, request: Request) -> dict[str, Any]:
-        found = await self._parts.intake.by_reference(receipt.reference)
-        department = found.department if found else None
-        return {
-            "owner": department_name(self._parts, department, languages.of(request)),
-            "due_at": found.due_at if found else None,
-            "zone": zone_of(self._parts, department),
-        }
 
     async def _file(self, request: Request, form: Form, complaint: Complaint) -> Response:
         key = self._cookies.idempotency_key(request, form["key"])

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
@@ -68,10 +69,38 @@ def zone_of(parts: Parts, department: str | None) -> ZoneInfo:
     """The zone dates are told in: that of the owning department, else of the complaints office."""
     try:
         if department is not None:
-            return parts.policies.packs.pack_of(department).calendar_of(department).zone
+            return parts.policies.packs.zone_of(department)
     except KeyError:
         pass  # no pack has it any more
     return parts.pack.calendar_of(parts.pack.office.id).zone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What can be told of a complaint just filed.
+
+    Attributes:
+        department: its owner; `owner` is the name of it in the language of the page.
+        due_at: by when there is an answer; none while that is not known.
+        zone: the department's, in which dates are told.
+    """
+
+    department: str | None
+    owner: str | None
+    due_at: datetime | None
+    zone: ZoneInfo
+
+
+async def outlook_of(parts: Parts, reference: str, spoken: Language) -> Outlook:
+    """Who has a complaint and by when there is an answer, as far as is known."""
+    found = await parts.intake.by_reference(reference)
+    department = found.department if found else None
+    return Outlook(
+        department=department,
+        owner=department_name(parts, department, spoken),
+        due_at=found.due_at if found else None,
+        zone=zone_of(parts, department),
+    )
 
 
 def usual_spans(pack: Pack, channel: str, texts: Catalogue, spoken: Language) -> Mapping[str, str]:

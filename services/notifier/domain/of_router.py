@@ -22,11 +22,6 @@ def _owned(journey: Journey, event: routing.CaseEvent, **changes: Any) -> Journe
     )
 
 
-def _recorded(event: routing.CaseEvent) -> bool:
-    """Whether the customer's word came by phone and staff wrote it down; nothing of it is in the story yet."""
-    return event.cause.actor.startswith("staff:")
-
-
 def assigned(journey: Journey, event: routing.ComplaintAssigned) -> Step:
     """A new owner. The first one is told in the acknowledgement; later ones in a notice of their own."""
     after = _owned(journey, event, phase="assigned", question_id=None, replied=False)
@@ -80,8 +75,8 @@ def answered(journey: Journey, event: routing.CustomerAnswered) -> Step:
         replied=False,
         answer_due_at=journey.answer_due_at if newer else None,
     )
-    # What the customer wrote on the page is in the story already; an answer by phone is not.
-    if event.answered and _recorded(event):
+    # What the customer wrote on the page is in the story already; what staff recorded from the phone is not.
+    if event.answered and event.cause.by_staff:
         entry = entry_of(event, after, "answered_by_phone", event.answer, "answer" if event.answer else None)
     else:
         entry = entry_of(event, after, "answered" if event.answered else "went_on")
@@ -137,7 +132,7 @@ def closed(journey: Journey, event: routing.ComplaintClosed) -> Step:
         decision=None,
     )
     withdrawn = event.how == "withdrawn"
-    settled = event.how == "confirmed" and _recorded(event)
+    settled = event.how == "confirmed" and event.cause.by_staff
     entry = entry_of(event, after, "withdrawn" if withdrawn else "closed_by_phone" if settled else "closed")
     plan = plan_for(event, after, "withdrawn" if withdrawn else "closure", variant="" if withdrawn else event.how)
     return planned(after, plan, entries=(entry,))
@@ -156,7 +151,7 @@ def reopened(journey: Journey, event: routing.ComplaintReopened) -> Step:
         decision=None,
         rating=None,
     )
-    if _recorded(event):
+    if event.cause.by_staff:
         entry = entry_of(event, after, "reopened_by_phone", event.reason, "reason" if event.reason else None)
     else:
         entry = entry_of(event, after, "reopened")

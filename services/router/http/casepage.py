@@ -115,7 +115,7 @@ class CasePage:
     def zone(self, department: str) -> ZoneInfo:
         """The zone a department works in."""
         try:
-            return self._office.packs.pack_of(department).calendar_of(department).zone
+            return self._office.packs.zone_of(department)
         except KeyError:
             return DEFAULT_ZONE
 
@@ -164,7 +164,7 @@ class CasePage:
             "possible": [action.value for action in possible],
             "departments": _choices(case, pack, spoken),
             "remedies": [(code, t(f"remedy.{code}")) for code in REMEDIES],
-            "story": story.items(whole["history"], spoken, case.language, packs, t),
+            "story": story.items(whole["history"], spoken, case.language, packs, t, look.texts),
             "mark": mark_of(case),
             "watch": watch_of(case),
             "sent": sent,

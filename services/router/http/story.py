@@ -1,6 +1,6 @@
 """The history of a case in words."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +27,9 @@ _CUSTOMER = frozenset(
 _INTERNAL = frozenset({"note", "assign_reason", "transfer_offered", "transfer_declined", "confirmation_recorded"})
 
 
-def items(lines: list[dict[str, Any]], language: str, customers: str, packs: Packs, t: Say) -> list[dict[str, Any]]:
+def items(
+    lines: list[dict[str, Any]], language: str, customers: str, packs: Packs, t: Say, titles: Container[str]
+) -> list[dict[str, Any]]:
     """The lines for the `timeline` macro, newest first.
 
     Args:
@@ -36,15 +38,18 @@ def items(lines: list[dict[str, Any]], language: str, customers: str, packs: Pac
         customers: the customer's language, for the `lang` of their words.
         packs: for the names of departments.
         t: says a text in the page's language.
+        titles: the keys that it knows.
     """
-    shown = [_item(line, language, customers, packs, t) for line in lines]
+    shown = [_item(line, language, customers, packs, t, titles) for line in lines]
     shown.reverse()
     if shown:
         shown[0]["kind"] = shown[0]["kind"] or "now"
     return shown
 
 
-def _item(line: Mapping[str, Any], language: str, customers: str, packs: Packs, t: Say) -> dict[str, Any]:
+def _item(
+    line: Mapping[str, Any], language: str, customers: str, packs: Packs, t: Say, titles: Container[str]
+) -> dict[str, Any]:
     what, detail = line["what"], dict(line["detail"])
 
     def department(name: str | None) -> str:
@@ -60,7 +65,7 @@ def _item(line: Mapping[str, Any], language: str, customers: str, packs: Packs, 
         "rating": detail.get("rating", ""),
     }
     return {
-        "title": _title(what, detail, values, t),
+        "title": _title(what, detail, values, t, titles),
         "at": datetime.fromisoformat(line["at"]) if line["at"] else None,
         "until": _until(detail),
         "text": line["text"],
@@ -71,7 +76,7 @@ def _item(line: Mapping[str, Any], language: str, customers: str, packs: Packs, 
     }
 
 
-def _title(what: str, detail: Mapping[str, Any], values: Mapping[str, Any], t: Say) -> str:
+def _title(what: str, detail: Mapping[str, Any], values: Mapping[str, Any], t: Say, titles: Container[str]) -> str:
     if what == "assigned":
         return t(f"story.assigned.{detail.get('how', 'policy')}", to=values["to"])
     if what == "closed":
@@ -88,10 +93,9 @@ def _title(what: str, detail: Mapping[str, Any], values: Mapping[str, Any], t: S
         return t("story.notice_failed")
     if what == "submitted":
         return t("story.submitted", channel=t(f"channel.{detail['channel']}"))
-    try:
-        return t(f"story.{what}", **values)
-    except KeyError:  # a copy of a newer version wrote it, while one after the other is upgraded
+    if f"story.{what}" not in titles:  # a copy of a newer version wrote it, while one after the other is upgraded
         return t("story.other")
+    return t(f"story.{what}", **values)
 
 
 def _until(detail: Mapping[str, Any]) -> datetime | None:

@@ -104,7 +104,7 @@ def _is_spoken(event: Event) -> bool:
     said = isinstance(event, routing.ComplaintReopened) or (
         isinstance(event, routing.CustomerAnswered) and event.answered
     )
-    return said and event.cause.actor.startswith("staff:")
+    return said and event.cause.by_staff
 
 
 def with_fact(facts: tuple[Fact, ...], fact: Fact) -> tuple[Fact, ...] | None:

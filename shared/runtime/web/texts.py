@@ -64,7 +64,7 @@ class Catalogue:
                     texts[key] = text
         return cls(texts)
 
-    def __contains__(self, key: str) -> bool:
+    def __contains__(self, key: object) -> bool:
         return key in self._texts
 
     def keys(self, prefix: str = "") -> list[str]:

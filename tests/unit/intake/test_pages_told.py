@@ -233,15 +233,7 @@ def test_the_same_form_key_in_another_browser_is_another_key() -> None:
     assert mine.version == 4
 
 
-def test_every_field_that_can_be_wrong_has_a_name_on_both_pages() -> None:
-    typed = {
-        "phone": "12",
-        "hours": "x",
-        "call_back": "1",
-        "email": "x",
-        "store": "S1",
-        "repeat_of": "R-1",
-        "order": "O1",
-    }
-    for errors in (from_public(public(**typed), TEXTS, "en").errors, from_agent(call(**typed), TEXTS, "en").errors):
-        assert "phone" in errors or "call_back" in errors
+def test_a_call_back_that_no_field_of_the_public_form_holds_is_a_wrong_phone() -> None:
+    errors = from_public(public(phone="12", hours="after six", call_back="1"), TEXTS, "en").errors
+    assert list(errors) == ["phone"]
+    assert errors["phone"].startswith("Phone: ")

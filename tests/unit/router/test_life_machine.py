@@ -1,11 +1,13 @@
 """Whatever people, customers and clocks do in whatever order: one owner, a growing version, no ping-pong (I2, §5 T11)."""
 
 from datetime import timedelta
+from pathlib import Path
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from services.router import http
 from services.router.domain.case import Case, Refusal, Refused, State
 from services.router.domain.commands import (
     Accept,
@@ -45,8 +47,11 @@ from shared.events.routing import (
     CustomerAnswered,
     TransferAccepted,
 )
+from shared.runtime.web.texts import Catalogue
 from tests.unit.router.cases import DEPARTMENTS, DESKS, NOON, a_complaint, an_id, moment, placed, somebody
 
+TEXTS = Catalogue.load([Path(http.__file__).parent / "templates" / "texts"])
+_TITLE = {"assigned": "story.assigned.policy", "closed": "story.closed.confirmed"}
 departments = st.sampled_from(DEPARTMENTS)
 roles = st.sampled_from(list(Role))
 
@@ -93,6 +98,8 @@ class Life(RuleBasedStateMachine):
 
     def follow(self, outcome: Outcome) -> None:
         """Check every promise on the events of one step, as a reader of the topic sees them."""
+        for line in outcome.lines:
+            assert _TITLE.get(line.what, f"story.{line.what}") in TEXTS, "the desk says what it was"
         for event in outcome.events:
             assert event.version == self.version + 1
             self.version = event.version

@@ -1,0 +1,199 @@
+"""The call form in a browser: an agent without a mouse, and somebody without script."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from shared.runtime.web.sessions import Role
+from tests.browser.intake_site import DUE_SAID, READ_OUT, STORY, Site, assert_said
+from tests.browser.looking import KINDS, Language, Looker, Scheme, Width
+
+
+def call(looker: Looker, site: Site, **how: object) -> Page:
+    page = looker.open(f"{site.url}/agent", session=site.session(), **how)  # type: ignore[arg-type]
+    if how.get("script", True):
+        assert page.evaluate("document.activeElement.id") == "phone", "what is typed from now on must reach the form"
+    return page
+
+
+def keys_work(page: Page, content: str) -> None:
+    """The page with this content is there, and so are its keys: the button that leads onward has the focus."""
+    expect(page.locator(f"body.readback {content}").first).to_be_visible()
+    expect(page.locator("#go")).to_be_focused()
+
+
+@pytest.mark.parametrize(("width", "language", "scheme"), KINDS)
+def test_an_agent_takes_a_call_by_keyboard_alone(
+    looker: Looker, site: Site, width: Width, language: Language, scheme: Scheme
+) -> None:
+    look = f"{width}-{language}-{scheme}"
+    page = call(looker, site, width=width, language=language, scheme=scheme)
+    looker.check(page, f"agent-1-empty-{look}")
+    keys = page.keyboard
+    keys.type("13812345678")
+    keys.press("Alt+2")
+    keys.type("The pump is broken again.")
+    keys.press("Tab")
+    keys.type("Friday")
+    keys.press("Alt+3")
+    keys.press("ArrowDown")
+    keys.press("Alt+4")
+    keys.type("Ms Zhang")
+    expect(page.locator("#consent")).not_to_be_checked()
+    page.locator("#consent").focus()
+    keys.press("Space")
+    looker.check(page, f"agent-2-typed-{look}")
+    keys.press("Control+Enter")
+    keys_work(page, "dl.facts")
+    expect(page.locator("dl.facts")).to_contain_text("Friday")
+    looker.check(page, f"agent-3-readback-{look}")
+    keys.press("Enter")
+    page.wait_for_url("**/agent/done*")
+    keys_work(page, ".reference")
+    looker.check(page, f"agent-4-pending-{look}")
+    site.assign_all()
+    expect(page.locator("#owner")).to_have_text("售后维修" if language == "zh" else "After-sales and repair")
+    assert_said(page, "#due", DUE_SAID[language])
+    assert_said(page, "#date", READ_OUT[language])
+    expect(page.locator("#go")).to_be_focused()
+    looker.check(page, f"agent-4-done-{look}")
+    (filed,) = site.filed()
+    assert (filed["channel"], filed["phone"], filed["customer_name"]) == ("phone", "+8613812345678", "Ms Zhang")
+    assert filed["details"] and "refund" in str(filed["details"])
+    assert "consent" not in str(filed["details"]), "agreed, which is the default of the contract"
+    assert page.inner_text(".reference") == filed["reference"]
+    keys.press("Enter")
+    page.wait_for_selector("#phone")
+    assert page.input_value("#text") == ""
+
+
+def take_call(page: Page, text: str, language: Language = "zh") -> None:
+    """From the empty form to the last page."""
+    page.fill("#text", text)
+    page.select_option("#customer_language", language)
+    page.keyboard.press("Control+Enter")
+    keys_work(page, "dl.facts")
+    page.keyboard.press("Enter")
+    keys_work(page, ".reference")
+
+
+@pytest.mark.parametrize(("width", "language", "scheme"), KINDS)
+def test_what_to_tell_the_caller_when_no_date_comes(
+    looker: Looker, site: Site, width: Width, language: Language, scheme: Scheme
+) -> None:
+    page = call(looker, site, width=width, language=language, scheme=scheme)
+    take_call(page, STORY[language], language)
+    later = {"zh": "请您稍后凭这个编号来电", "en": "Ring us a little later with this reference"}
+    expect(page.locator("#date")).to_contain_text(later[language], timeout=15_000)
+    expect(page.locator("#due")).to_have_text(
+        {"zh": "还没有定，请不要自己说日期", "en": "Not set yet: give no date of your own"}[language]
+    )
+    looker.check(page, f"agent-4-no-date-{width}-{language}-{scheme}")
+
+
+def test_the_sentence_is_in_the_customers_language_and_the_facts_in_the_agents(looker: Looker, site: Site) -> None:
+    page = call(looker, site, language="zh")
+    take_call(page, STORY["en"], "en")
+    site.assign_all()
+    assert_said(page, "#date", READ_OUT["en"])
+    assert_said(page, "#due", DUE_SAID["zh"])
+    assert page.get_attribute("#date", "lang") == "en"
+
+
+@pytest.mark.parametrize(
+    ("role", "department", "opens"),
+    [("agent", "customer-service", 0), ("agent", "after-sales", 1), ("lead", "delivery", 1), ("office", "office", 1)],
+)
+def test_whoever_may_read_the_case_can_open_it_from_the_last_page(
+    looker: Looker, site: Site, role: Role, department: str, opens: int
+) -> None:
+    page = looker.open(f"{site.url}/agent", session=site.session(role, department))
+    take_call(page, STORY["zh"])
+    site.assign_all()
+    expect(page.locator("#due time")).to_be_visible()
+    expect(page.locator("#open a")).to_have_count(opens)
+
+
+def test_open_cases_of_the_caller_appear_while_the_number_is_typed(looker: Looker, site: Site) -> None:
+    first = call(looker, site)
+    first.keyboard.type("13812345678")
+    first.fill("#text", "Wednesday's repair")
+    first.keyboard.press("Control+Enter")
+    keys_work(first, "dl.facts")
+    first.keyboard.press("Enter")
+    keys_work(first, ".reference")
+    earlier = first.inner_text(".reference")
+    site.assign_all()
+    second = call(looker, site)
+    second.keyboard.type("138 1234 5678")
+    second.locator(".case").wait_for()
+    expect(second.locator(".case")).to_contain_text("2041年3月1日 周五 17:00 前")
+    looker.check(second, "agent-known")
+    expect(second.locator("#known")).to_contain_text(earlier)
+    second.locator(".case input").check()
+    second.fill("#text", "Broken again on Friday")
+    second.keyboard.press("Control+Enter")
+    keys_work(second, "dl.facts")
+    expect(second.locator("dl.facts")).to_contain_text(earlier)
+    second.keyboard.press("Enter")
+    keys_work(second, ".reference")
+    repeats = [row["details"] for row in site.filed() if row["details"] and earlier in str(row["details"])]
+    assert len(repeats) == 1
+
+
+def test_escape_returns_from_the_read_back_with_everything_kept(looker: Looker, site: Site) -> None:
+    page = call(looker, site)
+    page.fill("#text", STORY["zh"])
+    page.fill("#on_behalf", "王大爷")
+    page.keyboard.press("Control+Enter")
+    keys_work(page, "dl.facts")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#text")
+    assert page.input_value("#text") == STORY["zh"]
+    assert page.input_value("#on_behalf") == "王大爷"
+
+
+def test_a_counter_says_which_shop_and_keeps_it_for_the_next_customer(looker: Looker, site: Site) -> None:
+    looker.expect_noise("status of 422")
+    page = call(looker, site, language="en")
+    page.select_option("#channel", "store")
+    page.fill("#text", "The till charged twice.")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".errors a")).to_have_attribute("href", "#store")
+    looker.check(page, "agent-errors")
+    page.fill("#store", "S-012")
+    page.keyboard.press("Control+Enter")
+    keys_work(page, "dl.facts")
+    page.keyboard.press("Enter")
+    keys_work(page, ".reference")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#phone")
+    assert (page.input_value("#channel"), page.input_value("#store")) == ("store", "S-012")
+    assert [(row["channel"], row["store_id"]) for row in site.filed()] == [("store", "S-012")]
+
+
+def test_wrong_numbers_are_told_apart_and_led_to(looker: Looker, site: Site) -> None:
+    looker.expect_noise("status of 422")
+    page = call(looker, site, language="en", width="phone")
+    page.fill("#phone", "12")
+    page.fill("#call_back", "34")
+    page.fill("#text", STORY["en"])
+    page.locator("#go").click()
+    listed = page.locator(".errors a")
+    expect(listed).to_have_count(2)
+    assert [one.split(":")[0] for one in listed.all_inner_texts()] == ["Caller's number", "Call-back number"]
+    looker.check(page, "agent-errors-numbers")
+    listed.nth(1).click()
+    expect(page.locator("#call_back")).to_be_focused()
+
+
+def test_the_call_form_works_without_script(looker: Looker, site: Site) -> None:
+    page = call(looker, site, script=False)
+    page.fill("#phone", "13812345678")
+    page.locator("button[value=lookup]").click()
+    assert page.input_value("#phone") == "13812345678"
+    page.fill("#text", STORY["zh"])
+    page.locator("#go").click()
+    page.locator("#go").click()
+    assert page.locator(".reference").count() == 1

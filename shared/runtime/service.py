@@ -34,6 +34,7 @@ from shared.runtime.vault import Vault
 from shared.runtime.watchdog import EXIT_CODE, Watchdog
 from shared.runtime.web.install import install_web
 from shared.runtime.web.look import Look, SiteUrls
+from shared.runtime.web.openapi import install_openapi
 from shared.runtime.web.sessions import Sessions
 
 log = logging.getLogger(__name__)
@@ -101,6 +102,7 @@ class Service:
         )
         self.app: FastAPI = make_app(name, title, description, self.tracing, self._ready, self._alive)
         install_web(self.app, self.look, self.sessions)
+        install_openapi(self.app, self.look.own_url_base)
         self.relay = Relay(self.database, name, settings.kafka_bootstrap_servers, reached=reached)
         self.consumer: Consumer | None = None
         self._tasks: dict[str, Task] = {}

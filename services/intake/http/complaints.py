@@ -15,7 +15,7 @@ from services.intake.domain.complaint import MAX_BATCH_BYTES, MAX_BODY_BYTES, Am
 from services.intake.domain.faults import faults_of
 from services.intake.handlers import DESK, Author, Done, Intake, Refusal
 from services.intake.http import batch
-from services.intake.http.lean import Json, bearer, guarded, idempotency_key, parse_key, read_body
+from services.intake.http.lean import Json, bearer, guarded, idempotency_key, parse_key, read_json
 from services.intake.http.problems import answer, language_of
 from services.intake.keys import KeyRing
 from services.intake.store import FiledComplaint
@@ -56,7 +56,7 @@ class ChannelApi:
         """`POST /v1/complaints`: the hot route."""
         client = await self._client(request)
         key = idempotency_key(request)
-        raw = await read_body(request, MAX_BODY_BYTES)
+        raw = await read_json(request, MAX_BODY_BYTES)
         try:
             complaint = _COMPLAINT.validate_json(raw)
         except ValidationError as error:
@@ -79,7 +79,7 @@ class ChannelApi:
             self._batches -= 1
 
     async def _file_entries(self, request: Request, client: Client) -> Response:
-        raw = await read_body(request, MAX_BATCH_BYTES)
+        raw = await read_json(request, MAX_BATCH_BYTES)
         try:
             entries = batch.read(raw, partial(language_of, raw, request))
         except ValidationError as error:
@@ -143,7 +143,7 @@ def _complaint_id(request: Request) -> UUID:
 
 
 async def _read(request: Request, model: TypeAdapter[ModelT]) -> ModelT:
-    raw = await read_body(request, MAX_BODY_BYTES)
+    raw = await read_json(request, MAX_BODY_BYTES)
     try:
         return model.validate_json(raw or b"{}")
     except ValidationError as error:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from services.notifier.domain.actions import Action
 from services.notifier.http.customers import MAX_TEXT, Said, tidy
+from shared.runtime.web import media
 from shared.runtime.web.problems import Problem
 
 _MAX_BYTES = 64 * 1024
@@ -76,25 +77,29 @@ def form_name(action: Action, field: str) -> str:
 
 
 async def values_of(request: Request) -> dict[str, Any]:
-    """The fields of a form or of a JSON object, at most 64 KiB.
+    """The fields of a form or of a JSON object, at most 64 KiB; of no body at all, none.
 
     Raises:
-        Problem: 413, or 400 when it is neither.
+        Problem: 413, 415 when it says to be neither or is compressed, 422 when it is not what it says.
     """
+    told = "content-type" in request.headers or "content-encoding" in request.headers
+    kind = media.check(request, media.JSON, media.FORM) if told else None
     raw = bytearray()
     async for chunk in request.stream():
         raw += chunk
         if len(raw) > _MAX_BYTES:
             raise Problem(413, "too-large")
+    if kind is None and raw:
+        media.check(request, media.JSON, media.FORM)
     try:
-        if request.headers.get("content-type", "").startswith("application/json"):
+        if kind == media.JSON:
             found: Any = json.loads(raw or b"{}")
         else:
             found = dict(parse_qsl(raw.decode("utf-8"), keep_blank_values=True, max_num_fields=50))
     except (ValueError, RecursionError):
-        raise Problem(400, "invalid") from None
+        raise Problem(422, "not-a-form") from None
     if not isinstance(found, dict):
-        raise Problem(400, "invalid")
+        raise Problem(422, "not-a-form")
     return {_FORM_NAMES.get(str(name), str(name)): value for name, value in found.items()}
 
 

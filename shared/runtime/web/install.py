@@ -5,6 +5,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from shared.runtime.web import language as languages
 from shared.runtime.web.api_docs import serve_docs
@@ -13,7 +14,7 @@ from shared.runtime.web.problems import ErrorBoundary, Problem, answer, answer_s
 from shared.runtime.web.security import SecurityHeaders
 from shared.runtime.web.sessions import Sessions, SignInNeeded
 
-_CODES = {404: "not-found", 405: "method-not-allowed", 413: "too-large", 503: "unavailable"}
+_NAMES = {404: "not-found", 405: "method-not-allowed", 413: "too-large", 503: "unavailable"}
 
 
 def install_web(app: FastAPI, look: Look, sessions: Sessions) -> None:
@@ -46,11 +47,23 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     look: Look = request.app.state.look
     fields = explain(error.errors(), look.texts, languages.of(request))
-    broken = any(field.code == "json_invalid" for field in fields)
-    return answer(request, Problem(400 if broken else 422, "invalid", errors=fields))
+    return answer(request, Problem(422, "invalid", errors=fields))
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    code = _CODES.get(error.status_code, "refused")
-    return answer(request, Problem(error.status_code, code, headers=error.headers))
+    name = _NAMES.get(error.status_code, "refused")
+    if error.status_code != 405:
+        return answer(request, Problem(error.status_code, name, headers=error.headers))
+    allowed = ", ".join(sorted(_methods(request)))
+    return answer(request, Problem(405, name, headers={"Allow": allowed}, values={"allowed": allowed}))
+
+
+def _methods(request: Request) -> set[str]:
+    """What the address of a request takes. The framework tells the methods of the first route alone that fits it."""
+    return {
+        method
+        for route in request.app.routes
+        if route.matches(request.scope)[0] is not Match.NONE
+        for method in getattr(route, "methods", None) or ()
+    }

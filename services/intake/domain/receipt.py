@@ -8,6 +8,11 @@ CLOCK_SKEW = timedelta(minutes=5)
 OLDEST = timedelta(days=400)
 """How long ago a complaint may have been received: a year of retention on paper and a month to type it in."""
 
+KEYS_KEPT = OLDEST + timedelta(days=1)
+"""How long an idempotency key is known after its complaint was filed. It follows from `OLDEST`: a request that tells when
+it was received is refused as too old before its key is forgotten, so sent again it never files twice.
+"""
+
 
 def refusal(received_at: datetime | None, now: datetime) -> str | None:
     """The fault code (`wording.FAULTS`) of a time of receipt that cannot be right, or None."""

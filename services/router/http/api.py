@@ -1,19 +1,38 @@
 """The staff API: JSON, cookie or bearer token, problem details."""
 
-from typing import Annotated, Any
+import json
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Header, Query
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from services.router.domain.case import State
 from services.router.domain.rights import Action, Actor
 from services.router.http import bodies, views
 from services.router.http.office import Office, canonical
 from services.router.http.signing import Signing
-from services.router.store.reading import View, Wish
+from services.router.store.reading import CaseReading, View, Wish
+from shared.runtime import once
 
 _NO_STORE = {"Cache-Control": "no-store"}
+KeyHeader = Annotated[
+    str | None,
+    Header(
+        alias=once.HEADER,
+        description="A new UUID for each command, and the same one when it is sent again: it acts once, and the answer "
+        "is the same, marked with `Idempotent-Replayed: true`. Without it two equal commands are two",
+        json_schema_extra={"format": "uuid"},
+    ),
+]
+_KEYED: Final[dict[int | str, dict[str, Any]]] = {
+    status: {"description": said, "content": {"application/problem+json": {}}}
+    for status, said in {
+        400: "Idempotency-Key is no UUID",
+        409: "not in this state, or the same command is being carried out",
+        422: "wrong words, or the key was used for another command",
+    }.items()
+}
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"description": said, "content": {"application/problem+json": {}}}
     for status, said in {
@@ -89,10 +108,20 @@ def make_api(office: Office, signing: Signing) -> APIRouter:
 
 def _add_command(api: APIRouter, office: Office, body_type: type[bodies.Body]) -> None:
     async def command(
-        reference: str, body: bodies.Body, actor: Annotated[Actor, Depends(office.actor)]
-    ) -> JSONResponse:
-        await office.acting.act(canonical(reference), actor, body)
-        return JSONResponse(await office.after(reference, actor), headers=_NO_STORE)
+        reference: str,
+        body: bodies.Body,
+        actor: Annotated[Actor, Depends(office.actor)],
+        idempotency_key: KeyHeader = None,
+    ) -> Response:
+        async def answer(reading: CaseReading) -> str:
+            return json.dumps(await office.after_in(reading, reference, actor), ensure_ascii=False)
+
+        key = once.key_of(idempotency_key)
+        done = await office.acting.act(canonical(reference), actor, body, key=key, render=answer)
+        headers = {**_NO_STORE, **(once.REPLAYED if done.replayed else {})}
+        if done.answer is None:
+            return JSONResponse(await office.after(reference, actor), headers=headers)
+        return Response(done.answer, headers=headers, media_type="application/json")
 
     command.__annotations__["body"] = body_type  # FastAPI reads the model of each command from here
     said = (body_type.__doc__ or "").strip()
@@ -104,6 +133,7 @@ def _add_command(api: APIRouter, office: Office, body_type: type[bodies.Body]) -
         name=name,
         operation_id=name.replace("/", "_"),
         summary=said.splitlines()[0],
+        responses=_KEYED,
     )
 
 

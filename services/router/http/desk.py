@@ -16,6 +16,7 @@ from services.router.http.office import Office, canonical
 from services.router.http.queue import Filters
 from services.router.settings import Settings
 from services.router.store.cases import case_of
+from shared.runtime import once
 from shared.runtime.errors import is_transient
 from shared.runtime.web import language as languages
 from shared.runtime.web.forms import read_form
@@ -119,18 +120,21 @@ class Desk:
         try:
             zone = self._case.zone(form["zone_of"] or actor.department)
             body = read_body(action, form, zone)
-            case = await self._office.acting.act(canonical(reference), actor, body, form["mark"] or None)
+            key = once.form_key(form["key"])
+            await self._office.acting.act(canonical(reference), actor, body, seen=form["mark"] or None, key=key)
         except ValidationError as error:
             errors = errors_of(action, error, self._look, request)
             return await self._again(
                 request, reference, actor, Sent(action=action, form=dict(form), errors=errors), 422
             )
         except Problem as problem:
+            if problem.code == "idempotency-key-reused":  # gone back to, and sent with other words
+                problem = Problem(409, "sent-before")
             if problem.status not in {403, 409, 422} or not await self._still_readable(reference, actor):
-                raise
+                raise problem from None
             sent = refused(action, form, problem, self._look, request)
             return await self._again(request, reference, actor, sent, problem.status)
-        return self._onward(case.reference, action, await self._still_readable(reference, actor))
+        return self._onward(canonical(reference), action, await self._still_readable(reference, actor))
 
     async def _again(self, request: Request, reference: str, actor: Actor, sent: Sent, status: int) -> Response:
         response: Response = await self._case.show(request, reference, actor, sent, status)

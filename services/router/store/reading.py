@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 from uuid import UUID
 
 from services.router.domain.words import query_of
@@ -49,10 +49,45 @@ class Page:
     after: str | None
 
 
-class Reading:
+class Reads(Protocol):
+    """Whatever answers queries: the pool, or a command's transaction."""
+
+    async def fetch(self, sql: str, *args: Any) -> Sequence[Any]:
+        """All rows of a query."""
+
+    async def fetchrow(self, sql: str, *args: Any) -> Any:
+        """The first row of a query."""
+
+    async def fetchval(self, sql: str, *args: Any) -> Any:
+        """The first column of the first row."""
+
+
+class CaseReading:
+    """One case, as its connection sees it."""
+
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+
+    async def case(self, reference: str) -> Any | None:
+        """One case with everything the desk shows, or `None`."""
+        found = await self._reads.fetchval(QUERIES.find_complaint, reference)
+        rows = await self._rows([found], WHOLE) if found else []
+        return rows[0] if rows else None
+
+    async def history(self, complaint_id: UUID) -> list[Any]:
+        """The story of a case, oldest first."""
+        return list(await self._reads.fetch(QUERIES.history, complaint_id))
+
+    async def _rows(self, ids: Sequence[UUID], length: int) -> list[Any]:
+        rows = {row["complaint_id"]: row for row in await self._reads.fetch(QUERIES.case_rows, list(ids), length)}
+        return [rows[i] for i in ids if i in rows]
+
+
+class Reading(CaseReading):
     """Answers the desk's questions."""
 
     def __init__(self, database: Database) -> None:
+        super().__init__(database)
         self._database = database
 
     async def whose(self, reference: str) -> tuple[UUID, UUID] | None:
@@ -69,16 +104,6 @@ class Reading:
         after = _place_after(found[-1]) if more and not wish.words else None
         return Page(rows=rows, total=found[0]["total"] if found else 0, after=after)
 
-    async def case(self, reference: str) -> Any | None:
-        """One case with everything the desk shows, or `None`."""
-        found = await self._database.fetchval(QUERIES.find_complaint, reference)
-        rows = await self._rows([found], WHOLE) if found else []
-        return rows[0] if rows else None
-
-    async def history(self, complaint_id: UUID) -> list[Any]:
-        """The story of a case, oldest first."""
-        return await self._database.fetch(QUERIES.history, complaint_id)
-
     async def counts(self, department: str, packs: Sequence[str]) -> Any:
         """How many cases are mine, offered to me, escalated; and the database's clock."""
         return await self._database.fetchrow(QUERIES.counts, department, list(packs))
@@ -87,10 +112,6 @@ class Reading:
         """The database's clock."""
         now: datetime = await self._database.fetchval("SELECT clock.now()")
         return now
-
-    async def _rows(self, ids: Sequence[UUID], length: int) -> list[Any]:
-        rows = {row["complaint_id"]: row for row in await self._database.fetch(QUERIES.case_rows, list(ids), length)}
-        return [rows[i] for i in ids if i in rows]
 
     async def _places(self, wish: Wish) -> list[Any]:
         """The ids of a page in order, one more than asked for, each with `total`."""

@@ -272,11 +272,6 @@ def _columns(standings: Mapping[UUID, Standing]) -> tuple[list[Any], ...]:
     return list(standings), *([getattr(standing, name) for standing in values] for name in _STANDING)
 
 
-async def prune_answers(db: Reads, before: datetime) -> int:
-    """Forget at most 5,000 answers given before a moment; answers how many there were."""
-    return int((await db.execute(Q.prune_idempotency, before)).rpartition(" ")[2])
-
-
 async def clear_answers(db: Reads, limit: int) -> list[tuple[int, UUID, str, UUID]]:
     """Client, key, answer and person of answers that hold their private link in clear."""
     return [

@@ -37,7 +37,7 @@ def _convertible(value: datetime) -> datetime:
     return value
 
 
-InstantAsTold = Annotated[
+GivenInstantAsTold = Annotated[
     AwareDatetime,
     BeforeValidator(_read),
     AfterValidator(_convertible),
@@ -45,5 +45,5 @@ InstantAsTold = Annotated[
 ]
 """An instant with the offset it was told with. Errors: `datetime_parsing`, `timezone_aware`."""
 
-Instant = Annotated[InstantAsTold, AfterValidator(_in_utc)]
-"""An instant in UTC. Errors as for `InstantAsTold`."""
+GivenInstant = Annotated[GivenInstantAsTold, AfterValidator(_in_utc)]
+"""An instant in UTC. Errors as for `GivenInstantAsTold`."""

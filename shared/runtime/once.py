@@ -9,14 +9,12 @@ import hashlib
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
 from pydantic import BaseModel, TypeAdapter
 
-from shared.runtime.pg import Database
 from shared.runtime.transaction import Tx
 from shared.runtime.web.problems import Problem
 
@@ -24,11 +22,7 @@ HEADER: Final = "Idempotency-Key"
 REPLAYED: Final[Mapping[str, str]] = {"Idempotent-Replayed": "true"}
 """Marks an answer that was given before, as intake marks its own."""
 
-KEPT: Final = timedelta(days=7)
-"""How long the key of a command is known. A command is sent again within minutes, or it is another one."""
-
 _WAIT_MS: Final = 1_500
-_PRUNED_AT_ONCE: Final = 5_000
 _JSON: Final = TypeAdapter(dict[str, Any])
 
 
@@ -140,13 +134,3 @@ async def finish(tx: Tx, asked: Asked, given: Given) -> None:
         given.status,
         given.body,
     )
-
-
-async def forget(database: Database, before: datetime) -> int:
-    """Forget at most 5,000 keys of commands from before a moment; answers how many there were."""
-    tag = await database.execute(
-        "DELETE FROM command_key WHERE (who, key) IN (SELECT who, key FROM command_key WHERE asked_at < $1 LIMIT $2)",
-        before,
-        _PRUNED_AT_ONCE,
-    )
-    return int(tag.rpartition(" ")[2])

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from services.intake.domain import contact
 from services.intake.domain.text import CodeName, Identifier, Line, Name, Note, Story, Title
 from shared.events.envelope import Channel, Language
-from shared.events.instants import InstantAsTold
+from shared.events.instants import GivenInstantAsTold
 from shared.events.reference import BadReference, parse_reference
 
 MAX_BODY_BYTES = 64 * 1024
@@ -81,7 +81,7 @@ class Complaint(Told):
     title: Title | None = None
     text: Story
     category: CodeName | None = Field(default=None, description="A category of the pack; routing decides without it")
-    received_at: InstantAsTold | None = Field(
+    received_at: GivenInstantAsTold | None = Field(
         default=None, description="When the organisation received it, if that was before this request"
     )
     store_id: Identifier | None = None

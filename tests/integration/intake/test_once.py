@@ -13,9 +13,10 @@ import pytest
 from pydantic import TypeAdapter
 
 from services.intake.domain.complaint import Complaint
-from services.intake.domain.receipt import CLOCK_SKEW, KEYS_KEPT, OLDEST
-from services.intake.handlers.pruning import seal_links
-from services.intake.store import prune_answers
+from services.intake.domain.receipt import CLOCK_SKEW, OLDEST
+from services.intake.handlers.sealing import seal_links
+from shared.runtime.kept import TABLES, kept_by
+from shared.runtime.pruning import Pruner
 from tests.integration.intake.conftest import BODY, Running
 from tests.integration.intake.test_batch import entry, send
 
@@ -78,15 +79,17 @@ async def test_the_link_of_an_erased_customer_comes_back_no_more(intake: Running
 
 
 async def test_a_key_is_known_until_its_complaint_is_too_old_to_be_filed(intake: Running):
-    assert KEYS_KEPT >= OLDEST + CLOCK_SKEW
-    key = str(uuid4())
-    first = await intake.post(key=key)
+    (kept,) = (kept for kept in TABLES if kept.table == "idempotency")
+    assert kept.days is not None and timedelta(days=kept.least) >= OLDEST + CLOCK_SKEW
+    pruner = Pruner(intake.service.database, "intake", kept_by("intake", {}))
+    body, key = BODY | {"received_at": (datetime.now(UTC) - timedelta(days=399)).isoformat()}, str(uuid4())
+    first = await intake.post(body, key=key)
     intake.database.execute("UPDATE intake.idempotency SET answered_at = clock.now() - interval '400 days'")
-    now = await intake.service.database.fetchval("SELECT clock.now()")
-    assert await prune_answers(intake.service.database, now - KEYS_KEPT) == 0
-    assert (await intake.post(key=key)).content == first.content
+    await pruner.prune()
+    assert (await intake.post(body, key=key)).content == first.content
     intake.database.execute("UPDATE intake.idempotency SET answered_at = clock.now() - interval '402 days'")
-    assert await prune_answers(intake.service.database, now - KEYS_KEPT) == 1
+    await pruner.prune()
+    assert intake.count("idempotency") == 0 and intake.count("complaint") == 1
 
 
 async def test_the_nil_uuid_is_no_key(intake: Running):

@@ -1,4 +1,4 @@
-"""Forgetting the stored answers nobody will ask for again."""
+"""Sealing the private links that an earlier release kept in clear."""
 
 import asyncio
 import contextlib
@@ -6,33 +6,12 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from services.intake import store
-from services.intake.domain.receipt import KEYS_KEPT
 from services.intake.writer.answers import sealed_again
 from shared.runtime.pg import Database
 from shared.runtime.vault import Vault
 
 _EVERY: Final = 3_600.0
-_AT_ONCE: Final = 5_000
-_SEALED_AT_ONCE: Final = 500
-
-
-def forget_answers(database: Database) -> Callable[[asyncio.Event], Awaitable[None]]:
-    """A task that hourly forgets keys that are older than any request may be (`KEYS_KEPT`), a few thousand per
-    statement.
-    """
-
-    async def run(stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            try:
-                async with asyncio.timeout(_EVERY):
-                    await stop.wait()
-            except TimeoutError:
-                before = await store.clock(database) - KEYS_KEPT
-                forgotten = _AT_ONCE
-                while forgotten >= _AT_ONCE and not stop.is_set():
-                    forgotten = await store.prune_answers(database, before)
-
-    return run
+_AT_ONCE: Final = 500
 
 
 def seal_links(database: Database, vault: Vault) -> Callable[[asyncio.Event], Awaitable[None]]:
@@ -57,7 +36,7 @@ async def _seal_all(database: Database, vault: Vault, stop: asyncio.Event) -> bo
     """Whether there were any."""
     found = False
     while not stop.is_set():
-        clear = await store.clear_answers(database, _SEALED_AT_ONCE)
+        clear = await store.clear_answers(database, _AT_ONCE)
         if not clear:
             break
         found = True

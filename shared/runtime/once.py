@@ -134,3 +134,8 @@ async def finish(tx: Tx, asked: Asked, given: Given) -> None:
         given.status,
         given.body,
     )
+
+
+async def release(tx: Tx, asked: Asked) -> None:
+    """Give the key back: the command was refused without an error, so it may be sent again with another end."""
+    await tx.execute("DELETE FROM command_key WHERE who = $1 AND key = $2", asked.who, asked.key)

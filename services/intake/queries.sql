@@ -158,9 +158,10 @@ FROM unnest(
 WHERE s.complaint_id = t.complaint_id
 
 -- name: open_cases
--- Open complaints of whoever is reached by one of these contacts, newest first.
+-- Open complaints of whoever is reached by one of these contacts, newest first, and how many there are.
 SELECT complaint_id, reference, channel, language, received_at, title, body, category,
-       coalesce(s.state, 'submitted') AS state, s.department, s.journey_due_at, s.extended_due_at, customer_name
+       coalesce(s.state, 'submitted') AS state, s.department, s.journey_due_at, s.extended_due_at, customer_name,
+       count(*) OVER () AS total
 FROM complaint LEFT JOIN standing s USING (complaint_id)
 WHERE (email_hash = ANY ($1::bytea[]) OR phone_hash = ANY ($1::bytea[]))
   AND coalesce(s.state, 'submitted') IN ('submitted', 'assigned')

@@ -236,9 +236,13 @@ async def status(db: Reads, complaint_id: UUID, client: Client | None) -> FiledC
     return FiledComplaint(**row) if row is not None else None
 
 
-async def open_cases(db: Reads, contact_hashes: Sequence[bytes], limit: int = 20) -> list[FiledComplaint]:
-    """Open complaints of whoever is reached by one of these contacts (`Vault.contact_hash`), newest first."""
-    return [FiledComplaint(**row) for row in await db.fetch(Q.open_cases, list(contact_hashes), limit)]
+async def open_cases(db: Reads, contact_hashes: Sequence[bytes], limit: int = 20) -> tuple[list[FiledComplaint], int]:
+    """Open complaints of whoever is reached by one of these contacts (`Vault.contact_hash`), newest first, at most `limit`
+    of them; and how many there are.
+    """
+    rows = [dict(row) for row in await db.fetch(Q.open_cases, list(contact_hashes), limit)]
+    total = max((row.pop("total") for row in rows), default=0)
+    return [FiledComplaint(**row) for row in rows], total
 
 
 async def by_reference(db: Reads, reference: str) -> FiledComplaint | None:

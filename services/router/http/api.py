@@ -83,7 +83,10 @@ def make_api(office: Office, signing: Signing) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
         after: Annotated[str | None, Query(max_length=120)] = None,
     ) -> JSONResponse:
-        """Open ones unless `state=closed` or `view=closed`; `q` finds words, a name, an order or a reference."""
+        """Open ones unless `state=closed` or `view=closed`; `q` finds words, a name, an order or a reference, in the view
+        if that is offered, escalated or closed, else in everything. `total` counts to 10,000 and a search finds the newest
+        10,000; `after` begins the next page, null: there is none.
+        """
         wish = wish_of(office, actor, department=department, state=state, view=view, words=q, limit=limit, after=after)
         page = await office.page(wish, actor)
         shown = [views.summary(row, office.packs) for row in page.rows]
@@ -158,7 +161,7 @@ def wish_of(
         view = "closed"
     if view is None:
         view = "all" if wide and department is None else "queue"
-    if department is None and (view in {"queue", "offered"} or not wide) and not (wide and words):
+    if department is None and (view == "offered" or ((view == "queue" or not wide) and not (wide and words))):
         department = actor.department
     return Wish(
         packs=office.packs_of(actor),

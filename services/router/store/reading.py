@@ -14,6 +14,9 @@ from shared.runtime.pg import Database
 
 NO_DATE = datetime(9999, 1, 1, tzinfo=UTC)
 """Where cases without a running clock stand: behind all others."""
+COUNTED = 10_000
+"""How far lists are counted, and how many hits a search finds at most; see `queries.sql`."""
+_MOST_FIT = 1e6
 EXCERPT = 160
 WHOLE = 100_000
 View = Literal["queue", "offered", "all", "escalated", "closed"]
@@ -27,7 +30,7 @@ class Wish:
         packs: packs to look in, for views over departments.
         department: the one department to look at, or every department of the packs.
         state: one state, or every open one; not for closed cases.
-        words: what to search for, over open and closed cases.
+        words: what to search for, over open and closed cases; within the view, if that is offered, escalated or closed.
         after: the place behind which the page begins.
     """
 
@@ -101,7 +104,7 @@ class Reading(CaseReading):
         more = len(found) > wish.limit
         found = found[: wish.limit]
         rows = await self._rows([place["complaint_id"] for place in found], EXCERPT)
-        after = _place_after(found[-1]) if more and not wish.words else None
+        after = (_fit_after if wish.words else _place_after)(found[-1]) if more else None
         return Page(rows=rows, total=found[0]["total"] if found else 0, after=after)
 
     async def counts(self, department: str, packs: Sequence[str]) -> Any:
@@ -121,7 +124,7 @@ class Reading(CaseReading):
         if wish.view == "offered":
             return await self._by_date(QUERIES.offered_to_department, [one], wish)
         if wish.view == "escalated":
-            return await self._by_date(QUERIES.escalated_of_pack, wish.packs, wish)
+            return await self._by_date(QUERIES.escalated_of_pack, wish.packs, wish, one)
         if wish.view == "closed":
             sql = QUERIES.closed_of_department if one else QUERIES.closed_of_pack
             found = [
@@ -133,10 +136,10 @@ class Reading(CaseReading):
             return await self._by_date(QUERIES.open_of_department, [one], wish)
         return await self._by_date(QUERIES.open_of_pack, wish.packs, wish)
 
-    async def _by_date(self, sql: str, scopes: Sequence[str | None], wish: Wish) -> list[Any]:
+    async def _by_date(self, sql: str, scopes: Sequence[str | None], wish: Wish, *more: str | None) -> list[Any]:
         """Read each scope along its index; only operators have more than one pack."""
         due, at = _place_of(wish.after)
-        found = [await self._database.fetch(sql, scope, wish.state, due, at, wish.limit + 1) for scope in scopes]
+        found = [await self._database.fetch(sql, scope, wish.state, due, at, wish.limit + 1, *more) for scope in scopes]
         return _merged(found, wish.limit + 1, lambda row: (row["due_at"] or NO_DATE, row["complaint_id"]))
 
     async def _search(self, wish: Wish) -> list[Any]:
@@ -153,9 +156,11 @@ class Reading(CaseReading):
         async with self._database.connection() as connection, connection.transaction(readonly=True):
             # How common the words are decides between two very different plans, so each search is planned anew.
             await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+            fit, at = _fit_of(wish.after)
             return await connection.fetch(
-                QUERIES.search_cases, query, list(wish.packs), wish.department, wish.state, wish.limit
-            )
+                QUERIES.search_cases, query, list(wish.packs), wish.department, wish.state, wish.limit + 1, wish.view,
+                fit, at,
+            )  # fmt: skip
 
 
 def _merged(found: Sequence[Sequence[Any]], limit: int, place: Callable[[Any], Any]) -> list[Any]:
@@ -179,6 +184,19 @@ def _place_of(after: str | None) -> tuple[datetime, UUID]:
         return datetime.fromisoformat(due).astimezone(UTC), UUID(at)
     except (ValueError, OverflowError):
         return datetime(1, 1, 2, tzinfo=UTC), UUID(int=0)
+
+
+def _fit_after(row: Any) -> str:
+    return f"{row['fit']!r}~{row['complaint_id']}"
+
+
+def _fit_of(after: str | None) -> tuple[float | None, UUID | None]:
+    """The place a page of hits begins behind; anything that is no place is the beginning."""
+    try:
+        fit, _, at = (after or "").partition("~")
+        return (float(fit), UUID(at)) if abs(float(fit)) <= _MOST_FIT else (None, None)
+    except ValueError:
+        return None, None
 
 
 def _id_of(after: str | None) -> UUID | None:

@@ -42,6 +42,7 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "too-slow": _T(408, "the body took too long to arrive", "send it again"),
     "wrong-state": _T(409, "not possible in the state of the complaint", "read the complaint again"),
     "in-progress": _T(409, "the same request is being worked on", "send the same again after `Retry-After`"),
+    "sent-before": _T(409, "the form was sent before with other words", "look at it and send it again"),
     "too-large": _T(413, "the body is larger than this address takes", "shorten it"),
     "unsupported-media-type": _T(
         415,

@@ -1,11 +1,13 @@
 """Puts the look into a FastAPI application: static files, headers, sessions, problems."""
 
+from collections.abc import Iterable, Iterator
+
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match
+from starlette.routing import BaseRoute, Match
 
 from shared.runtime.web import language as languages
 from shared.runtime.web.api_docs import serve_docs
@@ -63,7 +65,17 @@ def _methods(request: Request) -> set[str]:
     """What the address of a request takes. The framework tells the methods of the first route alone that fits it."""
     return {
         method
-        for route in request.app.routes
+        for route in _routes(request.app.routes)
         if route.matches(request.scope)[0] is not Match.NONE
         for method in getattr(route, "methods", None) or ()
     }
+
+
+def _routes(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
+    """Every route, also those of included routers (`Service.serves` includes them as they are, without a prefix)."""
+    for route in routes:
+        included = getattr(route, "original_router", None)
+        if included is None:
+            yield route
+        else:
+            yield from _routes(included.routes)

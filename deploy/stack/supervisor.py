@@ -19,8 +19,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.stack.process import last_line
+from deploy.stack.process import ProcessSpec, last_line
 from deploy.stack.record import Identity, Planned, Recorded, RunFolder, Status, digest, timestamp
+from deploy.stack.services import fingerprint
 
 #: Seconds before the first, second, ... restart in a row.
 PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
@@ -64,6 +65,7 @@ class Supervisor:
         """Run until SIGTERM or SIGINT, then stop everything in order."""
         wake, signals = _signals()
         self.status.supervisor = Identity.of(os.getpid())
+        self.status.code = code_fingerprint()
         self.adopt()
         self.follow_plan()
         next_housekeeping = time.monotonic()
@@ -81,13 +83,31 @@ class Supervisor:
         self.run.status_file.unlink(missing_ok=True)
 
     def adopt(self) -> None:
-        """Take over what a killed supervisor left running; what ended since is started again by `look_after`."""
+        """Take over what a killed supervisor left running; what ended since is started again by `look_after`.
+
+        What runs and is in no plan any more is taken over too, so that `follow_plan` stops it: the plan may have changed
+        while nobody looked after it.
+        """
         before = self.run.read_status()
         plans = {planned.spec.name: planned for planned in self.run.read_plan()}
         for name, record in before.processes.items():
-            if name in plans and record.identity is not None:
-                self.children[name] = _Child(planned=plans[name], record=record, started=time.monotonic())
+            if record.identity is None or not (name in plans or record.identity.is_alive()):
+                continue
+            planned = plans[name] if name in plans else self._unplanned(record)
+            self.children[name] = _Child(planned=planned, record=record, started=time.monotonic())
         self._publish()
+
+    def _unplanned(self, record: Recorded) -> Planned:
+        """What is left of the plan of a process that shall not run: how to stop it."""
+        spec = ProcessSpec(
+            name=record.name,
+            argv=(),
+            log=self.run.home / "logs" / f"{record.name}.log",
+            cwd=self.run.home,
+            stop_signal=record.stop_signal,
+            grace=record.grace,
+        )
+        return Planned(spec=spec, tier=record.tier)
 
     def follow_plan(self) -> None:
         """Stop what is not wanted any more or differently, start what is missing."""
@@ -102,7 +122,7 @@ class Supervisor:
             del self.children[name]
         for name, planned in wanted.items():
             if name not in self.children:
-                self.children[name] = _Child(planned=planned, record=Recorded(name=name, digest=digest(planned)))
+                self.children[name] = _Child(planned=planned, record=Recorded.of(planned))
                 self._start(self.children[name])
         self._publish()
 
@@ -144,7 +164,7 @@ class Supervisor:
         child.due = None
         child.started = time.monotonic()
         try:
-            child.process = child.planned.spec.spawn()
+            child.process, release = child.planned.spec.spawn_held()
         except OSError as error:
             child.record.why = f"{timestamp()} cannot be started: {error}"
             child.record.identity = None
@@ -152,8 +172,9 @@ class Supervisor:
             return
         child.record.identity = Identity.of(child.process.pid) or Identity(child.process.pid, time.time())
         _enter(child.record, "running")
-        # At once: what is not on record when we are killed cannot be adopted.
+        # It becomes the command only when it is on record: what we do not know when we are killed cannot be adopted.
         self._publish()
+        release()
 
     def _plan_restart(self, child: _Child, now: float) -> None:
         ending = _ending(child.process.returncode) if child.process else "ended"
@@ -189,6 +210,11 @@ class Supervisor:
         for child in self.children.values():
             with contextlib.suppress(OSError):
                 rotate(child.planned.spec.log)
+
+
+def code_fingerprint() -> str:
+    """Name the supervisor's code as it is on disk now."""
+    return fingerprint("deploy/stack")
 
 
 def rotate(log: Path, limit: int = _LOG_LIMIT, kept: int = _LOG_KEPT) -> None:

@@ -12,6 +12,7 @@ import typer
 
 from deploy.stack.control import Control
 from deploy.stack.errors import StackError
+from deploy.stack.memory import Servers
 from deploy.stack.record import RunFolder
 from deploy.stack.settings import StackSettings, load_settings
 from deploy.stack.state import StateFolder
@@ -25,11 +26,21 @@ def up(
     first: Annotated[
         bool, typer.Option(help="File one complaint when the stack was not running, and follow it.")
     ] = True,
+    servers: Annotated[
+        Servers,
+        typer.Option(
+            help="When the shell names other servers than last time: ask, keep those, or change to the shell's."
+        ),
+    ] = "ask",
 ) -> None:
-    """Start everything locally and wait until it is ready; where it runs already, change nothing and say so."""
+    """Start everything locally and wait until it is ready; where it runs already, change nothing and say so.
+
+    Settings of the shell are remembered in the state folder; a later `up` without them means the same stack.
+    """
     from deploy.stack.up import up as bring_up
 
-    bring_up(load_settings(), Terminal(), first=first)
+    ask = typer.confirm if sys.stdin.isatty() else None
+    bring_up(load_settings(), Terminal(), first=first, servers=servers, ask=ask)
 
 
 def fetch() -> None:

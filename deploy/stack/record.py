@@ -36,11 +36,14 @@ class Planned:
         tier: Stopped in falling order: services (2) before brokers and mail (1) before the database (0).
         fingerprint: Changes when the code or the configuration file behind it changes, so that a second `make up`
             restarts what is stale.
+        started_as: The digest under which it was started, for a process that shall go on as it is, whatever version of
+            Redress started it.
     """
 
     spec: ProcessSpec
     tier: int
     fingerprint: str = ""
+    started_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +173,15 @@ class RunFolder:
 
 
 def digest(planned: Planned) -> str:
-    """Name the plan of one process, to see whether it changed."""
+    """Name the plan of one process, to see whether it changed. A new setting that is not used changes nothing."""
     import hashlib
 
-    text = json.dumps(_planned_as_dict(planned), sort_keys=True)
+    if planned.started_as:
+        return planned.started_as
+    unused = {name: item.default for name, item in ProcessSpec.__dataclass_fields__.items()}
+    said = _planned_as_dict(planned)
+    said["spec"] = {name: value for name, value in said["spec"].items() if name not in unused or value != unused[name]}
+    text = json.dumps(said, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -185,14 +193,18 @@ def timestamp() -> str:
 def _planned_as_dict(planned: Planned) -> dict[str, Any]:
     spec = asdict(planned.spec)
     spec.update(log=str(planned.spec.log), cwd=str(planned.spec.cwd), env=dict(planned.spec.env))
-    return {"spec": spec, "tier": planned.tier, "fingerprint": planned.fingerprint}
+    as_it_is = {"started_as": planned.started_as} if planned.started_as else {}
+    return {"spec": spec, "tier": planned.tier, "fingerprint": planned.fingerprint, **as_it_is}
 
 
 def _planned(raw: dict[str, Any]) -> Planned:
     spec = raw["spec"]
     spec.update(log=Path(spec["log"]), cwd=Path(spec["cwd"]), argv=tuple(spec["argv"]))
     spec.update(user=tuple(spec["user"]) if spec["user"] else None, handed=tuple(spec.get("handed", ())))
-    return Planned(spec=ProcessSpec(**_known(ProcessSpec, spec)), tier=raw["tier"], fingerprint=raw["fingerprint"])
+    return Planned(
+        spec=ProcessSpec(**_known(ProcessSpec, spec)),
+        **_known(Planned, {name: raw[name] for name in raw if name != "spec"}),
+    )
 
 
 def _known(kind: type, raw: dict[str, Any]) -> dict[str, Any]:

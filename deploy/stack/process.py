@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.request import urlopen
 
 from deploy.stack.errors import StackError
 
@@ -35,6 +36,7 @@ class ProcessSpec:
         handed: Files and folders that this user may be unable to reach by name; wherever a path of them stands in
             `argv`, the open file is handed over instead. They belong to the user.
         nice: Steps of lower priority, for what nobody waits for.
+        health: Address that answers 200 while the process is well; one that hangs is killed, and so restarted.
     """
 
     name: str
@@ -47,6 +49,7 @@ class ProcessSpec:
     user: tuple[int, int] | None = None
     handed: tuple[str, ...] = ()
     nice: int = 0
+    health: str = ""
 
     def command(self, *, die_with_parent: bool = False, held_by: int | None = None) -> list[str]:
         """Return the full command line, through the launcher where one is needed."""
@@ -184,6 +187,15 @@ def wait_until(
                 f"The whole story is in {spec.log}",
             )
         time.sleep(_POLL)
+
+
+def is_well(url: str, timeout: float = 1.0) -> bool:
+    """Say whether a GET of this address is answered with 200 in time."""
+    try:
+        with urlopen(url, timeout=timeout) as answer:  # noqa: S310 - our own http address
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 def last_line(log: Path) -> str:

@@ -15,11 +15,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.stack.process import ProcessSpec, last_line
+from deploy.stack.process import ProcessSpec, is_well, last_line
 from deploy.stack.record import Identity, Planned, Recorded, RunFolder, Status, digest, timestamp
 from deploy.stack.services import fingerprint
 
@@ -30,6 +31,10 @@ STABLE = 60.0
 _HOUSEKEEPING = 15.0
 #: Somebody else's child cannot be waited for, so an adopted one is looked at this often.
 _ADOPTED = 0.5
+#: Seconds between two questions whether a process is well, and for one answer.
+_ASKED = 5.0
+#: So many questions in a row without an answer, and it is killed: a minute.
+_UNANSWERED = 12
 _LOG_LIMIT = 10 * 1024 * 1024
 _LOG_KEPT = 3
 _KILLED = "killed by SIGKILL"
@@ -43,6 +48,17 @@ class _Child:
     in_a_row: int = 0
     started: float = 0.0
     due: float | None = None
+    asked: float = 0.0
+    asking: bool = False
+    unanswered: int = 0
+
+    def ask(self) -> None:
+        """Ask whether it is well; in a thread, because what hangs would hold everybody up."""
+        if not is_well(self.planned.spec.health, _ASKED):
+            self.unanswered += 1
+        else:
+            self.unanswered = 0
+        self.asking = False
 
     def is_dead(self) -> bool:
         """Say whether it ran and ended."""
@@ -137,8 +153,17 @@ class Supervisor:
             elif child.due is not None and now >= child.due:
                 self._start(child)
                 changed = True
+            elif child.planned.spec.health and _lives(child):
+                self._look_whether_well(child, now)
         if changed:
             self._publish()
+
+    def _look_whether_well(self, child: _Child, now: float) -> None:
+        if child.unanswered >= _UNANSWERED:
+            _signal(child, signal.SIGKILL)
+        elif not child.asking and now - child.asked >= _ASKED:
+            child.asked, child.asking = now, True
+            threading.Thread(target=child.ask, daemon=True).start()
 
     def stop(self, names: list[str]) -> None:
         """Stop these, the highest tier first; what does not go in its time is killed."""
@@ -162,6 +187,7 @@ class Supervisor:
 
     def _start(self, child: _Child) -> None:
         child.due = None
+        child.unanswered = 0
         child.started = time.monotonic()
         try:
             child.process, release = child.planned.spec.spawn_held()
@@ -178,8 +204,10 @@ class Supervisor:
 
     def _plan_restart(self, child: _Child, now: float) -> None:
         ending = _ending(child.process.returncode) if child.process else "ended"
+        if child.unanswered >= _UNANSWERED:
+            ending = f"did not answer for {_ASKED * _UNANSWERED:.0f} s and was {_KILLED}"
         # Whoever is killed from outside has no last words.
-        words = "" if ending == _KILLED else f": {last_line(child.planned.spec.log)}"
+        words = "" if ending.endswith(_KILLED) else f": {last_line(child.planned.spec.log)}"
         child.record.why = f"{timestamp()} {ending}{words}"
         child.record.identity = None
         child.process = None
@@ -198,6 +226,8 @@ class Supervisor:
         due = [child.due - time.monotonic() for child in self.children.values() if child.due is not None]
         if any(child.process is None and child.record.identity for child in self.children.values()):
             due.append(_ADOPTED)
+        if any(child.planned.spec.health for child in self.children.values()):
+            due.append(_ASKED)
         return max(0.0, min([_HOUSEKEEPING, *due]))
 
     def _publish(self) -> None:

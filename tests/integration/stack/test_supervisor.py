@@ -7,11 +7,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from deploy.stack import supervisor
 from deploy.stack.control import Control
+from deploy.stack.ports import free_ports
 from deploy.stack.process import ProcessSpec, plain_environment
 from deploy.stack.record import Identity, Planned, Recorded, RunFolder, Status, digest
 from deploy.stack.settings import CHECKOUT
@@ -66,9 +69,9 @@ def said(log: Path, words: str) -> bool:
 
 
 def kill_supervisor(control: Control) -> None:
-    supervisor = control.supervisor()
-    assert supervisor is not None
-    os.kill(supervisor.pid, signal.SIGKILL)
+    found = control.supervisor()
+    assert found is not None
+    os.kill(found.pid, signal.SIGKILL)
     wait_for(lambda: control.supervisor() is None, "the end of the supervisor")
 
 
@@ -87,6 +90,47 @@ def test_failing_process_is_restarted_with_growing_pauses(control: Control, tmp_
     assert "exit code 1: no such table" in found.why
     # 0.1 + 0.5 + 1.0 s of pauses come before the fourth start.
     assert (tmp_path / "logs" / "bad.log").read_text().count("no such table") <= 4
+
+
+#: Answers the first requests and then hangs, as a JVM short of memory does.
+_HANGS = """
+import http.server, sys, time
+class Handler(http.server.BaseHTTPRequestHandler):
+    left = 2
+    def do_GET(self):
+        Handler.left -= 1
+        if Handler.left < 0:
+            time.sleep(600)
+        self.send_response(200)
+        self.end_headers()
+    def log_message(self, *_): pass
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+def test_process_that_hangs_is_restarted_and_the_reason_is_on_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "_ASKED", 0.2)
+    (port,) = free_ports(1)
+    plan = planned(tmp_path, "viewer", _HANGS, str(port))
+    plan = replace(plan, spec=replace(plan.spec, health=f"http://127.0.0.1:{port}/"))
+    run = RunFolder(tmp_path)
+    run.write_plan([plan])
+    one = supervisor.Supervisor(run)
+    one.follow_plan()
+    try:
+        first = one.children["viewer"].record.identity
+
+        def restarted() -> bool:
+            one.look_after()
+            found = run.read_status().processes["viewer"]
+            return found.restarts == 1 and found.identity not in (None, first)
+
+        wait_for(restarted, "the restart of what hangs")
+        assert "did not answer for 2 s and was killed by SIGKILL" in run.read_status().processes["viewer"].why
+    finally:
+        one.stop(["viewer"])
 
 
 def test_second_supervisor_is_not_started(control: Control, tmp_path: Path) -> None:

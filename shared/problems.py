@@ -29,6 +29,7 @@ class ProblemType(NamedTuple):
 
 _T = ProblemType
 PROBLEMS: Mapping[str, ProblemType] = {
+    "malformed": _T(400, "no request that can be read", "mend the client"),
     "idempotency-key-missing": _T(400, "`Idempotency-Key` is missing or no UUID", "mend the client"),
     "not-authorised": _T(401, "the credential is missing or not valid", "get a key from the operator, or sign in again"),
     "wrong-password": _T(401, "user name or password is wrong", "ask the person again"),
@@ -44,6 +45,7 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "in-progress": _T(409, "the same request is being worked on", "send the same again after `Retry-After`"),
     "sent-before": _T(409, "the form was sent before with other words", "look at it and send it again"),
     "too-large": _T(413, "the body is larger than this address takes", "shorten it"),
+    "address-too-long": _T(414, "the address is longer than 8 KiB", "shorten it"),
     "unsupported-media-type": _T(
         415,
         "the body is not of a type (`Accept`) or coding (`Accept-Encoding`) that this address takes",

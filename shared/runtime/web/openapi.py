@@ -13,7 +13,15 @@ from pydantic import BaseModel, Field
 from shared.problems import MEDIA_TYPE, PREFIX, PROBLEMS, STATES, status_of
 
 _BODY: Final = ("too-large", "unsupported-media-type", "invalid")
-_ALL: Final = ("headers-too-large", "too-many", "unexpected", "unavailable")
+_ALL: Final = (
+    "malformed",
+    "address-too-long",
+    "too-slow",
+    "headers-too-large",
+    "too-many",
+    "unexpected",
+    "unavailable",
+)
 _REFERENCE: Final = {"$ref": "#/components/schemas/ProblemDetails"}
 _METHODS: Final = ("get", "put", "post", "delete", "patch")
 _HEADERS: Final[Mapping[int, Mapping[str, str]]] = {

@@ -1,4 +1,3 @@
-import java.net.http.HttpClient;
 import java.util.UUID;
 import redress.intake.ApiClient;
 import redress.intake.ApiException;
@@ -12,8 +11,6 @@ import redress.intake.model.ProblemDetails;
 class FileComplaint {
     public static void main(String[] arguments) throws Exception {
         ApiClient client = new ApiClient();
-        // Without this line the JDK asks for an upgrade to HTTP/2 (h2c) with the first request.
-        client.setHttpClientBuilder(HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1));
         client.updateBaseUri(arguments[0]);
         client.setRequestInterceptor(request -> request.header("Authorization", "Bearer " + arguments[1]));
         ComplaintsApi complaints = new ComplaintsApi(client);

@@ -76,6 +76,7 @@ def make_app(name: str, title: str, description: str, tracing: Tracing, ready: H
         version="1",
         docs_url=None,
         redoc_url=None,
+        strict_content_type=False,  # `media.JsonRoute` is stricter with what is told, and milder with what is not
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.add_middleware(Observed, service=name, tracing=tracing)

@@ -114,7 +114,6 @@ _WRONG: Mapping[str, dict[str, str]] = {
     "text": {"Content-Type": "text/plain"},
     "xml": {"Content-Type": "application/xml"},
     "multipart": {"Content-Type": "multipart/form-data; boundary=x"},
-    "nothing": {},
     "gzip": {"Content-Type": "application/json", "Content-Encoding": "gzip"},
     "br": {"Content-Type": "application/json", "Content-Encoding": "br"},
 }

@@ -108,7 +108,7 @@ async def read_json(request: Request, limit: int) -> bytes:
     """The body of a request that says it is JSON.
 
     Raises:
-        Refusal: 415 when it says something else, nothing, or that it is compressed.
+        Refusal: 415 when it says something else, or that it is compressed.
         TooLarge: see `read_body`.
         ClientDisconnect: see `read_body`.
     """

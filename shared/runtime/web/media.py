@@ -15,7 +15,8 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 
 def kind_of(headers: Headers, *taken: str) -> str | None:
-    """Which of the taken types a body declares; None when it is none of them, or compressed.
+    """Which of the taken types a body declares; None when it is none of them, or compressed. Told nothing, it is JSON
+    where JSON alone is taken.
 
     Args:
         headers: of the request, as ASGI has them: names in lower case.
@@ -29,6 +30,8 @@ def kind_of(headers: Headers, *taken: str) -> str | None:
             coded = value
     if coded and coded.strip().lower() != b"identity":
         return None
+    if not declared and taken == (JSON,):
+        return JSON  # no type is told (RFC 9110 §8.3 lets us look), and there is one it can be
     if declared == b"application/json":  # nearly always
         return JSON if JSON in taken else None
     kind = declared.partition(b";")[0].strip().lower().decode("latin-1")

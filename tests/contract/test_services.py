@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import uuid4
@@ -10,6 +11,7 @@ import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -82,7 +84,10 @@ def test_no_request_finds_anything_undocumented(
             case.path_parameters[name] = filed.parameters[name]
         case.call_and_validate(base_url=redress.url(service), headers=headers, checks=CHECKS)
 
-    probe()
+    with contextlib.suppress(
+        Unsatisfiable
+    ):  # a path alone, and every text is allowed in it: there is nothing wrong to send
+        probe()
 
 
 def _signed(redress: World, service: str, path: str, filed: Filed) -> dict[str, str]:

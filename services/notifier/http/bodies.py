@@ -9,8 +9,9 @@ from starlette.requests import Request
 
 from services.notifier.domain.actions import Action
 from services.notifier.http.customers import MAX_TEXT, Said, tidy
+from shared.runtime.web import language as languages
 from shared.runtime.web import media
-from shared.runtime.web.problems import Problem
+from shared.runtime.web.problems import Problem, explain
 
 _MAX_BYTES = 64 * 1024
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT)]
@@ -91,16 +92,31 @@ async def values_of(request: Request) -> dict[str, Any]:
             raise Problem(413, "too-large")
     if kind is None and raw:
         media.check(request, media.JSON, media.FORM)
-    try:
-        if kind == media.JSON:
-            found: Any = json.loads(raw or b"{}")
-        else:
-            found = dict(parse_qsl(raw.decode("utf-8"), keep_blank_values=True, max_num_fields=50))
-    except (ValueError, RecursionError):
-        raise Problem(422, "not-a-form") from None
-    if not isinstance(found, dict):
-        raise Problem(422, "not-a-form")
+    found = _object(request, bytes(raw)) if kind == media.JSON else _form(bytes(raw))
     return {_FORM_NAMES.get(str(name), str(name)): value for name, value in found.items()}
+
+
+def _object(request: Request, raw: bytes) -> dict[str, Any]:
+    try:
+        found: Any = json.loads(raw or b"{}")
+    except (ValueError, RecursionError):
+        raise _invalid(request, "json_invalid") from None
+    if not isinstance(found, dict):
+        raise _invalid(request, "dict_type")
+    return found
+
+
+def _invalid(request: Request, kind: str) -> Problem:
+    """What is wrong with a whole body, by pydantic's name for it."""
+    fields = explain([{"type": kind}], request.app.state.look.texts, languages.of(request))
+    return Problem(422, "invalid", errors=fields)
+
+
+def _form(raw: bytes) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(raw.decode("utf-8"), keep_blank_values=True, max_num_fields=50))
+    except ValueError:
+        raise Problem(422, "not-a-form") from None
 
 
 def said_of(action: Action, values: dict[str, Any]) -> Said:

@@ -44,7 +44,7 @@ def command(
                 typer.echo("Topics and database fit together.")
             if dry_run:
                 return 0
-            await mend(connection, endpoints.kafka, found, vault, f"{endpoints.notifier}/c/")
+            await mend(connection, endpoints.kafka, found, vault)
             return 1 if found.unclear else 0
 
     try:

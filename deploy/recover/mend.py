@@ -90,9 +90,7 @@ def lines(found: Situation, opener: Opener) -> list[str]:
     return told
 
 
-async def mend(
-    connection: Connection, bootstrap: str, found: Situation, vault: Vault | None, progress_base: str
-) -> None:
+async def mend(connection: Connection, bootstrap: str, found: Situation, vault: Vault | None) -> None:
     """Do what `lines` says.
 
     Raises:
@@ -110,19 +108,17 @@ async def mend(
             await connection.execute(Q.enter_schema, service)
             await connection.execute(Q.publish_again, *place, end)
     if found.unknown:
-        await _restore(connection, bootstrap, found, vault, progress_base)
+        await _restore(connection, bootstrap, found, vault)
 
 
-async def _restore(
-    connection: Connection, bootstrap: str, found: Situation, vault: Vault | None, progress_base: str
-) -> None:
+async def _restore(connection: Connection, bootstrap: str, found: Situation, vault: Vault | None) -> None:
     plan = Plan.of(found.unknown)
     opener = await Opener.of(vault, [one.event for one in plan.intake])
     async with connection.transaction():
         await connection.execute(Q.enter_schema, "intake")
         if plan.greatest >= 0:
             await connection.fetchval(Q.advance_references, plan.greatest)
-        await refile(connection, plan.intake, opener, progress_base)
+        await refile(connection, plan.intake, opener)
         await _mark_sent(connection, plan.sent)
         await _void(connection, plan.void)
     await _rewind(bootstrap, found.starts)

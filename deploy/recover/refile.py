@@ -9,7 +9,7 @@ from uuid import UUID
 from deploy.database import Connection
 from deploy.recover.look import Q, Unknown
 from services.intake.domain.contact import lookup_email
-from services.intake.writer.rows import answer_of
+from services.intake.writer.answers import kept_answer
 from shared.events.envelope import Event
 from shared.events.intake import ComplaintAmended, ComplaintSubmitted, ComplaintWithdrawn
 from shared.runtime.vault import Erased, PersonKey, Vault, open_sealed
@@ -46,7 +46,7 @@ class Opener:
         return self._vault.contact_hash("phone", contact)
 
 
-async def refile(connection: Connection, unknown: Iterable[Unknown], opener: Opener, progress_base: str) -> int:
+async def refile(connection: Connection, unknown: Iterable[Unknown], opener: Opener) -> int:
     """File again what intake said and does not know; answers how many complaints. Part of the open transaction.
 
     The events stay on the topic and are read from there; nothing is said twice.
@@ -55,7 +55,7 @@ async def refile(connection: Connection, unknown: Iterable[Unknown], opener: Ope
     for one in unknown:
         event = one.event
         if isinstance(event, ComplaintSubmitted):
-            filed += await _file(connection, event, opener, progress_base)
+            filed += await _file(connection, event, opener)
         elif isinstance(event, ComplaintAmended | ComplaintWithdrawn):
             kind, sealed = (
                 ("amendment", event.text) if isinstance(event, ComplaintAmended) else ("withdrawal", event.reason)
@@ -71,17 +71,13 @@ async def refile(connection: Connection, unknown: Iterable[Unknown], opener: Ope
     return filed
 
 
-async def _file(connection: Connection, event: ComplaintSubmitted, opener: Opener, progress_base: str) -> int:
+async def _file(connection: Connection, event: ComplaintSubmitted, opener: Opener) -> int:
     def text(name: str, sealed: str | None) -> str | None:
         return opener.text(event, event.person_id, name, sealed)
 
-    email, phone, token = (
-        text("email", event.email),
-        text("phone", event.phone),
-        text("progress_token", event.progress_token),
-    )
-    key = UUID(event.cause.id) if event.cause.kind == "request" and _is_uuid(event.cause.id) and token else None
-    answer = answer_of(event.complaint_id, event.reference, f"{progress_base}{token or ''}", event.received_at)
+    email, phone = text("email", event.email), text("phone", event.phone)
+    key = UUID(event.cause.id) if event.cause.kind == "request" and _is_uuid(event.cause.id) else None
+    answer = kept_answer(event.complaint_id, event.reference, event.progress_token, event.received_at)
     done = await connection.fetch(Q.filed, [event.complaint_id])
     if done:
         return 0

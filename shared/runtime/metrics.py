@@ -40,3 +40,6 @@ REQUESTS = Histogram(
 TRUNCATIONS = Counter(
     "redress_truncations_total", "Logs that lost records the broker had acknowledged", ["service", "topic", "partition"]
 )
+TURNED_AWAY = Counter(
+    "redress_http_turned_away_total", "Requests and connections refused before any work", ["service", "why"]
+)

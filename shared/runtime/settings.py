@@ -61,6 +61,9 @@ class CommonSettings(BaseSettings):
     log_level: str = "INFO"
     instance: int = Field(default=0, ge=0, description="slot number of this copy of the service")
     database_pool: int = Field(default=6, ge=2, le=50)
+    outbox_days: float = Field(
+        default=7, ge=1, le=90, description="days that published events are kept to be sent again"
+    )
     batch_records: int = Field(default=500, ge=1, le=5000)
     keep_days: dict[str, int] = Field(default={}, description='spans of kept.py by name, as JSON: {"dead_letter": 120}')
     watchdog_seconds: float = Field(default=120, gt=0, description="no progress for so long: exit and be restarted")

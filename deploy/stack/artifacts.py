@@ -31,7 +31,7 @@ WANTED: dict[Part, tuple[str, ...]] = {
     "traces": ("io.zipkin:zipkin-server:3.5.1:slim",),
     "web": ("org.webjars.npm:htmx.org:2.0.10", "org.webjars.npm:picocss__pico:2.1.1"),
     "test": ("org.webjars.npm:axe-core:4.6.3",),
-    # Generates clients from our OpenAPI documents, and what the generated Java needs (tests/contract/test_clients.py).
+    # Generates clients from our OpenAPI documents, and what the generated Java needs (tests/integration/contracts/test_clients.py).
     "clients": (
         "org.openapitools:openapi-generator-cli:7.25.0",
         "com.fasterxml.jackson.core:jackson-core:2.21.5",

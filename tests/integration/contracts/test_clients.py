@@ -20,7 +20,7 @@ from tests.support.tools import TOOLS, call, node_modules, program, python_packa
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # the first run on a machine installs and compiles libraries
 
-DOCUMENTS = Path(__file__).parents[2] / "docs" / "contracts" / "openapi"
+DOCUMENTS = Path(__file__).parents[3] / "docs" / "contracts" / "openapi"
 PROGRAMS = TOOLS / "clients"
 KEY = "c" * 40
 SAID = re.compile(r"R-\w{4}-\w{4} urn:redress:problem:invalid blank\n")

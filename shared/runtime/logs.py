@@ -59,6 +59,37 @@ class RateLimit(logging.Filter):
         return self._passed <= self._per_second
 
 
+class Repeats(logging.Filter):
+    """Lets at most `most` lines a minute pass that say the same; the next one that passes tells how many did not.
+
+    Lines say the same when logger, message, action and cause are the same, whatever record or complaint they name.
+    """
+
+    def __init__(self, most: int = 20, seconds: float = 60) -> None:
+        super().__init__()
+        self._most = most
+        self._seconds = seconds
+        self._begun = 0.0
+        self._seen: dict[tuple[object, ...], int] = {}
+        self._held: dict[tuple[object, ...], int] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record may pass."""
+        if record.created - self._begun >= self._seconds:
+            self._held = {line: seen - self._most for line, seen in self._seen.items() if seen > self._most}
+            self._begun, self._seen = record.created, {}
+        said = vars(record)
+        error = record.exc_info[0] if record.exc_info else said.get("error")
+        line = (record.name, record.msg, said.get("action"), said.get("reason"), said.get("why"), str(error))
+        self._seen[line] = seen = self._seen.get(line, 0) + 1
+        if seen > self._most:
+            return False
+        held = self._held.pop(line, 0)
+        if held:
+            record.not_told = held
+        return True
+
+
 def configure(service: str, level: str) -> None:
     """Log JSON lines to standard output; quieten libraries."""
     handler = logging.StreamHandler(sys.stdout)
@@ -74,6 +105,7 @@ def configure(service: str, level: str) -> None:
     ):
         logging.getLogger(name).setLevel(cap)
     handler.addFilter(_LibraryRate())
+    handler.addFilter(Repeats())
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         library = logging.getLogger(name)
         library.handlers[:] = []

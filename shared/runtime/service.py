@@ -22,9 +22,11 @@ from faststream.kafka import KafkaBroker
 from shared.events.topics import Topic, types_read_by
 from shared.policies.watching import PolicySource
 from shared.runtime import metrics
-from shared.runtime.consumer import Consumer, Handle
+from shared.runtime.consumer import Consumer, Handle, make_broker
 from shared.runtime.errors import safe_text
+from shared.runtime.health import Health
 from shared.runtime.http import make_app
+from shared.runtime.membership import identity_of
 from shared.runtime.pg import Database
 from shared.runtime.relay import Relay
 from shared.runtime.settings import CommonSettings
@@ -57,6 +59,7 @@ class Service:
         look: renders pages.
         tracing: records spans.
         relay: publishes the outbox.
+        health: what this copy can do now; `needs` names the checks it must pass to be given requests.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Service:
         title: str,
         description: str = "",
         templates: Sequence[Path] = (),
+        needs: frozenset[str] = frozenset({"database", "reader"}),
         reached: Reached = nothing_reached,
     ) -> None:
         self.settings = settings
@@ -99,9 +103,10 @@ class Service:
             service=name,
             sessions=self.sessions,
         )
-        self.app: FastAPI = make_app(name, title, description, self.tracing, self._ready, self._alive)
-        install_web(self.app, self.look, self.sessions)
         self.relay = Relay(self.database, name, settings.kafka_bootstrap_servers, reached=reached)
+        self.health = Health(name, self.database, self.relay, needs)
+        self.app: FastAPI = make_app(name, title, description, self.tracing, self.health.ready, self.health.alive)
+        install_web(self.app, self.look, self.sessions)
         self.consumer: Consumer | None = None
         self._tasks: dict[str, Task] = {}
         self._wakers: list[Callable[[], None]] = []
@@ -109,14 +114,13 @@ class Service:
         self._stop = asyncio.Event()
         self._all_said = asyncio.Event()
         self._exit_code = 0
-        self._broker: KafkaBroker | None = None
-        self._was_ready = False
+        self._ends_for: str | None = None
 
     # -- what app.py declares ------------------------------------------------------------------------------------------
 
     def handles(self, handle: Handle) -> None:
         """Read the topics that `topics.py` gives this service, and hand each batch to `handle`."""
-        self.consumer = Consumer(
+        self.consumer = self.health.consumer = Consumer(
             service=self.name,
             emits=self._emits,
             reads=types_read_by(self.name),
@@ -173,6 +177,7 @@ class Service:
         """End the process with an error; the supervisor starts it anew."""
         log.critical("service gives up", extra={"action": "service_fail", "why": why})
         self._exit_code = EXIT_CODE
+        self._ends_for = self._ends_for or why
         self._stop.set()
 
     # -- life ----------------------------------------------------------------------------------------------------------
@@ -201,14 +206,13 @@ class Service:
 
     def _all_tasks(self) -> dict[str, Task]:
         watchdog = Watchdog(
-            self.name,
             self.settings.kafka_bootstrap_servers,
             self.relay,
             self.consumer,
             self.settings.watchdog_seconds,
             self.fail,
         )
-        tasks: dict[str, Task] = {"watchdog": watchdog.run, "housekeeping": self._housekeeping}
+        tasks: dict[str, Task] = {"watchdog": watchdog.run, "housekeeping": self._housekeeping, "past": self._remember}
         if self.consumer is not None:
             tasks["consumer"] = self._consume
         return tasks | self._tasks
@@ -234,18 +238,11 @@ class Service:
     async def _consume(self, stop: asyncio.Event) -> None:
         """Keep a started broker; while Kafka is away at start, try again with a growing pause."""
         assert self.consumer is not None
+        identity = identity_of(self.name, self.settings.http_port, self.consumer.reads)
         pause = 0.2
         while not stop.is_set():
-            broker = KafkaBroker(
-                self.settings.kafka_bootstrap_servers,
-                client_id=f"redress-{self.name}",
-                allow_auto_create_topics=False,
-                apply_types=False,
-                graceful_timeout=12,
-                logger=None,  # its own lines carry payloads; ours tell what matters
-                consumer_only=True,
-            )
-            self.consumer.subscribe(broker, instance=self.settings.instance, records=self.settings.batch_records)
+            broker = make_broker(self.settings.kafka_bootstrap_servers, f"redress-{self.name}")
+            self.consumer.subscribe(broker, identity=identity, records=self.settings.batch_records)
             try:
                 await broker.start()
             except Exception as error:
@@ -254,11 +251,14 @@ class Service:
                 await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  jitter, not a secret
                 pause = min(pause * 2, 5.0)
                 continue
-            self._broker = broker
             await stop.wait()
             await self.consumer.stop()
             await _stop_quietly(broker)
             return
+
+    async def _remember(self, stop: asyncio.Event) -> None:
+        """Once, as soon as the database answers."""
+        await self.health.remember()
 
     async def _housekeeping(self, stop: asyncio.Event) -> None:
         """Every few seconds: policies and gauges."""
@@ -322,37 +322,13 @@ class Service:
         self._all_said.set()
         self.relay.wake()
         await _within(5, relay)
+        if self._ends_for is not None:
+            await self.health.record(self._ends_for)
         await self.database.close()
         if self.vault_database is not self.database:
             await self.vault_database.close()
         await asyncio.to_thread(self.tracing.shutdown)
         log.info("service stopped", extra={"action": "stop", "code": self._exit_code})
-
-    # -- health --------------------------------------------------------------------------------------------------------
-
-    async def _alive(self) -> tuple[int, dict[str, Any]]:
-        return 200, {"status": "alive", "service": self.name}
-
-    async def _ready(self) -> tuple[int, dict[str, Any]]:
-        """Ready when the database answers and the first partitions came; without Kafka later on: degraded, but ready."""
-        checks = {"database": await self._database_answers()}
-        if self.consumer is not None:
-            client = self.consumer.client
-            checks["consumer"] = bool(client is not None and client.assignment())
-        checks["relay"] = self.relay.connected
-        self._was_ready = self._was_ready or all(checks.values())
-        if all(checks.values()):
-            status = "ready"
-        else:
-            status = "degraded" if checks["database"] and self._was_ready else "not ready"
-        return (503 if status == "not ready" else 200), {"status": status, "service": self.name, "checks": checks}
-
-    async def _database_answers(self) -> bool:
-        try:
-            async with asyncio.timeout(2):
-                return bool(await self.database.fetchval("SELECT 1 FROM migration LIMIT 1"))
-        except Exception:
-            return False
 
 
 async def _within(seconds: float, awaitable: "asyncio.Future[Any]") -> None:

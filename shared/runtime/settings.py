@@ -39,7 +39,6 @@ class CommonSettings(BaseSettings):
     otel_exporter_otlp_endpoint: str = ""
     trace_ratio: float = Field(default=1.0, ge=0, le=1)
     log_level: str = "INFO"
-    instance: int = Field(default=0, ge=0, description="slot number of this copy of the service")
     database_pool: int = Field(default=6, ge=2, le=50)
     batch_records: int = Field(default=500, ge=1, le=5000)
     watchdog_seconds: float = Field(default=120, gt=0, description="no progress for so long: exit and be restarted")

@@ -37,11 +37,12 @@ from shared.runtime.errors import (
     is_transient,
     safe_text,
 )
+from shared.runtime.inbox import without_forgotten
 from shared.runtime.membership import Seat
 from shared.runtime.offsets import Offsets
 from shared.runtime.pg import Database
 from shared.runtime.polling import AT_REST, poll
-from shared.runtime.positions import NOWHERE, Ends, Positions, ends_of
+from shared.runtime.positions import NOWHERE, SET_POSITIONS, Ends, Positions, ends_of
 from shared.runtime.reach import Reach
 from shared.runtime.spans import BatchSpans
 from shared.runtime.stumbles import SKIP_DONE, Run, Skip, Stumbles, cause_of, place_of
@@ -50,21 +51,16 @@ from shared.runtime.transaction import Tx
 
 log = logging.getLogger(__name__)
 
-_INBOX = """
+_INBOX = f"""
 WITH known AS MATERIALIZED (
     SELECT event_id FROM inbox WHERE consumer = $1 AND event_id = ANY ($6::uuid[])
 ), kept AS (
     INSERT INTO inbox (consumer, event_id)
     SELECT $1, e FROM unnest($6::uuid[]) AS e WHERE e NOT IN (SELECT event_id FROM known)
-), place AS (
-    INSERT INTO reader_position (consumer, topic, partition, next_offset, record_ms)
-    SELECT $1, topic, partition, next_offset, record_ms
-    FROM unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[]) AS t (topic, partition, next_offset, record_ms)
-    ON CONFLICT (consumer, topic, partition)
-    DO UPDATE SET next_offset = EXCLUDED.next_offset, record_ms = EXCLUDED.record_ms
-)
-SELECT clock.now() AS now, ARRAY(SELECT event_id FROM known) AS known
-"""
+), place AS ({SET_POSITIONS})
+SELECT clock.now() AS now, ARRAY(SELECT event_id FROM known) AS known,
+       (SELECT event_id FROM inbox_floor WHERE consumer = $1) AS floor
+"""  # noqa: S608  of constants
 """The inbox without ON CONFLICT, which costs more than the rest of it: events are seldom known; the key decides all the
 same. Where the batch ends is stored with it, so that a restored database knows what it lacks."""
 _REBALANCE_TIMEOUT = 15.0
@@ -360,6 +356,8 @@ class Consumer:
             if one.event is not None and one.event.event_id in new:
                 new.discard(one.event.event_id)  # a second copy in the same batch is a duplicate
                 fresh.append(one)
+        if row["floor"] is not None and ids[0].int < row["floor"].int:
+            fresh = await without_forgotten(connection, self.service, fresh, row["floor"])
         return fresh, row["now"]
 
     def _count(self, received: Sequence[Received], fresh: Sequence[Received]) -> None:

@@ -30,3 +30,4 @@ CREATE TABLE process_end (
     ended_at timestamptz NOT NULL DEFAULT clock.now()
 );
 COMMENT ON TABLE process_end IS 'Why a process of this service gave up and was started anew; counted by watchdog_restarts_total.';
+CREATE INDEX process_end_age ON process_end (ended_at);

@@ -29,6 +29,8 @@ class Reason(StrEnum):
     REFUSED_BY_DATABASE = "refused_by_database"
     HANDLER_BUG = "handler_bug"
     UNREADABLE_RECORD = "unreadable_record"
+    REFUSED_BY_BROKER = "refused_by_broker"
+    BEHIND_REFUSED = "behind_refused"
 
 
 class RedressError(Exception):

@@ -65,6 +65,8 @@ class Health:
             body["reasons"] = reasons
         if self.consumer is not None:
             body["reader"] = self._seat(self.consumer)
+        if troubles := self._relay.troubles:
+            body["relay"] = troubles
         if self._last_end is not None:
             body["last_failure"] = self._last_end
         return (503 if failed else 200), body

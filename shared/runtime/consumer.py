@@ -18,7 +18,7 @@ from operator import attrgetter
 from typing import Any
 
 import asyncpg
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
@@ -133,6 +133,8 @@ class Consumer:
         self.reach = Reach(service, reads)
         self.seat: Seat | None = None
         self.placed: Any = None
+        self.suspects: set[TopicPartition] = set()
+        self.verify_at = 0.0
 
     @property
     def working(self) -> bool:

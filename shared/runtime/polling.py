@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, CorruptRecordException, KafkaError, RecordTooLargeError
+from aiokafka.protocol.fetch import FetchRequest
 
 from shared.runtime.dead_letters import DeadLetter, bury
 from shared.runtime.decode import Record
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 _BROKEN_PAUSE = 0.5
 _REFUSED_PAUSE = 1.0
 _JOIN_PATIENCE = 1.0
+_VERIFY_EVERY, _VERIFY_PATIENCE = 2.0, 5.0
 AT_REST = (1, 500)
 _BUSY = (65_536, 50)
 _UNDER_LOAD = (131_072, 100)
@@ -56,6 +58,8 @@ async def poll(self: Any, consumer: AIOKafkaConsumer) -> tuple[Record, ...]:
         raise
     if ours.placed is not _assignment(consumer):
         return ()  # partitions came meanwhile; these records are read again from where they have to be
+    if ours.suspects:
+        batches = {partition: found for partition, found in batches.items() if partition not in ours.suspects}
     ours.last_poll = time.monotonic()
     ours.stumbles.refused = None
     unreadable = split(list(batches.values())) if batches else ()
@@ -86,9 +90,10 @@ def _assignment(client: AIOKafkaConsumer) -> Any:
 
 
 async def _placed(ours: "Consumer", client: AIOKafkaConsumer) -> bool:
-    """Whether every assigned partition is read from where the database says, and what can be mended is."""
+    """Whether what is assigned is read from where the database says; mends what can be."""
     if ours.seat is not None:
         ours.seat.watch(client)
+        _watch_fetches(ours, client)
     try:
         assignment = _assignment(client)
         if assignment is None or not assignment.active:
@@ -98,19 +103,63 @@ async def _placed(ours: "Consumer", client: AIOKafkaConsumer) -> bool:
             ours.last_poll = time.monotonic()
             return False
         if ours.placed is not assignment:
-            ours.offsets.placed(await ours.positions.place(client))
+            ours.suspects = set(assignment.tps)
+            await _verify(ours, client)
             ours.stumbles.forget()
             ours.placed = assignment
-        elif ours.stumbles.unreadable or ours.reach.still:
+        elif ours.suspects and time.monotonic() >= ours.verify_at:
+            ours.verify_at = time.monotonic() + _VERIFY_EVERY
+            await _verify(ours, client)
+        if ours.stumbles.unreadable or ours.reach.still:
             ours.stumbles.retry(client)
             for skip in await ours.stumbles.asked():
                 await _pass(ours, client, skip)
     except ConsumerStoppedError:
         raise
     except Exception as error:
+        ours.last_poll = time.monotonic()
+        if ours.placed is _assignment(client) and isinstance(error, KafkaError | TimeoutError):
+            return True  # some partitions cannot be verified now; the others are read on
         await _refused(ours, error)
         return False
     return True
+
+
+async def _verify(ours: "Consumer", client: AIOKafkaConsumer) -> None:
+    """Compare positions with the log where it could be another one than was read; partitions without a leader wait."""
+    known = client._client.cluster
+    there = {p for p in ours.suspects & client.assignment() if (known.leader_for_partition(p) or 0) > -1}
+    there = {p for p in there if p.partition in (known.partitions_for_topic(p.topic) or ())}
+    async with asyncio.timeout(_VERIFY_PATIENCE):
+        ours.offsets.placed(await ours.positions.place(client, there))
+    ours.suspects -= there
+
+
+def _watch_fetches(ours: "Consumer", client: AIOKafkaConsumer) -> None:
+    """Suspect every partition whose fetch failed: its log may come back shorter, or as another one, and have grown
+    past our position by the next fetch. aiokafka would read on as if nothing had been.
+    """
+    inner = client._client
+    if getattr(inner, "_redress_watched", False):
+        return
+    inner._redress_watched = True
+    send = inner.send
+
+    async def watched(node: Any, request: Any, **more: Any) -> Any:
+        if not isinstance(request, FetchRequest):
+            return await send(node, request, **more)
+        try:
+            answer = await send(node, request, **more)
+        except KafkaError:
+            ours.suspects.update(TopicPartition(topic, part[0]) for topic, parts in request.topics for part in parts)
+            raise
+        for topic, parts in answer.topics:
+            for part in parts:
+                if part[1]:  # an error code
+                    ours.suspects.add(TopicPartition(topic, part[0]))
+        return answer
+
+    inner.send = watched
 
 
 async def _refused(ours: "Consumer", error: Exception) -> None:
@@ -119,8 +168,6 @@ async def _refused(ours: "Consumer", error: Exception) -> None:
     if ours.stumbles.refused != why:
         log.warning("reader waits", extra={"action": "reader_refused", "error": why})
     ours.stumbles.refused = why
-    if not isinstance(error, KafkaError):
-        ours.last_poll = time.monotonic()  # the watchdog ends readers that hang, not those that wait for Postgres
     await asyncio.sleep(_REFUSED_PAUSE)
 
 

@@ -99,13 +99,13 @@ class Positions:
         """Store positions that no transaction of a batch has stored: records none of which this service reads."""
         await self._database.execute(SET_POSITIONS, self._service, *ends)
 
-    async def place(self, client: AIOKafkaConsumer) -> dict[TopicPartition, int]:
-        """Seek to where each assigned partition has to be read from; answers these offsets.
+    async def place(self, client: AIOKafkaConsumer, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Seek to where each of these partitions has to be read from; answers these offsets.
 
         Raises:
-            Exception: the database or Kafka did not answer; nothing may be read before this has succeeded.
+            Exception: the database or Kafka did not answer; nothing of them may be read before this has succeeded.
         """
-        ours = sorted(client.assignment())
+        ours = sorted(partitions)
         if not ours:
             return {}
         rows = await self._database.fetch(_STORED, self._service)

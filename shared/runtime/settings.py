@@ -55,6 +55,9 @@ class CommonSettings(BaseSettings):
     traces_url: str = Field(default="", description="Zipkin v2 span endpoint; empty: off")
     otel_exporter_otlp_endpoint: str = ""
     trace_ratio: float = Field(default=1.0, ge=0, le=1)
+    traces_per_second: int = Field(
+        default=0, ge=0, description="new traces that one process records in a second at most; 0: no limit"
+    )
     log_level: str = "INFO"
     database_pool: int = Field(default=6, ge=2, le=50)
     outbox_days: float = Field(

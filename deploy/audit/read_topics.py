@@ -20,8 +20,10 @@ from deploy.audit.clear_text import ClearText
 from deploy.audit.snapshot import SUBSCRIBERS, DeadRecord, Poison, Told
 from deploy.stack.errors import StackError
 from shared.events.topics import DEAD_LETTERS, EVENT_TYPES, TOPICS, types_read_by
+from shared.runtime.dead_letters import moment_of
 from shared.runtime.decode import decode
-from shared.runtime.errors import Permanent
+from shared.runtime.errors import Permanent, Reason
+from shared.runtime.records import Unreadable
 
 KEPT = frozenset(
     [
@@ -133,9 +135,13 @@ async def _read(consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]
         idle = 0 if batches else idle + 1
         if idle > _IDLE_POLLS:
             raise StackError("Kafka no longer sends records", "Look at `make status`")
-        for records in batches.values():
+        for partition, records in batches.items():
             for record in records:
-                _sort_in(record, found, clear_text)
+                if type(record) is Unreadable:
+                    consumer.seek(partition, record.next_offset)
+                    found.poison.append(_unreadable(record))
+                else:
+                    _sort_in(record, found, clear_text)
         left = {partition for partition in left if await consumer.position(partition) < ends[partition]}
     found.told.sort(key=lambda record: (record.topic, record.partition, record.offset))
     return found
@@ -155,6 +161,19 @@ def _sort_in(record: ConsumerRecord, found: Topics, clear_text: ClearText) -> No
     told = told_of(record)
     if told is not None:
         found.told.append(told)
+
+
+def _unreadable(record: Unreadable) -> Poison:
+    """A damaged place of the log: every reader has to be let past it (`redress skip`)."""
+    return Poison(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        at=datetime.fromtimestamp(0, UTC),
+        reason=Reason.UNREADABLE_RECORD.value,
+        digest=digest_of(None),
+        consumers=SUBSCRIBERS.get(record.topic, frozenset()),
+    )
 
 
 def told_of(record: ConsumerRecord) -> Told | None:
@@ -241,4 +260,4 @@ def _text_headers(record: ConsumerRecord) -> dict[str, str]:
 
 
 def _moment(record: ConsumerRecord) -> datetime:
-    return datetime.fromtimestamp(record.timestamp / 1000, UTC)
+    return moment_of(record.timestamp) or datetime.fromtimestamp(0, UTC)

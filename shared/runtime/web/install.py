@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Match
 from shared.runtime.web import language as languages
 from shared.runtime.web.api_docs import serve_docs
 from shared.runtime.web.look import Look
+from shared.runtime.web.openapi import install_openapi
 from shared.runtime.web.problems import ErrorBoundary, Problem, answer, answer_sign_in, explain
 from shared.runtime.web.security import SecurityHeaders
 from shared.runtime.web.sessions import Sessions, SignInNeeded
@@ -20,7 +21,7 @@ _NAMES = {404: "not-found", 405: "method-not-allowed", 413: "too-large", 503: "u
 
 
 def install_web(app: FastAPI, look: Look, sessions: Sessions) -> None:
-    """Serve `/static/...` and `/docs`, answer errors as problems or pages, set the headers, and let the dependencies of
+    """Serve `/static/...` and `/docs`, tell the API (`app.openapi()`), answer errors as problems or pages, set the headers, and let the dependencies of
     `shared.runtime.web.sessions` find their parts in `app.state`. Call it once, after the app is made.
     """
     app.state.look = look
@@ -28,6 +29,7 @@ def install_web(app: FastAPI, look: Look, sessions: Sessions) -> None:
     app.state.own_origins = look.own_origins
     app.add_route("/static/{name:path}", look.assets.serve, methods=["GET"], include_in_schema=False)
     app.add_route("/docs", serve_docs, methods=["GET"], include_in_schema=False)
+    install_openapi(app, look.own_url_base)
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(SignInNeeded, _on_sign_in)
     app.add_exception_handler(RequestValidationError, _on_invalid)

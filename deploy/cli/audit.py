@@ -27,6 +27,7 @@ def command(
     Looks again until nothing is broken or --wait seconds are over; then it names what is missing.
     """
     from deploy.audit.auditor import Places, audit
+    from deploy.audit.progress import spoken
     from deploy.audit.show import view
     from deploy.console import operator_console
     from deploy.endpoints import endpoints_file, load_endpoints
@@ -43,7 +44,7 @@ def command(
             client_logs=client_log or (),
             markers=marker or (),
         )
-        report = asyncio.run(audit(places, wait))
+        report = asyncio.run(audit(places, wait, progress=spoken()))
     except StackError as error:
         typer.echo(f"redress: {error}", err=True)
         raise typer.Exit(2) from None

@@ -8,6 +8,7 @@ LEFT JOIN intake.standing n USING (complaint_id)
 LEFT JOIN router.cases c USING (complaint_id)
 LEFT JOIN router.case_text t USING (complaint_id)
 LEFT JOIN sla.journey j USING (complaint_id)
+LEFT JOIN notifier.journey y USING (complaint_id)
 WHERE k.complaint_id = $1 OR k.reference = $2
 
 -- name: clocks
@@ -17,5 +18,27 @@ ORDER BY (state = 'stopped'), due_at NULLS LAST, kind, epoch
 
 -- name: notices
 -- What was or is to be sent about it, oldest first.
-SELECT kind, channel, state, coalesce(settled_at, created_at) AS at, reason, next_at FROM notifier.notice WHERE complaint_id = $1
+SELECT kind, channel, state, coalesce(settled_at, created_at) AS at, reason, next_at, attempts, created_at FROM notifier.notice WHERE complaint_id = $1
 ORDER BY created_at, notice_id
+
+-- name: by_part
+-- The complaints in whose reference some characters stand one after the other; a few are enough to say that it is not one.
+SELECT reference FROM intake.complaint WHERE strpos(replace(reference, '-', ''), $1) > 0 ORDER BY complaint_id DESC LIMIT 6
+
+-- name: outbox
+-- Its events that the broker has not acknowledged, oldest first.
+SELECT * FROM (
+    SELECT 'intake' AS service, topic, occurred_at, id FROM intake.outbox WHERE key = $1
+    UNION ALL SELECT 'router', topic, occurred_at, id FROM router.outbox WHERE key = $1
+    UNION ALL SELECT 'sla', topic, occurred_at, id FROM sla.outbox WHERE key = $1
+    UNION ALL SELECT 'notifier', topic, occurred_at, id FROM notifier.outbox WHERE key = $1
+) AS o ORDER BY occurred_at, id
+
+-- name: letters
+-- Its dead letters that nobody has replayed.
+SELECT service || '/' || id AS address, service, event_type, reason, failed_at FROM (
+    SELECT 'intake' AS service, id, key, event_type, reason, failed_at, replayed_at FROM intake.dead_letter
+    UNION ALL SELECT 'router', id, key, event_type, reason, failed_at, replayed_at FROM router.dead_letter
+    UNION ALL SELECT 'sla', id, key, event_type, reason, failed_at, replayed_at FROM sla.dead_letter
+    UNION ALL SELECT 'notifier', id, key, event_type, reason, failed_at, replayed_at FROM notifier.dead_letter
+) AS d WHERE key = $1 AND replayed_at IS NULL ORDER BY failed_at, address

@@ -30,6 +30,9 @@ def page_of(found: Found, endpoints: Endpoints) -> RenderableType:
         facts.add_row("clocks", Text(_set_aside(case), style="bold"))
     if case["offered_to"]:
         facts.add_row("transfer", f"offered to {case['offered_to']}")
+    for reason in found.waits:
+        facts.add_row("waits", Text(f"{reason.what} [{reason.reason}]"))
+        facts.add_row("", Text(f"→ {reason.do}", style="dim"))
     lines: list[RenderableType] = [facts, Text("")]
     if found.clocks:
         lines.append(_clocks(found))
@@ -42,7 +45,7 @@ def page_of(found: Found, endpoints: Endpoints) -> RenderableType:
 def _state(found: Found) -> str:
     case = found.case
     if case["state"] is None:
-        return f"{case['told_state']}: not routed yet"
+        return str(case["told_state"])
     since = f" since {_local(case['since'])}" if case["since"] else ""
     stage = f", stage {case['stage']}" if (case["stage"] or 1) > 1 else ""
     return f"{case['state']}{since}, priority {case['priority']}{stage}"

@@ -184,10 +184,10 @@ async def _rows(connection: Any, some: list[Member]) -> None:
     await copy(
         "router.cases",
         "complaint_id reference person_id pack channel language received_at department state since version owners closed_how"
-        " priority rule policy_version why_zh why_en",
+        " priority rule policy_version why_zh why_en clock_version",
         (
             (m.complaint_id, m.reference, m.drawn("person"), "retail", "web", "en", m.at, "delivery", "closed", m.at, 5,
-             ["delivery"], "no_answer", "normal", "r", "v", "", "")
+             ["delivery"], "no_answer", "normal", "r", "v", "", "", 2)
             for m in some
         ),
     )  # fmt: skip

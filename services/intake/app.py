@@ -2,6 +2,7 @@
 
 from services.intake import handlers
 from services.intake.handlers import Intake
+from services.intake.handlers.sealing import seal_links
 from services.intake.http.api import router
 from services.intake.http.complaints import ChannelApi
 from services.intake.http.front import Front
@@ -62,7 +63,7 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
     )
     service.runs("writer", writer.run)
     service.runs("keys", keys.run)
-    service.keeps("intake.idempotency", settings.intake_idempotency_days)
+    service.runs("clear links", seal_links(service.database, service.vault))
     service.finishes(writer.close)
     service.finishes(bulk.close)
     return service

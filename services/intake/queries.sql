@@ -77,9 +77,9 @@ FROM (
 
 -- name: stored_answers
 -- What was answered under keys that were used before.
-SELECT r.n, d.digest, d.answer
+SELECT r.n, d.digest, d.answer, d.complaint_id, c.person_id
 FROM unnest($1::int[], $2::uuid[]) WITH ORDINALITY AS r (client_id, key, n)
-JOIN idempotency d USING (client_id, key)
+JOIN idempotency d USING (client_id, key) LEFT JOIN complaint c USING (complaint_id)
 
 -- name: store_answer
 -- Stores the answer of an operation under its key; no row when the key was used before.
@@ -158,9 +158,10 @@ FROM unnest(
 WHERE s.complaint_id = t.complaint_id
 
 -- name: open_cases
--- Open complaints of whoever is reached by one of these contacts, newest first.
+-- Open complaints of whoever is reached by one of these contacts, newest first, and how many there are.
 SELECT complaint_id, reference, channel, language, received_at, title, body, category,
-       coalesce(s.state, 'submitted') AS state, s.department, s.journey_due_at, s.extended_due_at, customer_name
+       coalesce(s.state, 'submitted') AS state, s.department, s.journey_due_at, s.extended_due_at, customer_name,
+       count(*) OVER () AS total
 FROM complaint LEFT JOIN standing s USING (complaint_id)
 WHERE (email_hash = ANY ($1::bytea[]) OR phone_hash = ANY ($1::bytea[]))
   AND coalesce(s.state, 'submitted') IN ('submitted', 'assigned')
@@ -204,3 +205,13 @@ SELECT c.name, c.channel, c.pack, c.store_id, c.rate, c.built_in, c.created_at,
        array_remove(array_agg(encode(substr(k.key_hash, 1, 4), 'hex') ORDER BY k.created_at), NULL) AS live_keys
 FROM client c LEFT JOIN client_key k ON k.client_id = c.client_id AND k.revoked_at IS NULL
 GROUP BY c.client_id ORDER BY c.name
+
+-- name: clear_answers
+-- Answers that an earlier release kept with the private link in clear, and whose it is.
+SELECT d.client_id, d.key, d.answer, c.person_id FROM idempotency d JOIN complaint c USING (complaint_id)
+WHERE d.answer LIKE '%"progress_url"%' LIMIT $1
+
+-- name: replace_answers
+-- The same answers with the link sealed.
+UPDATE idempotency d SET answer = t.answer FROM unnest($1::int[], $2::uuid[], $3::text[]) AS t (client_id, key, answer)
+WHERE d.client_id = t.client_id AND d.key = t.key

@@ -38,8 +38,11 @@ class Result(BaseModel):
     """What became of one entry of a batch."""
 
     index: int = Field(description="place of the entry in the batch, from 0")
-    idempotency_key: UUID | None
+    idempotency_key: UUID | None = Field(description="as it was sent; null: there was none that could be read")
     status: int = Field(description="201, or that of the problem; 5xx: send this entry again with the same key")
+    replayed: bool = Field(
+        default=False, description="the entry was filed by an earlier request, and this is its answer"
+    )
     complaint: Accepted | None = None
     problem: Annotated[dict[str, Any] | None, Field(json_schema_extra=SCHEMA)] = None
 

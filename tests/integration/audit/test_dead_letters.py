@@ -77,10 +77,13 @@ async def records(bootstrap: str, topic: str) -> list[object]:
 async def test_letters_of_all_services_are_one_list_that_can_be_filtered(connection: Connection) -> None:
     await put(connection, "router", 1, b"{}")
     await put(connection, "sla", 2, b"{}", reason="bad_json")
-    everything = await list_letters(connection, Filter())
+    everything, total = await list_letters(connection, Filter())
+    assert total == len(everything)
+    newest, total = await list_letters(connection, Filter(limit=1))
+    assert (len(newest), total) == (1, len(everything))
     assert {row["address"] for row in everything} == {"router/1", "sla/1"}
-    assert [row["address"] for row in await list_letters(connection, Filter(reason="bad_json"))] == ["sla/1"]
-    assert [row["address"] for row in await list_letters(connection, Filter(service="router"))] == ["router/1"]
+    assert [row["address"] for row in (await list_letters(connection, Filter(reason="bad_json")))[0]] == ["sla/1"]
+    assert [row["address"] for row in (await list_letters(connection, Filter(service="router")))[0]] == ["router/1"]
     console = Console(width=200, record=True, file=StringIO())
     console.print(table_of(everything))
     assert "complaints.intake[3]@1" in console.export_text()

@@ -2,7 +2,10 @@
 -- One complaint by its id or by its reference; the case may not be there yet.
 SELECT k.complaint_id, k.reference, k.language, k.pack, k.channel, k.received_at, coalesce(n.state, 'submitted') AS told_state,
        c.state, c.department, c.why_zh, c.why_en, c.rule, c.priority, c.stage, c.since, c.offered_to, t.trace_id,
-       j.trace AS clock_trace, j.set_aside_since, j.set_aside_why, j.next_at
+       j.trace AS clock_trace, j.set_aside_since, j.set_aside_why, j.next_at, clock.now() AS now,
+       k.version AS intake_version, c.version AS router_version, c.clock_version, j.version AS sla_version,
+       j.complaint_id IS NOT NULL AS has_clocks, coalesce(y.told, false) AS notifier_told,
+       coalesce(y.router_version, 0) AS notifier_router, coalesce(y.sla_version, 0) AS notifier_sla
 FROM intake.complaint k
 LEFT JOIN intake.standing n USING (complaint_id)
 LEFT JOIN router.cases c USING (complaint_id)

@@ -149,9 +149,10 @@ def _readers(facts: Facts) -> Iterator[Standstill]:
 
 def _clocks(facts: Facts) -> Iterator[Standstill]:
     if facts.case["set_aside_since"]:
+        again = f"at {_clock(facts.case['next_at'])}" if facts.case["next_at"] else "by itself"
         yield Standstill(
             reason="clocks_set_aside",
-            what=f"sla cannot work its clocks out ({facts.case['set_aside_why']}); it looks again by itself",
+            what=f"sla cannot work its clocks out ({facts.case['set_aside_why']}); it looks again {again}",
             do="Most often another version wrote them: `make logs NAME=sla`, action fire_failed; bring all copies to one version",
             since=facts.case["set_aside_since"],
         )

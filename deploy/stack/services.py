@@ -19,7 +19,9 @@ NAMES = ("intake", "router", "sla", "notifier")
 #: Variables that reach every service as they are in the shell; those that begin with `<SERVICE>_` reach that service.
 _PASSED_ON = (
     *("LOG_LEVEL", "TRACE_RATIO", "OTEL_EXPORTER_OTLP_ENDPOINT", "DEFAULT_PACK", "DATABASE_POOL"),
-    *("BATCH_RECORDS", "WATCHDOG_SECONDS", "POLICIES_DIR", "VAULT_DATABASE_URL", "KEEP_DAYS"),
+    *("BATCH_RECORDS", "WATCHDOG_SECONDS", "POLICIES_DIR", "VAULT_DATABASE_URL", "TRUSTED_PROXIES", "KEEP_DAYS"),
+    *("HTTP_HEAD_BYTES", "HTTP_BODY_BYTES", "HTTP_HEAD_SECONDS", "HTTP_BODY_SECONDS", "HTTP_BODY_RATE"),
+    *("HTTP_IDLE_SECONDS", "HTTP_CONNECTIONS", "HTTP_CONNECTIONS_PER_ADDRESS"),
 )
 #: The folders that a service is made of.
 SOURCES = ("services", "shared", "deploy/policies")

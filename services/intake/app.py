@@ -1,6 +1,7 @@
 """The wiring of intake: the one place that knows writer, keys, HTTP and Kafka together."""
 
 from services.intake import handlers
+from services.intake.domain.complaint import MAX_BATCH_BYTES
 from services.intake.handlers import Intake
 from services.intake.handlers.sealing import seal_links
 from services.intake.http.api import router
@@ -58,6 +59,7 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
     service.handles(handlers.handle)
     channels = ChannelApi(intake, keys, service.sessions)
     service.serves(router(channels), pages(parts))
+    service.takes("/v1/complaints:batch", MAX_BATCH_BYTES)
     service.app.middleware_stack = Front(
         service.app.build_middleware_stack(), service=service.name, tracing=service.tracing, handle=channels.file
     )

@@ -6,6 +6,7 @@ Spans carry ids and codes only.
 """
 
 import contextvars
+import re
 import secrets
 import time
 from collections.abc import Mapping
@@ -24,21 +25,35 @@ from shared.runtime.settings import CommonSettings
 current_traceparent: contextvars.ContextVar[str | None] = contextvars.ContextVar("traceparent", default=None)
 """The context of the request being answered; `Tx` takes it for the events it emits."""
 
-_HEX: Final = frozenset("0123456789abcdef")
+_TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
+_NO_TRACE: Final = "0" * 32
+_NO_SPAN: Final = "0" * 16
 Attributes = Mapping[str, str | int | float | bool]
+
+
+def valid_traceparent(value: str | None) -> str | None:
+    """The 55 characters of a W3C `traceparent` as we read them, `None` when it is absent or malformed: who sent it is
+    not asked, and a new trace begins (W3C Trace Context §3.2, §4.3).
+
+    Version 00 has exactly 55 characters. A later version may append fields behind a dash; they mean nothing to us and
+    are cut off, so that nobody decides how large the rows and records are that carry the context on.
+    """
+    if value is None:
+        return None
+    match = _TRACEPARENT.match(value)
+    if match is None or match[1] == _NO_TRACE or match[2] == _NO_SPAN:
+        return None
+    if len(value) > 55 and (value[:2] == "00" or value[55] != "-"):
+        return None
+    return match[0]
 
 
 def parse_traceparent(value: str | None) -> SpanContext | None:
     """The span context of a W3C `traceparent` header; `None` when absent or malformed (W3C Trace Context §3.2)."""
-    if value is None or len(value) < 55:
+    valid = valid_traceparent(value)
+    if valid is None:
         return None
-    version, trace_id, span_id, flags = value[:2], value[3:35], value[36:52], value[53:55]
-    if version == "ff" or value[2] != "-" or value[35] != "-" or value[52] != "-":
-        return None
-    if not (_HEX.issuperset(trace_id) and _HEX.issuperset(span_id) and _HEX.issuperset(flags)):
-        return None
-    context = SpanContext(int(trace_id, 16), int(span_id, 16), True, TraceFlags(int(flags, 16)))
-    return context if context.is_valid else None
+    return SpanContext(int(valid[3:35], 16), int(valid[36:52], 16), True, TraceFlags(int(valid[53:55], 16)))
 
 
 def format_traceparent(context: SpanContext) -> str:
@@ -111,10 +126,11 @@ class Tracing:
     def start_request(
         self, name: str, parent: str | None, attributes: Attributes | None = None
     ) -> tuple[trace.Span | None, str]:
-        """The server span of a request: below the caller's, or the root of a new trace."""
-        if parse_traceparent(parent) is not None:
-            span, context = self.start(name, parent, SpanKind.SERVER, attributes)
-            return span, context or ""
+        """The server span of a request: below the caller's, or the root of a new trace when it sent none or no valid one."""
+        valid = valid_traceparent(parent)
+        if valid is not None:
+            span, context = self.start(name, valid, SpanKind.SERVER, attributes)
+            return span, context or valid
         return self.start_root(name, SpanKind.SERVER, attributes)
 
     def fired(self, name: str, link: str | None, attributes: Attributes | None = None) -> str | None:

@@ -172,6 +172,8 @@ async def open_tables(dsn: str) -> AsyncIterator[Tables]:
         operator_connection(dsn) as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
+        # Between the tables, the topics are read: minutes, where there are many records.
+        await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         moment = await connection.fetchrow(Q.moment)
         assert moment is not None
         suppressions = await connection.fetch(Q.suppressions)

@@ -91,6 +91,14 @@ def test_a_large_crowd_is_judged_in_little_memory(database: Database, fresh_topi
     assert found["mib"] < 200, "memory grows with the number of complaints"
 
 
+async def test_a_server_that_ends_idle_transactions_does_not_end_the_audit(
+    database: Database, fresh_topics: str
+) -> None:
+    await fill(database.url, fresh_topics, 40)
+    database.execute(f"ALTER DATABASE {database.name} SET idle_in_transaction_session_timeout = '50ms'")
+    assert (await report_of(database, fresh_topics)).violations == ()
+
+
 async def test_what_two_complaints_share_is_found_though_they_are_judged_apart(
     database: Database, fresh_topics: str, producer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -126,8 +126,8 @@ async def _quietly_stop(consumer: AIOKafkaConsumer) -> None:
     try:
         async with asyncio.timeout(5):
             await consumer.stop()
-    except (KafkaError, OSError, TimeoutError):
-        return
+    except (KafkaError, OSError, TimeoutError, asyncio.CancelledError):
+        return  # without a broker aiokafka raises CancelledError into the caller
 
 
 async def _read(

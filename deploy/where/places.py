@@ -131,5 +131,5 @@ async def _quietly(closing: object) -> None:
     try:
         async with asyncio.timeout(3):
             await closing  # type: ignore[misc]
-    except (KafkaError, OSError, TimeoutError):
-        return
+    except (KafkaError, OSError, TimeoutError, asyncio.CancelledError):
+        return  # without a broker aiokafka raises CancelledError into the caller

@@ -84,6 +84,7 @@ def put_into_outbox(database: Database, member: Member, age: str) -> None:
 def unrouted(database: Database, member: Member) -> None:
     database.execute("DELETE FROM router.cases WHERE complaint_id = $1", member.complaint_id)
     database.execute("DELETE FROM intake.standing WHERE complaint_id = $1", member.complaint_id)
+    database.execute("DELETE FROM sla.journey WHERE complaint_id = $1", member.complaint_id)
 
 
 @asynccontextmanager

@@ -39,13 +39,13 @@ class Passes:
         self, tables: Tables, topics: Topics, spool: Spool, clear_text: ClearText, *, wait: float, mailbox: bool | None
     ) -> None:
         self._tables = tables
-        self._topics = topics
         self._spool = spool
         self.clear_text = clear_text
         self._mailbox = mailbox
         self._tally = Tally()
         self._poison: list[Poison] = list(topics.poison)
         self._dead_records: list[DeadRecord] = list(topics.dead_records)
+        self._whole_topics = set(topics.whole)
         self._settled: datetime = tables.taken_at - timedelta(seconds=wait)
 
     async def run(self, progress: Progress) -> None:
@@ -53,6 +53,7 @@ class Passes:
         self._spool.begin_pass()
         await self._tables.spool_outboxes(self._spool)
         await self._tables.read_letters(self.clear_text)
+        self._whole_topics -= await self._tables.lost_topics(self._spool.begins())
         ranges = self._ranges(await self._tables.every(COMPLAINTS))
         for number, (low, high) in enumerate(ranges, 1):
             await self._part(low, high)
@@ -64,7 +65,7 @@ class Passes:
         """What is broken, with what was found in clear until now."""
         self._tally.checked["I17"] = self.clear_text.scanned
         self._tally.judge(privacy.check, replace(self._nothing(), leaks=tuple(self.clear_text.leaks)))
-        return self._tally.report(mailbox=self._mailbox is not None, whole_topics=self._topics.whole)
+        return self._tally.report(mailbox=self._mailbox is not None, whole_topics=self._whole_topics)
 
     def _ranges(self, steps: Sequence[UUID]) -> list[tuple[UUID, UUID]]:
         """Ranges with at most so many complaints, and at most so many records."""
@@ -76,7 +77,7 @@ class Passes:
         return replace(
             seen,
             settled=self._settled,
-            whole_topics=frozenset(self._topics.whole),
+            whole_topics=frozenset(self._whole_topics),
             mailbox=None if self._mailbox is None else (),
             mailbox_whole=bool(self._mailbox),
         )
@@ -115,7 +116,8 @@ class Passes:
             if record.topic == DEAD_LETTERS:
                 self._dead_records.append(dead_record_of(record))
             elif (told := told_of(record)) is not None:
-                yield number, told
+                if told.event_id not in self._tables.void:
+                    yield number, told
             elif (poisoned := poison_of(record)) is not None:
                 self._poison.append(poisoned)
 

@@ -101,12 +101,30 @@ UNION ALL SELECT consumer, event_id FROM router.inbox WHERE consumer = 'router' 
 UNION ALL SELECT consumer, event_id FROM sla.inbox WHERE consumer = 'sla' AND event_id = ANY ($1::uuid[])
 UNION ALL SELECT consumer, event_id FROM notifier.inbox WHERE consumer = 'notifier' AND event_id = ANY ($1::uuid[])
 
+-- name: truncated
+-- Topics that have lost records: their tails, or everything when they were deleted.
+SELECT topic FROM intake.relay_partition WHERE truncations > 0
+UNION SELECT topic FROM router.relay_partition WHERE truncations > 0
+UNION SELECT topic FROM sla.relay_partition WHERE truncations > 0
+UNION SELECT topic FROM notifier.relay_partition WHERE truncations > 0
+
+-- name: oldest
+-- When the first complaint was accepted.
+SELECT min(accepted_at) FROM intake.complaint
+
 -- name: outbox
 -- Committed events that the broker has not acknowledged.
-SELECT 'intake' AS service, topic, event_id, occurred_at, key, payload, headers FROM intake.outbox
-UNION ALL SELECT 'router', topic, event_id, occurred_at, key, payload, headers FROM router.outbox
-UNION ALL SELECT 'sla', topic, event_id, occurred_at, key, payload, headers FROM sla.outbox
-UNION ALL SELECT 'notifier', topic, event_id, occurred_at, key, payload, headers FROM notifier.outbox
+SELECT 'intake' AS service, topic, event_id, occurred_at, key, payload, headers FROM intake.outbox_unpublished
+UNION ALL SELECT 'router', topic, event_id, occurred_at, key, payload, headers FROM router.outbox_unpublished
+UNION ALL SELECT 'sla', topic, event_id, occurred_at, key, payload, headers FROM sla.outbox_unpublished
+UNION ALL SELECT 'notifier', topic, event_id, occurred_at, key, payload, headers FROM notifier.outbox_unpublished
+
+-- name: void
+-- Events on the topics that no longer count, since a restored database did not know them (`redress recover`).
+SELECT event_id FROM intake.void_event
+UNION ALL SELECT event_id FROM router.void_event
+UNION ALL SELECT event_id FROM sla.void_event
+UNION ALL SELECT event_id FROM notifier.void_event
 
 -- name: dead_letters
 -- What could not be processed.

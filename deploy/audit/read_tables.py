@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -37,6 +37,8 @@ from shared.runtime.pg import load_queries
 Q = load_queries("deploy.audit")
 FIRST, LAST = UUID(int=0), UUID(int=(1 << 128) - 1)
 _AT_ONCE = 1_000
+_A_WHILE = timedelta(days=1)
+"""A whole topic has a record this soon after the first complaint was accepted."""
 
 
 @dataclass(slots=True)
@@ -47,6 +49,7 @@ class Tables:
         taken_at: the server's clock when they were read.
         clock_now: the clock deadlines are due by.
         floors: consumer → from which event on its inbox remembers.
+        void: events that no longer count, since a restored database did not know them.
         letters: all dead letters, once read.
     """
 
@@ -54,6 +57,7 @@ class Tables:
     taken_at: datetime
     clock_now: datetime
     floors: Mapping[str, UUID]
+    void: frozenset[UUID]
     suppressions: tuple[Suppression, ...]
     letters: tuple[DeadLetterRow, ...] = ()
     _keys: AsyncIterator[asyncpg.Record] | None = None
@@ -72,6 +76,16 @@ class Tables:
     async def every(self, step: int) -> list[UUID]:
         """Each so-manieth complaint, in order."""
         return [row["complaint_id"] for row in await self.connection.fetch(Q.every, step)]
+
+    async def lost_topics(self, begins: Mapping[str, datetime]) -> set[str]:
+        """Topics that lost records and do not reach back to the first complaint: what was sent again is not all there was.
+
+        Args:
+            begins: when the oldest record of each topic was written.
+        """
+        oldest = await self.connection.fetchval(Q.oldest)
+        truncated = {row["topic"] for row in await self.connection.fetch(Q.truncated)}
+        return {t for t in truncated if oldest and (t not in begins or begins[t] > oldest + _A_WHILE)}
 
     async def spool_outboxes(self, spool: Spool) -> None:
         """Put what the broker has not acknowledged into the spool."""
@@ -181,6 +195,7 @@ async def open_tables(dsn: str) -> AsyncIterator[Tables]:
             connection,
             taken_at=moment["taken_at"],
             clock_now=moment["clock_now"],
+            void=frozenset(row["event_id"] for row in await connection.fetch(Q.void)),
             floors={row["consumer"]: row["event_id"] for row in await connection.fetch(Q.floors)},
             suppressions=tuple(Suppression(str(row["person_id"]), row["since"]) for row in suppressions),
         )

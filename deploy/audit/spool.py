@@ -10,6 +10,7 @@ import marshal
 import pickle
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from uuid import UUID
 
 from aiokafka.structs import ConsumerRecord
@@ -39,6 +40,8 @@ CREATE TABLE answer (key BLOB, line TEXT);
 CREATE INDEX answer_key ON answer (key);
 """
 _RECORD = "number, complaint, topic, partition, offset, at, key, headers, value"
+_ODD = 1 << 47
+"""Milliseconds; what a record says beyond is no time."""
 _HELD = tuple[int, UUID, ConsumerRecord]
 """A record's number in the spool, the complaint its key names, and the record."""
 
@@ -82,6 +85,11 @@ class Spool:
         sql = f"SELECT {_RECORD} FROM record WHERE number = ?"  # noqa: S608
         found = [_held(self._db.execute(sql, (number,)).fetchone()) for number in numbers]
         return iter(sorted(found, key=lambda held: (held[2].topic, held[2].partition, held[2].offset)))
+
+    def begins(self) -> dict[str, datetime]:
+        """When the oldest record of each topic was written."""
+        found = self._db.execute("SELECT topic, min(at) FROM record GROUP BY topic")
+        return {NAMES[topic]: datetime.fromtimestamp(at / 1000, UTC) for topic, at in found if 0 <= at < _ODD}
 
     def every(self, step: int) -> list[UUID]:
         """The complaint of each so-manieth record, in order."""

@@ -31,10 +31,10 @@ SELECT reference FROM intake.complaint WHERE strpos(replace(reference, '-', ''),
 -- name: outbox
 -- Its events that the broker has not acknowledged, oldest first.
 SELECT * FROM (
-    SELECT 'intake' AS service, topic, occurred_at, id FROM intake.outbox WHERE key = $1
-    UNION ALL SELECT 'router', topic, occurred_at, id FROM router.outbox WHERE key = $1
-    UNION ALL SELECT 'sla', topic, occurred_at, id FROM sla.outbox WHERE key = $1
-    UNION ALL SELECT 'notifier', topic, occurred_at, id FROM notifier.outbox WHERE key = $1
+    SELECT 'intake' AS service, topic, occurred_at, id FROM intake.outbox_unpublished WHERE key = $1
+    UNION ALL SELECT 'router', topic, occurred_at, id FROM router.outbox_unpublished WHERE key = $1
+    UNION ALL SELECT 'sla', topic, occurred_at, id FROM sla.outbox_unpublished WHERE key = $1
+    UNION ALL SELECT 'notifier', topic, occurred_at, id FROM notifier.outbox_unpublished WHERE key = $1
 ) AS o ORDER BY occurred_at, id
 
 -- name: letters

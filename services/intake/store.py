@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from services.intake.domain.admission import Client
-from services.intake.domain.lifecycle import Standing, answer_date
+from services.intake.domain.lifecycle import Stage, Standing, answer_date, stage_of
 from shared.events.envelope import type_of
 from shared.events.intake import ComplaintSubmitted
 from shared.events.topics import INTAKE
@@ -103,6 +103,9 @@ class FiledComplaint:
     department: str | None
     journey_due_at: datetime | None = None
     extended_due_at: datetime | None = None
+    waits_for: str | None = None
+    seen_version: int = 0
+    clock_version: int = 0
     title: str | None = None
     body: str | None = None
     category: str | None = None
@@ -112,6 +115,12 @@ class FiledComplaint:
     def due_at(self) -> datetime | None:
         """By when the customer has an answer, if that is known and not paused."""
         return answer_date(self.state, self.journey_due_at, self.extended_due_at)
+
+    @property
+    def stage(self) -> Stage:
+        """Where it stands, as finely as intake knows."""
+        paused = self.clock_version > 0 and self.journey_due_at is None
+        return stage_of(self.state, waits_for=self.waits_for, paused=paused, reopened=self.seen_version > 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,10 +13,17 @@ from aiokafka.client import AIOKafkaClient
 _original_update = AIOKafkaClient._metadata_update
 
 
-async def _paced(self: AIOKafkaClient, *args: Any, **kwargs: Any) -> Any:
-    """Pause after a failed metadata update. Without it a cleanly stopped broker makes the sender spin at 100 % CPU."""
-    ok = await _original_update(self, *args, **kwargs)
-    if not ok:
+async def _paced(self: AIOKafkaClient, cluster: Any, topics: Any) -> Any:
+    """Pause after a metadata update that failed, or that knows no leader of a partition that is asked for.
+
+    Without it a cleanly stopped broker, or a deleted topic, makes a producer with data queued spin at 100 % CPU.
+    """
+    ok = await _original_update(self, cluster, topics)
+    if not ok or any(
+        cluster.available_partitions_for_topic(topic) != cluster.partitions_for_topic(topic)
+        or not cluster.partitions_for_topic(topic)
+        for topic in topics or ()
+    ):
         await asyncio.sleep(self._retry_backoff)
     return ok
 

@@ -64,7 +64,12 @@ TABLES: tuple[Kept, ...] = (
         why="events applied long after they were told, such as replayed dead letters",
     ),
     Kept(service=EVERY, table="inbox_floor", why="one row per consumer"),
-    Kept(service=EVERY, table="outbox", why="the relay empties it"),
+    Kept(service=EVERY, table="outbox", why="`OUTBOX_DAYS` (7) after they were published; then their partition is dropped"),
+    Kept(service=EVERY, table="void_event", why="what a restored database did not know; one row per event"),
+    Kept(service=EVERY, table="relay_copy", why="one row per live copy"),
+    Kept(service=EVERY, table="relay_lease", why="one row per shard"),
+    Kept(service=EVERY, table="relay_position", why="one row per shard, and per topic of it that stands still"),
+    Kept(service=EVERY, table="relay_partition", why="one row per partition"),
     Kept(
         service=EVERY, table="dead_letter", days=90, least=INBOX_DAYS, old="replayed_at < $1",
         why="replayed: long enough to see what came of it",

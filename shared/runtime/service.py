@@ -105,7 +105,9 @@ class Service:
         )
         self.app: FastAPI = make_app(name, title, description, self.tracing, self._ready, self._alive)
         install_web(self.app, self.look, self.sessions)
-        self.relay = Relay(self.database, name, settings.kafka_bootstrap_servers, reached=reached)
+        self.relay = Relay(
+            self.database, name, settings.kafka_bootstrap_servers, reached=reached, days=settings.outbox_days
+        )
         self.consumer: Consumer | None = None
         self._bodies: dict[str, int] = {}
         self._tasks: dict[str, Task] = {}
@@ -347,7 +349,10 @@ class Service:
             status = "ready"
         else:
             status = "degraded" if checks["database"] and self._was_ready else "not ready"
-        return (503 if status == "not ready" else 200), {"status": status, "service": self.name, "checks": checks}
+        told = {"status": status, "service": self.name, "checks": checks}
+        if troubles := self.relay.troubles:
+            told["relay"] = troubles
+        return (503 if status == "not ready" else 200), told
 
     async def _database_answers(self) -> bool:
         try:

@@ -55,9 +55,15 @@ class CommonSettings(BaseSettings):
     traces_url: str = Field(default="", description="Zipkin v2 span endpoint; empty: off")
     otel_exporter_otlp_endpoint: str = ""
     trace_ratio: float = Field(default=1.0, ge=0, le=1)
+    traces_per_second: int = Field(
+        default=0, ge=0, description="new traces that one process records in a second at most; 0: no limit"
+    )
     log_level: str = "INFO"
     instance: int = Field(default=0, ge=0, description="slot number of this copy of the service")
     database_pool: int = Field(default=6, ge=2, le=50)
+    outbox_days: float = Field(
+        default=7, ge=1, le=90, description="days that published events are kept to be sent again"
+    )
     batch_records: int = Field(default=500, ge=1, le=5000)
     keep_days: dict[str, int] = Field(default={}, description='spans of kept.py by name, as JSON: {"dead_letter": 120}')
     watchdog_seconds: float = Field(default=120, gt=0, description="no progress for so long: exit and be restarted")

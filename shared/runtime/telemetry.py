@@ -8,6 +8,7 @@ Spans carry ids and codes only.
 import contextvars
 import re
 import secrets
+import threading
 import time
 from collections.abc import Mapping
 from typing import Final
@@ -28,6 +29,8 @@ current_traceparent: contextvars.ContextVar[str | None] = contextvars.ContextVar
 _TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 _NO_TRACE: Final = "0" * 32
 _NO_SPAN: Final = "0" * 16
+#: Seconds for the last spans at shutdown, and for each batch.
+_LAST_SPANS: Final = 3.0
 Attributes = Mapping[str, str | int | float | bool]
 
 
@@ -71,10 +74,15 @@ class Tracing:
 
     def __init__(self, service: str, settings: CommonSettings) -> None:
         self._ratio = settings.trace_ratio
+        self._most = settings.traces_per_second
+        self._second = 0
+        self._begun = 0
         exporter = _exporter(settings)
         self.enabled = exporter is not None
         self._provider = TracerProvider(
-            sampler=ALWAYS_ON, resource=Resource.create({"service.name": service, "service.namespace": "redress"})
+            sampler=ALWAYS_ON,
+            resource=Resource.create({"service.name": service, "service.namespace": "redress"}),
+            shutdown_on_exit=False,  # it waits for a viewer that hangs
         )
         if exporter is not None:
             self._provider.add_span_processor(
@@ -117,11 +125,23 @@ class Tracing:
         links: tuple[str | None, ...] = (),
         start_ns: int | None = None,
     ) -> tuple[trace.Span | None, str]:
-        """Start a new trace, sampled by the configured ratio; unsampled, a context that says so."""
-        if not self.enabled or (self._ratio < 1 and secrets.randbelow(1_000_000) >= self._ratio * 1_000_000):
+        """Start a new trace, sampled by the configured ratio and rate; unsampled, a context that says so."""
+        if not self.enabled or not self._is_drawn():
             drawn = secrets.token_hex(24)
             return None, f"00-{drawn[:32]}-{drawn[32:]}-00"
         return self._record(name, Context(), kind, attributes, links, start_ns)
+
+    def _is_drawn(self) -> bool:
+        """Draw by the ratio, then count: at the pace of people every trace is recorded, under load the first ones."""
+        if self._ratio < 1 and secrets.randbelow(1_000_000) >= self._ratio * 1_000_000:
+            return False
+        if not self._most:
+            return True
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._begun = second, 0
+        self._begun += 1
+        return self._begun <= self._most
 
     def start_request(
         self, name: str, parent: str | None, attributes: Attributes | None = None
@@ -156,9 +176,13 @@ class Tracing:
         return span, format_traceparent(span.get_span_context())
 
     def shutdown(self) -> None:
-        """Send what is still queued; waits at most 3 s."""
-        self._provider.force_flush(3_000)
-        self._provider.shutdown()
+        """Send what is still queued; waits at most 3 s, and what a viewer that hangs has not taken by then is dropped.
+
+        The provider's own limits do not hold: a flush waits for each batch in turn.
+        """
+        sending = threading.Thread(target=self._provider.shutdown, name="last spans", daemon=True)
+        sending.start()
+        sending.join(_LAST_SPANS)
 
 
 def now_ns() -> int:
@@ -174,5 +198,5 @@ def _exporter(settings: CommonSettings) -> SpanExporter | None:
     if settings.traces_url:
         from opentelemetry.exporter.zipkin.json import ZipkinExporter
 
-        return ZipkinExporter(endpoint=settings.traces_url)
+        return ZipkinExporter(endpoint=settings.traces_url, timeout=int(_LAST_SPANS))
     return None

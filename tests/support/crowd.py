@@ -100,10 +100,10 @@ class Member:
             yield TOPIC_OF[_MODELS[place]].name, kind, UUID(told["event_id"]), told
 
 
-async def fill(dsn: str, bootstrap: str, count: int, began: datetime | None = None) -> list[Member]:
-    """Put a crowd into the tables and onto the topics."""
+async def fill(dsn: str, bootstrap: str, count: int, began: datetime | None = None, *, first: int = 1) -> list[Member]:
+    """Put a crowd into the tables and onto the topics: the complaints from number `first` to `count`."""
     began = began or datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)
-    crowd = [Member(number, began) for number in range(1, count + 1)]
+    crowd = [Member(number, began) for number in range(first, count + 1)]
     connection = await asyncpg.connect(dsn)
     producer = make_producer(bootstrap, "crowd")
     await producer.start()
@@ -111,7 +111,7 @@ async def fill(dsn: str, bootstrap: str, count: int, began: datetime | None = No
         await connection.set_type_codec(
             "json", schema="pg_catalog", encoder=str.encode, decoder=bytes.decode, format="binary"
         )
-        for start in range(0, count, _AT_ONCE):
+        for start in range(0, len(crowd), _AT_ONCE):
             some = crowd[start : start + _AT_ONCE]
             await _rows(connection, some)
             await publish(

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from services.intake.domain.admission import Client
 from services.intake.domain.complaint import MAX_BATCH_BYTES, MAX_BODY_BYTES, Amendment, Complaint, Withdrawal
 from services.intake.domain.faults import faults_of
+from services.intake.domain.lifecycle import due_reason
 from services.intake.handlers import DESK, Author, Done, Intake, Refusal
 from services.intake.http import batch
 from services.intake.http.lean import Json, bearer, guarded, header, idempotency_key, parse_key, read_body
@@ -166,8 +167,10 @@ def _status_of(found: FiledComplaint) -> str:
             "language": found.language,
             "received_at": _iso(found.received_at),
             "state": found.state,
+            "stage": found.stage,
             "department": found.department,
             "due_at": _iso(found.due_at) if found.due_at else None,
+            "due_reason": due_reason(found.stage, found.due_at),
         }
     )
 

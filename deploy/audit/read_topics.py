@@ -22,8 +22,10 @@ from deploy.audit.snapshot import SUBSCRIBERS, DeadRecord, Poison, Told
 from deploy.audit.spool import Spool
 from deploy.stack.errors import StackError
 from shared.events.topics import DEAD_LETTERS, EVENT_TYPES, TOPICS, types_read_by
+from shared.runtime.dead_letters import moment_of
 from shared.runtime.decode import decode
-from shared.runtime.errors import Permanent
+from shared.runtime.errors import Permanent, Reason
+from shared.runtime.records import Unreadable
 
 KEPT = frozenset(
     [
@@ -157,8 +159,13 @@ async def _read(
             idle = 0 if batches else idle + 1
             if idle > _IDLE_POLLS:
                 raise StackError("Kafka no longer sends records", "Look at `make status`")
-            for records in batches.values():
-                _sort_in(records, found, clear_text, spool)
+            for partition, records in batches.items():
+                readable = [record for record in records if type(record) is not Unreadable]
+                for record in records:
+                    if type(record) is Unreadable:
+                        consumer.seek(partition, record.next_offset)
+                        found.poison.append(_unreadable(record))
+                _sort_in(readable, found, clear_text, spool)
                 done += len(records)
             progress("records read", done, total)
             for partition in mine:
@@ -184,6 +191,19 @@ def _sort_in(records: Sequence[ConsumerRecord], found: Topics, clear_text: Clear
 def blobs_of(record: ConsumerRecord) -> list[bytes | None]:
     """Every part of a record in which text could stand."""
     return [record.value, record.key, *(value for _, value in record.headers or ())]
+
+
+def _unreadable(record: Unreadable) -> Poison:
+    """A damaged place of the log: every reader has to be let past it (`redress skip`)."""
+    return Poison(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        at=datetime.fromtimestamp(0, UTC),
+        reason=Reason.UNREADABLE_RECORD.value,
+        digest=digest_of(None),
+        consumers=SUBSCRIBERS.get(record.topic, frozenset()),
+    )
 
 
 def told_of(record: ConsumerRecord) -> Told | None:
@@ -276,7 +296,4 @@ def _number(text: str | None) -> int:
 
 def _moment(record: ConsumerRecord) -> datetime:
     """When a record was written; its producer may have written any number."""
-    try:
-        return datetime.fromtimestamp(record.timestamp / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        return datetime.fromtimestamp(0, UTC)
+    return moment_of(record.timestamp) or datetime.fromtimestamp(0, UTC)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ import asyncpg
 
 from deploy.database import Connection, operator_connection
 from deploy.stack.errors import StackError
-from deploy.where.places import places_of, unready
+from deploy.where.places import Position, places_of, unready
 from deploy.where.standstill import READER_OF_SUBMISSIONS, Facts, Place, Standstill, why_it_stands
 from shared.events.reference import ALPHABET, BadReference, parse_reference
 from shared.runtime.outbox import key_of
@@ -31,6 +31,7 @@ class Found:
     notices: Sequence[Mapping[str, Any]]
     outbox: Sequence[Mapping[str, Any]] = ()
     letters: Sequence[Mapping[str, Any]] = ()
+    positions: Mapping[Position, int] = field(default_factory=dict)
     waits: Sequence[Standstill] = ()
 
     @property
@@ -92,6 +93,10 @@ async def look_up(dsn: str, text: str) -> Found:
             notices=_plain(await connection.fetch(Q.notices, row["complaint_id"])),
             outbox=_plain(await connection.fetch(Q.outbox, key)),
             letters=_plain(await connection.fetch(Q.letters, key)),
+            positions={
+                (row["topic"], row["consumer"], row["partition"]): row["next_offset"]
+                for row in await connection.fetch(Q.positions)
+            },
         )
 
 
@@ -108,7 +113,7 @@ async def explain(found: Found, kafka: str, services: Mapping[str, str]) -> Foun
     if asked:
         concerned = {service for _, service in missing} | {row["service"] for row in found.outbox}
         places, away = await asyncio.gather(
-            places_of(kafka, found.case["complaint_id"], missing),
+            places_of(kafka, found.case["complaint_id"], missing, found.positions),
             unready({name: address for name, address in services.items() if name in concerned}),
         )
     facts = Facts(

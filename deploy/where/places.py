@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
 from uuid import UUID
 
 import httpx
@@ -14,15 +15,22 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 from deploy.where.standstill import Place
 from shared.runtime.outbox import key_of, shard_of
 
+Position: TypeAlias = tuple[str, str, int]
+"""Topic, service, partition."""
 _PATIENCE = 8.0
 _LOOKED_THROUGH = 50_000
 """Records that are looked through for a complaint's own, at most."""
 
 
-async def places_of(bootstrap: str, complaint_id: UUID, pairs: Sequence[tuple[str, str]]) -> list[Place] | None:
+async def places_of(
+    bootstrap: str, complaint_id: UUID, pairs: Sequence[tuple[str, str]], positions: Mapping[Position, int]
+) -> list[Place] | None:
     """How far each (topic, service) is; None when Kafka does not answer.
 
     A topic that is not there has no place.
+
+    Args:
+        positions: the next offset of each reader as its own database knows it; where it does not, Kafka is asked.
     """
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, request_timeout_ms=5_000)
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=5_000)
@@ -31,11 +39,13 @@ async def places_of(bootstrap: str, complaint_id: UUID, pairs: Sequence[tuple[st
             await consumer.start()
             await admin.start()
             counts = await _partitions(admin, {topic for topic, _ in pairs})
-            return [
-                await _place(consumer, admin, complaint_id, *pair, counts[pair[0]])
-                for pair in pairs
-                if pair[0] in counts
-            ]
+            places = []
+            for topic, service in pairs:
+                if topic in counts:
+                    partition = TopicPartition(topic, shard_of(complaint_id) % counts[topic])
+                    known = positions.get((topic, service, partition.partition))
+                    places.append(await _place(consumer, admin, key_of(complaint_id), service, partition, known))
+            return places
     except (KafkaError, OSError, TimeoutError):
         return None
     finally:
@@ -51,20 +61,19 @@ async def _partitions(admin: AIOKafkaAdminClient, topics: Iterable[str]) -> dict
 async def _place(
     consumer: AIOKafkaConsumer,
     admin: AIOKafkaAdminClient,
-    complaint_id: UUID,
-    topic: str,
+    key: bytes,
     service: str,
-    partitions: int,
+    partition: TopicPartition,
+    known: int | None,
 ) -> Place:
-    partition = TopicPartition(topic, shard_of(complaint_id) % partitions)
     group = f"redress.{service}"
-    committed = await _committed(admin, group, partition)
+    position = await _committed(admin, group, partition) if known is None else known
     ends = await consumer.end_offsets([partition])
     begins = await consumer.beginning_offsets([partition])
-    start = max(committed, begins[partition])
-    before = await _before(consumer, partition, start, ends[partition], key_of(complaint_id))
+    start = max(position, begins[partition])
+    before = await _before(consumer, partition, start, ends[partition], key)
     return Place(
-        topic=topic,
+        topic=partition.topic,
         service=service,
         partition=partition.partition,
         lag=max(0, ends[partition] - start),
@@ -119,8 +128,13 @@ async def unready(addresses: dict[str, str]) -> dict[str, str]:
             said = answer.json()
         except (httpx.HTTPError, ValueError):
             return name, "no answer"
-        missing = sorted(check for check, fine in dict(said.get("checks", {})).items() if fine is False)
-        return name, None if said.get("status") == "ready" else ", ".join(missing) or str(said.get("status"))
+        if said.get("status") == "ready":
+            return name, None
+        reasons = dict(said.get("reasons") or {})
+        failed = sorted(check for check, fine in dict(said.get("checks", {})).items() if fine is False)
+        return name, "; ".join(
+            f"{check}: {reasons[check]}" if check in reasons else check for check in failed
+        ) or "not ready"
 
     async with httpx.AsyncClient(timeout=3) as http:
         found = await asyncio.gather(*(ask(http, name, address) for name, address in addresses.items() if address))

@@ -45,3 +45,10 @@ SELECT service || '/' || id AS address, service, event_type, reason, failed_at F
     UNION ALL SELECT 'sla', id, key, event_type, reason, failed_at, replayed_at FROM sla.dead_letter
     UNION ALL SELECT 'notifier', id, key, event_type, reason, failed_at, replayed_at FROM notifier.dead_letter
 ) AS d WHERE key = $1 AND replayed_at IS NULL ORDER BY failed_at, address
+
+-- name: positions
+-- How far each reader is, as its own database says: that decides, not the offset in Kafka.
+SELECT consumer, topic, partition, next_offset FROM intake.reader_position
+UNION ALL SELECT consumer, topic, partition, next_offset FROM router.reader_position
+UNION ALL SELECT consumer, topic, partition, next_offset FROM sla.reader_position
+UNION ALL SELECT consumer, topic, partition, next_offset FROM notifier.reader_position

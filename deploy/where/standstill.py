@@ -100,9 +100,9 @@ def _outboxes(facts: Facts) -> Iterator[Standstill]:
             )
         elif age > _MOMENT:
             do = f"`make logs NAME={service}`: look for relay_retry and relay_quarantine; `redress topics` shows whether {row['topic']} is there"
-            yield Standstill(
-                reason="relay_blocked", what=f"{events} though Kafka answers", do=do, since=row["occurred_at"]
-            )
+            told = f" ({facts.unready[service]})" if service in facts.unready else ""
+            what = f"{events} though Kafka answers{told}"
+            yield Standstill(reason="relay_blocked", what=what, do=do, since=row["occurred_at"])
         else:
             yield Standstill(reason="on_its_way", what=events, do="Ask again in a moment", since=row["occurred_at"])
 
@@ -130,8 +130,8 @@ def _readers(facts: Facts) -> Iterator[Standstill]:
                 )
             continue
         behind = f"{place.before:,} records of {where} come before it"
-        if place.service in facts.unready:
-            missing = facts.unready[place.service]
+        missing = facts.unready.get(place.service, "")
+        if missing and not missing.startswith("relay"):  # a copy that cannot publish reads all the same
             what = f"{place.service} waits ({missing}); {behind}"
             do = f"`make status`, `make logs NAME={place.service}`"
             yield Standstill(reason="service_not_ready", what=what, do=do)

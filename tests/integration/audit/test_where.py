@@ -138,6 +138,13 @@ async def test_on_the_topic_reader_away_behind_waiting_and_past_it_are_told_apar
         found = await look(database, last, fresh_topics, router=unready)
         assert reasons(found) == ["service_not_ready"]
         assert "router waits (schema)" in found.waits[0].what
+    place = ("complaints.intake", shard_of(last.complaint_id) % 4)
+    database.execute("INSERT INTO router.reader_position VALUES ('router', $1, $2, 2, 0)", *place)
+    async with reader(fresh_topics, "router"):
+        assert f"{len(mine) - 3} records" in (await look(database, last, fresh_topics)).waits[0].what, (
+            "the database decides"
+        )
+    database.execute("DELETE FROM router.reader_position")
     async with reader(fresh_topics, "router"):
         assert "passed_over" in reasons(await look(database, last, fresh_topics))
 

@@ -26,12 +26,14 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
         title="Redress intake",
         description="Files complaints from phone, web and store channels. Errors are RFC 9457 problem details.",
         templates=(TEMPLATES,),
-        needs=frozenset({"database"}),  # it takes complaints without Kafka; the outbox keeps what it says
+        needs=frozenset({"database", "vault"}),  # it takes complaints without Kafka; the outbox keeps what it says
         reached=reached,
     )
     place = Place(
         database=service.database,
-        persons=Persons(service.vault_database, settings.master_key, beside=service.vault_database is service.database),
+        persons=Persons(
+            service.vault_database, settings.master_keys, beside=service.vault_database is service.database
+        ),
         progress_base=settings.public_notifier_url.rstrip("/") + "/c/",
         commit_seconds=settings.intake_commit_seconds,
         references=References(),

@@ -89,6 +89,7 @@ TABLES: tuple[Kept, ...] = (
         why="a command of staff or a customer is sent again within minutes, or it is another one",
     ),
     Kept(service=EVERY, table="migration", why=CONFIGURATION),
+    Kept(service=EVERY, table="policy_kept", why="one row per policy pack"),
     Kept(service="intake", table="client", why=CONFIGURATION),
     Kept(service="intake", table="client_key", why=CONFIGURATION),
     Kept(service="intake", table="complaint", why=CASE),

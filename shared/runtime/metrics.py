@@ -60,6 +60,11 @@ CLOCK_DRIFT = Gauge("redress_clock_drift_seconds", "Clock of the database minus 
 POLICY_OK = Gauge(
     "redress_config_last_reload_successful", "1 when the policy files on disk are the ones in use", ["service"]
 )
+CLOSED_KEYS = Counter(
+    "redress_vault_closed_keys_total",
+    "Keys of persons that could not be used: damaged, or master key not loaded",
+    ["why"],
+)
 REQUESTS = Histogram(
     "redress_http_request_seconds",
     "Time to answer a request",

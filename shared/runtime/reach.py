@@ -61,6 +61,8 @@ class Reach:
             async with asyncio.timeout(_PATIENCE):
                 ours = client.assignment()
                 numbers = {topic: client._client.cluster.partitions_for_topic(topic) or () for topic in self._topics}
+                if not any(numbers.values()) and client._coordinator.coordinator_id is None:
+                    return  # Kafka has told nothing yet, not that there is nothing
                 self.missing = frozenset(topic for topic, found in numbers.items() if not found)
                 there = [TopicPartition(topic, number) for topic, found in numbers.items() for number in found]
                 ends = await client.end_offsets(there) if there else {}

@@ -325,3 +325,14 @@ async def test_why_a_process_ended_is_told_by_the_next(database, fresh_topics, s
         await fresh.remember()
         assert count.get() == before + 1
         assert (await fresh.ready())[1]["last_failure"]["what"] == "relay"
+
+
+async def test_a_client_that_kafka_has_not_answered_calls_no_topic_missing() -> None:
+    silent = SimpleNamespace(
+        assignment=set,
+        _client=SimpleNamespace(cluster=SimpleNamespace(partitions_for_topic=lambda topic: None)),
+        _coordinator=SimpleNamespace(coordinator_id=None),
+    )
+    looked = reach.Reach("router", [TOPIC])
+    await looked.measure(silent, {}, busy=False)
+    assert (looked.missing, looked.answered) == (frozenset(), 0.0)

@@ -30,6 +30,8 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 _READ_SECONDS = 20.0
 _GLANCE_SECONDS = 1.0
+RATE = "redress.rate"
+"""Where a request's scope has the function that says the headers of the caller's rate."""
 _BODY = "redress.body"
 """Where a request's scope keeps the body once it is read: it comes only once."""
 CLIENT = "redress.client"
@@ -69,6 +71,8 @@ def guarded(endpoint: Endpoint, limit: int) -> Handler:
         try:
             response = await answered(request)
             status = response.status_code
+            if (rate := request.scope.get(RATE)) is not None:
+                response.raw_headers.extend(rate())
             return response
         finally:
             client = request.scope.get(CLIENT)
@@ -139,7 +143,7 @@ async def read_body(request: Request, limit: int) -> bytes:
         ClientDisconnect: the client went away, or took more than 20 s.
     """
     declared = header(request, b"content-length")
-    if declared.isdigit() and int(declared) > limit:
+    if declared.isascii() and declared.isdigit() and int(declared) > limit:
         raise TooLarge
     message = await request.receive()  # nearly always the whole body
     if message["type"] == "http.request" and not message.get("more_body", False):

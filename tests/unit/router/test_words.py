@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.router.domain.words import MAX_POSITION, query_of, vector_of, words_of
@@ -29,6 +29,7 @@ def test_plain_english_is_taken_apart_like_everything_else(text: str) -> None:
 PLAIN = "退款坏了aBz9ÀÿßÖ\u00a0\u2011\u2017\u2022…\u3000、。〈】！（），．：；？-'ＡｂＺ９ﬁ②é\u0301ⅣＫ\u212aｶﾞ\u0130"
 
 
+@settings(deadline=None)  # the long example takes as long as the machine does
 @given(st.text(alphabet=PLAIN, max_size=60) | st.text(max_size=60))
 @example("".join(chr(code) for code in range(0x20, 0xFF60)))
 def test_folding_the_width_only_where_needed_changes_no_word(text: str) -> None:

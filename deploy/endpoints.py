@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from deploy.stack.errors import StackError
 from deploy.stack.settings import load_settings
+from shared.runtime.kafka_access import KafkaAccess, KafkaSecurity
 
 
 class SignIn(BaseModel):
@@ -33,7 +34,9 @@ class Endpoints(BaseModel):
     mail: str | None = None
     traces: str | None = None
     kafka: str
+    kafka_security: KafkaSecurity = KafkaSecurity()
     postgres: SecretStr
+    vault: SecretStr | None = None
     channel_keys: dict[str, SecretStr] = {}
     sign_ins: tuple[SignIn, ...] = ()
 
@@ -44,9 +47,19 @@ class Endpoints(BaseModel):
         return f"{self.traces.rstrip('/').removesuffix('/zipkin')}/zipkin/traces/{trace_id}"
 
     @property
+    def kafka_access(self) -> KafkaAccess:
+        """Where Kafka is and how the operator gets in."""
+        return KafkaAccess(self.kafka, self.kafka_security)
+
+    @property
     def dsn(self) -> str:
         """The operator's DSN."""
         return self.postgres.get_secret_value()
+
+    @property
+    def vault_dsn(self) -> str:
+        """The operator's DSN of the keys of persons."""
+        return (self.vault or self.postgres).get_secret_value()
 
 
 def endpoints_file() -> Path:

@@ -18,6 +18,7 @@ from deploy.audit.read_tables import open_tables
 from deploy.audit.read_topics import Topics, read_topics
 from deploy.audit.report import Report
 from deploy.audit.spool import Spool
+from shared.runtime.kafka_access import KafkaAccess
 
 _PAUSE = 1.0
 
@@ -35,7 +36,7 @@ class Places:
     """
 
     postgres: str
-    kafka: str
+    kafka: KafkaAccess | str
     mail: str | None = None
     traces: str | None = None
     logs: Sequence[Path] = ()

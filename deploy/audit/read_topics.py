@@ -25,6 +25,7 @@ from shared.events.topics import DEAD_LETTERS, EVENT_TYPES, TOPICS, types_read_b
 from shared.runtime.dead_letters import moment_of
 from shared.runtime.decode import decode
 from shared.runtime.errors import Permanent, Reason
+from shared.runtime.kafka_access import KafkaAccess, client_of
 from shared.runtime.records import Unreadable
 
 KEPT = frozenset(
@@ -74,7 +75,7 @@ class Topics:
 
 
 async def read_topics(
-    bootstrap: str, clear_text: ClearText, spool: Spool, found: Topics, progress: Progress = silent
+    bootstrap: KafkaAccess | str, clear_text: ClearText, spool: Spool, found: Topics, progress: Progress = silent
 ) -> None:
     """Read what is new on all topics, up to the ends they have now; records that name a complaint go into the spool.
 
@@ -82,7 +83,7 @@ async def read_topics(
         StackError: the broker does not answer, or stops answering.
     """
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+        **client_of(bootstrap),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         isolation_level="read_committed",
@@ -104,13 +105,13 @@ async def read_topics(
         await _quietly_stop(consumer)
 
 
-async def _partitions(bootstrap: str) -> list[TopicPartition]:
+async def _partitions(bootstrap: KafkaAccess | str) -> list[TopicPartition]:
     """Every partition of our topics. The consumer itself knows only of topics it already reads.
 
     Raises:
         StackError: a topic is missing; an audit that read less than it should proves nothing.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(**client_of(bootstrap))
     await admin.start()
     try:
         for _ in range(_METADATA_TRIES):

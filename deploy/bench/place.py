@@ -119,7 +119,7 @@ class Place:
         self._running[name] = server
 
     def _add_client(self, spec: ProcessSpec) -> None:
-        command = ("client", "add", "--client", "bench", "--channel", "web", "--key-stdin")
+        command = ("client", "add", "--client", "bench", "--channel", "web", "--rate", "1e9", "--key-stdin")
         subprocess.run(
             [sys.executable, "-m", "services.intake", *command],
             env=dict(spec.env),

@@ -42,7 +42,7 @@ def command(
         endpoints = load_endpoints()
         places = Places(
             postgres=endpoints.dsn,
-            kafka=endpoints.kafka,
+            kafka=endpoints.kafka_access,
             mail=endpoints.mail or None,
             traces=endpoints.traces or None,
             logs=logs or [endpoints_file().parent / "logs"],

@@ -33,7 +33,9 @@ def key_command(
     channel: Annotated[str, typer.Option(help="What it files for: web, phone or store.")],
     pack: Annotated[str, typer.Option(help="Policy pack its complaints belong to.")] = "retail",
     store: Annotated[str | None, typer.Option(help="Bind it to one store.")] = None,
-    rate: Annotated[float | None, typer.Option(help="Requests per second it may send on average.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Complaints per second it may send on average; default: INTAKE_KEY_RATE.")
+    ] = None,
 ) -> None:
     """Make a key and print it. It is shown this once; only its hash is kept.
 
@@ -45,7 +47,7 @@ def key_command(
     if channel not in ("web", "phone", "store"):
         raise StackError(f"There is no channel {channel!r}", "Use web, phone or store")
     if rate is not None and rate <= 0:
-        raise StackError("A rate is more than 0 requests per second", "Leave --rate out for no limit")
+        raise StackError("A rate is more than 0 complaints per second", "Leave --rate out for INTAKE_KEY_RATE")
     check_pack(pack)
     wanted = cast(Literal["web", "phone", "store"], channel)
     made = _with_database(

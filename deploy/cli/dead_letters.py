@@ -113,7 +113,7 @@ def replay_command(
                 if total > len(found):
                     typer.echo(f"The newest {len(found)} of {total}; send the command again for the others", err=True)
             who = by or getpass.getuser()
-            return await replay(connection, endpoints.kafka, addresses, by=who, dry_run=dry_run, again=again)
+            return await replay(connection, endpoints.kafka_access, addresses, by=who, dry_run=dry_run, again=again)
 
     outcomes = asyncio.run(run())
     for outcome in outcomes:

@@ -34,8 +34,8 @@ def command(
     moment = since.replace(tzinfo=UTC) if since is not None and since.tzinfo is None else since
 
     async def run() -> int:
-        async with operator_connection(endpoints.dsn) as connection, open_vault(endpoints.dsn) as vault:
-            found = await look(connection, endpoints.kafka, moment)
+        async with operator_connection(endpoints.dsn) as connection, open_vault(endpoints.vault_dsn) as vault:
+            found = await look(connection, endpoints.kafka_access, moment)
             opener = await Opener.of(vault, [one.event for one in Plan.of(found.unknown).intake])
             told = lines(found, opener)
             for line in told:
@@ -44,7 +44,7 @@ def command(
                 typer.echo("Topics and database fit together.")
             if dry_run:
                 return 0
-            await mend(connection, endpoints.kafka, found, vault)
+            await mend(connection, endpoints.kafka_access, found, vault)
             return 1 if found.unclear else 0
 
     try:

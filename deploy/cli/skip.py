@@ -37,7 +37,7 @@ def command(
     place = Place(topic, partition, offset)
 
     async def run() -> Sequence[Passed]:
-        await check_place(endpoints.kafka, place)
+        await check_place(endpoints.kafka_access, place)
         async with operator_connection(endpoints.dsn) as connection:
             return await skip(connection, place, why=why.strip(), by=f"operator:{by or getpass.getuser()}")
 

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deploy.stack.terminal import Terminal
 
+if TYPE_CHECKING:
+    from shared.runtime.kafka_access import KafkaAccess
 
+
+app = typer.Typer(name="topics", add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback(invoke_without_command=True)
 def command(
+    context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Show every topic: who writes it, who reads it, what the running Kafka holds, and which settings are not ours."""
+    if context.invoked_subcommand is not None:
+        return
     topics = asyncio.run(_topics())
     if as_json:
         print(json.dumps({"topics": topics}, indent=2))
@@ -36,6 +46,32 @@ def command(
             Terminal().say(f"{topic['name']}: {line}")
 
 
+@app.command("acls")
+def acls_command(
+    apply: Annotated[bool, typer.Option("--apply", help="Add them to Kafka, as the operator of this stack.")] = False,
+    prefix: Annotated[str, typer.Option(help="What the principals' names begin with.")] = "redress-",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """Show what each principal has to be allowed, as commands of Kafka's own tool; with --apply, allow it.
+
+    Adding what is there already changes nothing. Nothing is taken away.
+    """
+    from dataclasses import asdict
+
+    from deploy.stack.acls import add_acls, command_of, wanted_acls
+
+    wanted = wanted_acls(prefix)
+    if apply:
+        from deploy.endpoints import load_endpoints
+
+        asyncio.run(add_acls(load_endpoints().kafka_access, wanted))
+        print(f"{len(wanted)} rules are in Kafka")
+    elif as_json:
+        print(json.dumps({"acls": [asdict(one) for one in wanted]}, indent=2))
+    else:
+        print("\n".join(command_of(one) for one in wanted))
+
+
 async def _topics() -> list[dict[str, Any]]:
     """The table of `shared.events.topics` with the live figures of the running Kafka."""
     from deploy.endpoints import load_endpoints
@@ -54,8 +90,9 @@ async def _topics() -> list[dict[str, Any]]:
         for topic in TOPICS
     ]
     found.append({"name": DEAD_LETTERS, "writer": "all", "readers": [], "partitions": 1, "events": {}})
-    live = await _live(load_endpoints().kafka, [topic["name"] for topic in found])
-    otherwise = await differences(load_endpoints().kafka)
+    access = load_endpoints().kafka_access
+    live = await _live(access, [topic["name"] for topic in found])
+    otherwise = await differences(access)
     for topic in found:
         topic["differences"] = otherwise.get(topic["name"], [])
         topic["offsets"], topic["records"], topic["lag"] = live.get(topic["name"], ({}, None, {}))
@@ -65,7 +102,7 @@ async def _topics() -> list[dict[str, Any]]:
 _Live = dict[str, tuple[dict[str, list[int]], int, dict[str, int]]]
 
 
-async def _live(bootstrap: str, names: list[str]) -> _Live:
+async def _live(bootstrap: KafkaAccess, names: list[str]) -> _Live:
     """Topic → (partition → [first, next] offset, records, group → lag).
 
     Raises:
@@ -77,8 +114,8 @@ async def _live(bootstrap: str, names: list[str]) -> _Live:
 
     from deploy.stack.errors import StackError
 
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, request_timeout_ms=5000)
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=5000)
+    consumer = AIOKafkaConsumer(**bootstrap.client(), request_timeout_ms=5000)
+    admin = AIOKafkaAdminClient(**bootstrap.client(), request_timeout_ms=5000)
     try:
         await consumer.start()
         await admin.start()

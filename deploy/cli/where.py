@@ -26,7 +26,7 @@ def command(
     services = {name: getattr(endpoints, name) for name in ("intake", "router", "sla", "notifier")}
 
     async def ask() -> Found:
-        return await explain(await look_up(endpoints.dsn, reference), endpoints.kafka, services)
+        return await explain(await look_up(endpoints.dsn, reference), endpoints.kafka_access, services)
 
     found = asyncio.run(ask())
     if as_json:

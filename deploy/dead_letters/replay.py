@@ -15,6 +15,7 @@ from deploy.dead_letters.store import Address, Letter, mark_replayed, read_lette
 from deploy.stack.errors import StackError
 from shared.events.ids import new_id
 from shared.runtime.kafka import make_producer, stop_producer
+from shared.runtime.kafka_access import KafkaAccess
 from shared.runtime.outbox import shard_of
 from shared.runtime.relay.lane import partition_of
 
@@ -47,7 +48,7 @@ def partition_for(letter: Letter, partitions: int) -> int:
 
 async def replay(
     connection: Connection,
-    bootstrap: str,
+    bootstrap: KafkaAccess | str,
     addresses: Iterable[Address],
     *,
     by: str,
@@ -109,7 +110,7 @@ async def _send(producer: AIOKafkaProducer, letter: Letter) -> None:
         ) from error
 
 
-async def _producer(bootstrap: str) -> AIOKafkaProducer:
+async def _producer(bootstrap: KafkaAccess | str) -> AIOKafkaProducer:
     producer = make_producer(bootstrap, "redress-replay")
     try:
         async with asyncio.timeout(_PATIENCE):

@@ -14,6 +14,7 @@ from deploy.database import Connection
 from deploy.dead_letters.store import Q
 from deploy.stack.errors import StackError
 from shared.events.topics import TOPICS
+from shared.runtime.kafka_access import KafkaAccess, client_of
 
 _PATIENCE = 10.0
 _LOOK_EVERY = 0.3
@@ -40,7 +41,7 @@ class Passed:
     letter: str | None = None
 
 
-async def check_place(bootstrap: str, place: Place) -> None:
+async def check_place(bootstrap: KafkaAccess | str, place: Place) -> None:
     """Refuse a topic, partition or offset that there is not.
 
     Raises:
@@ -49,7 +50,7 @@ async def check_place(bootstrap: str, place: Place) -> None:
     names = [topic.name for topic in TOPICS]
     if place.topic not in names:
         raise StackError(f"No service reads a topic {place.topic!r}", f"Name one of {', '.join(names)}")
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, request_timeout_ms=5000)
+    consumer = AIOKafkaConsumer(**client_of(bootstrap), request_timeout_ms=5000)
     try:
         async with asyncio.timeout(_PATIENCE):
             await consumer.start()

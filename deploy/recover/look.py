@@ -18,6 +18,7 @@ from shared.events.envelope import Event
 from shared.events.topics import ADAPTERS, DEAD_LETTERS, TOPICS
 from shared.runtime.decode import decode, event_id_of
 from shared.runtime.errors import Permanent
+from shared.runtime.kafka_access import KafkaAccess, client_of
 from shared.runtime.pg import load_queries
 
 Q = load_queries("deploy.recover")
@@ -58,7 +59,7 @@ class Situation:
     unclear: list[str] = field(default_factory=list)
 
 
-async def look(connection: Connection, bootstrap: str, since: datetime | None) -> Situation:
+async def look(connection: Connection, bootstrap: KafkaAccess | str, since: datetime | None) -> Situation:
     """Compare topics and outboxes.
 
     Args:
@@ -73,7 +74,7 @@ async def look(connection: Connection, bootstrap: str, since: datetime | None) -
     found.odd = {name: lines for name, lines in told.items() if name not in found.missing}
     found.running = sorted(row["service"] for row in await connection.fetch(Q.running))
     acked = {(r["service"], (r["topic"], r["partition"])): r["acked"] for r in await connection.fetch(Q.acked)}
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, isolation_level="read_committed")
+    consumer = AIOKafkaConsumer(**client_of(bootstrap), enable_auto_commit=False, isolation_level="read_committed")
     try:
         await consumer.start()
         await _compare_ends(consumer, found, acked)

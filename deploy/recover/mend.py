@@ -20,6 +20,7 @@ from shared.events.intake import ComplaintSubmitted
 from shared.events.notices import NoticeSent, NoticeUnknown
 from shared.events.reference import number_of
 from shared.events.topics import INTAKE, NOTICES, ROUTING, SLA, TOPICS, types_read_by
+from shared.runtime.kafka_access import KafkaAccess, client_of
 from shared.runtime.vault import Vault
 
 _GROUP_PATIENCE = 60.0
@@ -94,7 +95,7 @@ def lines(found: Situation, opener: Opener) -> list[str]:
     return told
 
 
-async def mend(connection: Connection, bootstrap: str, found: Situation, vault: Vault | None) -> None:
+async def mend(connection: Connection, bootstrap: KafkaAccess | str, found: Situation, vault: Vault | None) -> None:
     """Do what `lines` says.
 
     Raises:
@@ -116,7 +117,7 @@ async def mend(connection: Connection, bootstrap: str, found: Situation, vault: 
         await _restore(connection, bootstrap, found, vault)
 
 
-async def _restore(connection: Connection, bootstrap: str, found: Situation, vault: Vault | None) -> None:
+async def _restore(connection: Connection, bootstrap: KafkaAccess | str, found: Situation, vault: Vault | None) -> None:
     plan = Plan.of(found.unknown)
     opener = await Opener.of(vault, [one.event for one in plan.intake])
     async with connection.transaction():
@@ -177,16 +178,14 @@ async def _void(connection: Connection, void: Sequence[Unknown]) -> None:
                 await connection.execute(Q.pass_over, service, read)
 
 
-async def _rewind(bootstrap: str, starts: dict[Place, int]) -> None:
+async def _rewind(bootstrap: KafkaAccess | str, starts: dict[Place, int]) -> None:
     """Let every group read again from where the database stands; what it has applied, the inboxes drop."""
     for service in SERVICES:
         read = types_read_by(service)
         wanted = {TopicPartition(*place): start for place, start in starts.items() if place[0] in read}
         if not wanted:
             continue
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap, group_id=f"redress.{service}", enable_auto_commit=False
-        )
+        consumer = AIOKafkaConsumer(**client_of(bootstrap), group_id=f"redress.{service}", enable_auto_commit=False)
         await consumer.start()
         try:
             consumer.assign(list(wanted))

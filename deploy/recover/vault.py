@@ -1,36 +1,39 @@
-"""The vault as an operator reaches it: keys of persons in Postgres, the master key in the state folder."""
+"""The vault as an operator reaches it: keys of persons in Postgres, the master keys in their files."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from pydantic import SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
-
+from deploy.keys.files import master_keys
+from deploy.stack.errors import StackError
 from deploy.stack.settings import load_settings
+from shared.runtime.master_keys import WrongMasterKey
 from shared.runtime.pg import Database
 from shared.runtime.vault import Vault
 
 
-class VaultSettings(BaseSettings):
-    """Where the vault is, when it is kept apart."""
-
-    model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True, env_ignore_empty=True)
-
-    vault_database_url: SecretStr | None = None
-
-
 @asynccontextmanager
 async def open_vault(dsn: str) -> AsyncIterator[Vault | None]:
-    """The vault; None when there is no master key here, and then nothing sealed can be read."""
-    path = load_settings().home / "keys" / "master.key"
-    if not path.is_file():
+    """The vault; None when there is no master key here, and then nothing sealed can be read.
+
+    Args:
+        dsn: the operator's, of the database with the keys of persons.
+
+    Raises:
+        StackError: the master key is another one than wraps the keys.
+    """
+    settings = load_settings()
+    if settings.master_key_file is None and not (settings.home / "keys" / "master.key").is_file():
         yield None
         return
-    apart = VaultSettings().vault_database_url
-    database = Database(apart.get_secret_value() if apart is not None else dsn, name="redress-recover", size=2)
+    database = Database(dsn, name="redress-recover", size=2)
     try:
-        yield Vault(database, path.read_bytes()[:32])
+        vault = Vault(database, master_keys())
+        try:
+            await vault.open()
+        except WrongMasterKey as error:
+            raise StackError("The master key is not the one of this vault", str(error)) from None
+        yield vault
     finally:
         await database.close()

@@ -18,9 +18,11 @@ from deploy.stack.state import write_private
 
 Servers = Literal["ask", "keep", "change"]
 
-_SERVERS = ("database_url", "kafka_bootstrap_servers", "smtp_url")
+_SERVERS = ("database_url", "vault_database_url", "kafka_bootstrap_servers", "smtp_url")
 _OTHERS = (
-    *("redress_port_base", "redress_traces", "redress_java", "redress_mail_keep"),
+    *("redress_port_base", "redress_traces", "redress_java", "redress_mail_keep", "master_key_file"),
+    *("kafka_security_protocol", "kafka_sasl_mechanism", "kafka_sasl_username", "kafka_sasl_password_file"),
+    *("kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile"),
     *("redress_maven_url", "redress_python_index"),
 )
 _BUILT_IN = "the built-in one"

@@ -14,13 +14,15 @@ from urllib.request import Request, urlopen
 from deploy.stack.ports import Ports
 from deploy.stack.process import ProcessSpec, plain_environment
 from deploy.stack.settings import CHECKOUT
+from shared.runtime.kafka_access import KafkaAccess
 
 NAMES = ("intake", "router", "sla", "notifier")
 #: Variables that reach every service as they are in the shell; those that begin with `<SERVICE>_` reach that service.
 _PASSED_ON = (
     *("LOG_LEVEL", "TRACE_RATIO", "TRACES_PER_SECOND", "OTEL_EXPORTER_OTLP_ENDPOINT", "DEFAULT_PACK", "DATABASE_POOL"),
     "OUTBOX_DAYS",
-    *("BATCH_RECORDS", "WATCHDOG_SECONDS", "POLICIES_DIR", "VAULT_DATABASE_URL", "TRUSTED_PROXIES", "KEEP_DAYS"),
+    *("BATCH_RECORDS", "WATCHDOG_SECONDS", "POLICIES_DIR", "TRUSTED_PROXIES", "KEEP_DAYS"),
+    *("PGSSLMODE", "PGSSLROOTCERT", "PGSSLCERT", "PGSSLKEY", "PGSSLCRL", "PGSSLMINPROTOCOLVERSION"),
     *("HTTP_HEAD_BYTES", "HTTP_BODY_BYTES", "HTTP_HEAD_SECONDS", "HTTP_BODY_SECONDS", "HTTP_BODY_RATE"),
     *("HTTP_IDLE_SECONDS", "HTTP_CONNECTIONS", "HTTP_CONNECTIONS_PER_ADDRESS"),
 )
@@ -41,12 +43,14 @@ class Surroundings:
         ports: Where each service listens.
         database: The administrator's DSN of the one database.
         passwords: Service → password of its role.
-        kafka: Bootstrap address.
+        kafka: Where Kafka is and how the operator gets in; a service may have a sign-in of its own.
         smtp: Where mail goes.
         mail: Page of the mail catcher, empty when there is none.
         traces: Page of the trace viewer, empty when there is none.
         spans: Where spans go, empty when nowhere.
         master_key: File with the key that wraps the keys of persons.
+        master_keys_old: Files with other master keys, comma separated.
+        vault: The administrator's DSN of the database with the keys of persons, where that is another one.
         session_key: File with the key that signs sessions.
         web_assets: Folder with the unpacked WebJars.
     """
@@ -55,7 +59,7 @@ class Surroundings:
     ports: Ports
     database: str
     passwords: Mapping[str, str]
-    kafka: str
+    kafka: KafkaAccess | str
     smtp: str
     mail: str
     traces: str
@@ -63,6 +67,8 @@ class Surroundings:
     master_key: Path
     session_key: Path
     web_assets: Path
+    master_keys_old: str = ""
+    vault: str | None = None
 
 
 def url_of(ports: Ports, service: str) -> str:
@@ -77,11 +83,15 @@ def as_role(dsn: str, role: str, password: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{role}:{quote(password, safe='')}@{host}"))
 
 
+def _as_service(dsn: str, name: str, around: Surroundings) -> str:
+    return as_role(dsn, f"redress_{name}", around.passwords[name])
+
+
 def service_spec(name: str, around: Surroundings) -> ProcessSpec:
     """Say how a service is run."""
     environment = {
-        "DATABASE_URL": as_role(around.database, f"redress_{name}", around.passwords[name]),
-        "KAFKA_BOOTSTRAP_SERVERS": around.kafka,
+        "DATABASE_URL": _as_service(around.database, name, around),
+        **_kafka(KafkaAccess.of(around.kafka)),
         "SMTP_URL": around.smtp,
         "HTTP_HOST": "127.0.0.1",
         "HTTP_PORT": str(getattr(around.ports, name)),
@@ -94,6 +104,8 @@ def service_spec(name: str, around: Surroundings) -> ProcessSpec:
         "TRACES_URL": around.spans,
         "TRACES_PER_SECOND": str(_TRACES_PER_SECOND),
         **{f"PUBLIC_{other.upper()}_URL": url_of(around.ports, other) for other in NAMES},
+        **({"MASTER_KEYS_OLD": around.master_keys_old} if around.master_keys_old else {}),
+        **({"VAULT_DATABASE_URL": _as_service(around.vault, name, around)} if around.vault else {}),
         **_from_shell(name),
     }
     return ProcessSpec(
@@ -130,5 +142,28 @@ def fingerprint(*sources: str) -> str:
 
 
 def _from_shell(service: str) -> dict[str, str]:
+    """What of the shell reaches a service. `INTAKE_KAFKA_…` is intake's own sign-in: it gets it as `KAFKA_…`."""
     prefix = f"{service.upper()}_"
-    return {name: text for name, text in os.environ.items() if name in _PASSED_ON or name.startswith(prefix)}
+    found = {name: text for name, text in os.environ.items() if name in _PASSED_ON or name.startswith(prefix)}
+    own = {name: text for name, text in found.items() if name.startswith(f"{prefix}KAFKA_")}
+    return {**found, **{name.removeprefix(prefix): text for name, text in own.items()}}
+
+
+def _kafka(access: KafkaAccess) -> dict[str, str]:
+    security = access.security
+    wanted = {
+        "KAFKA_BOOTSTRAP_SERVERS": access.servers,
+        "KAFKA_SASL_USERNAME": security.username,
+        "KAFKA_SASL_PASSWORD_FILE": _absolute(security.password_file),
+        "KAFKA_SSL_CAFILE": _absolute(security.cafile),
+        "KAFKA_SSL_CERTFILE": _absolute(security.certfile),
+        "KAFKA_SSL_KEYFILE": _absolute(security.keyfile),
+    }
+    if security.protocol != "PLAINTEXT":
+        wanted |= {"KAFKA_SECURITY_PROTOCOL": security.protocol, "KAFKA_SASL_MECHANISM": security.mechanism}
+    return {name: text for name, text in wanted.items() if text}
+
+
+def _absolute(path: Path | None) -> str | None:
+    """The services run in another folder than the shell that names a file."""
+    return None if path is None else str(path.expanduser().absolute())

@@ -6,15 +6,16 @@ import os
 from pathlib import Path
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from deploy.stack.errors import StackError
+from shared.runtime.kafka_access import KafkaSettings
 
 #: The folder of the checkout; the stack keeps its state there unless told otherwise.
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
-class StackSettings(BaseSettings):
+class StackSettings(KafkaSettings):
     """What can be changed about the local stack without touching a file."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
@@ -30,6 +31,11 @@ class StackSettings(BaseSettings):
     redress_min_free_mb: int = Field(default=512, ge=0, description="Megabytes that must be free on the disks.")
     kafka_bootstrap_servers: str | None = Field(default=None, description="An existing Kafka instead of ours.")
     database_url: str | None = Field(default=None, description="An existing Postgres (DSN of an administrator).")
+    vault_database_url: str | None = Field(default=None, description="Another database for persons' keys (as above).")
+    master_key_file: Path | None = Field(
+        default=None, description="The master key, where it is not in the state folder."
+    )
+    master_keys_old: str = Field(default="", description="Files with other master keys, comma separated.")
     smtp_url: str | None = Field(default=None, description="An existing mail server instead of the catcher.")
 
     policies_dir: Path = Field(default=CHECKOUT / "deploy" / "policies", description="Folder with the policy packs.")

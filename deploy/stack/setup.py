@@ -47,6 +47,40 @@ async def prepare_database(dsn: str, passwords: Mapping[str, str], phase: Phase 
         ) from error
 
 
+async def prepare_vault(dsn: str, beside: str, passwords: Mapping[str, str]) -> None:
+    """Prepare another database for the keys of persons.
+
+    Args:
+        dsn: The administrator's DSN of that database.
+        beside: The administrator's DSN of the services' database, which may hold keys from before.
+        passwords: Role without `redress_` → password.
+
+    Raises:
+        StackError: The server refuses, or the keys of persons are still in the services' database.
+    """
+    await _create_database(dsn, "VAULT_DATABASE_URL")
+    try:
+        await bootstrap(dsn, passwords)
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise StackError(
+            f"Postgres at {database_host(dsn)} refuses: {error}",
+            "VAULT_DATABASE_URL must be an owner who may create roles",
+        ) from error
+    if await _has_persons(beside) and not await _has_persons(dsn):
+        raise StackError(
+            f"The keys of persons are in {database_host(beside)}, and {database_host(dsn)} has none of them",
+            "Move them first: see `Keys of persons apart` in docs/runbook.md; or unset VAULT_DATABASE_URL",
+        )
+
+
+async def _has_persons(dsn: str) -> bool:
+    connection = await _connect(dsn)
+    try:
+        return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM vault.person)"))
+    finally:
+        await connection.close()
+
+
 async def migrate_all(dsn: str, phase: Phase) -> list[str]:
     """Apply the missing migrations of all services; returns their names."""
     applied: list[str] = []
@@ -98,7 +132,7 @@ def as_schema(dsn: str, schema: str) -> str:
     return f"{dsn}{'&' if urlsplit(dsn).query else '?'}search_path={schema}"
 
 
-async def _create_database(dsn: str) -> None:
+async def _create_database(dsn: str, setting: str = "DATABASE_URL") -> None:
     """Connect, or create the database over the server's own one when only the database is missing."""
     try:
         connection = await _connect(dsn)
@@ -116,7 +150,7 @@ async def _create_database(dsn: str) -> None:
         if connection.get_server_version().major < _OLDEST_POSTGRES:
             raise StackError(
                 f"Postgres at {database_host(dsn)} is version {connection.get_server_version().major}",
-                f"Use {_OLDEST_POSTGRES} or newer in DATABASE_URL, or unset it to use the built-in one",
+                f"Use {_OLDEST_POSTGRES} or newer in {setting}, or unset it to use the built-in one",
             )
     finally:
         await connection.close()

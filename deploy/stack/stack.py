@@ -22,6 +22,7 @@ from deploy.stack.record import Planned, RunFolder
 from deploy.stack.settings import StackSettings
 from deploy.stack.state import StateFolder
 from deploy.stack.traces import TraceViewer
+from shared.runtime.kafka_access import KafkaAccess
 
 DATABASE = "redress"
 #: The order in which people read about the parts.
@@ -100,9 +101,19 @@ class LocalStack:
         return self.kafka.bootstrap if self.kafka else str(self.settings.kafka_bootstrap_servers)
 
     @property
+    def kafka_access(self) -> KafkaAccess:
+        """Where Kafka is and how the operator gets in."""
+        return KafkaAccess(self.bootstrap) if self.kafka else KafkaAccess(self.bootstrap, self.settings.kafka_security)
+
+    @property
     def database(self) -> str:
         """The administrator's DSN of the database the services share."""
         return self.postgres.url(DATABASE) if self.postgres else str(self.settings.database_url)
+
+    @property
+    def vault(self) -> str | None:
+        """The administrator's DSN of the database with the keys of persons, where that is another one."""
+        return self.settings.vault_database_url
 
     @property
     def is_all_its_own(self) -> bool:
@@ -153,7 +164,7 @@ class LocalStack:
 
         While it stays the same there is nothing to migrate or create, so that everything can start at once.
         """
-        if self.postgres is None or self.kafka is None:
+        if self.postgres is None or self.kafka is None or self.vault is not None:
             return None
         marks = [self.home / "postgres" / "PG_VERSION", self.home / "kafka" / "meta.properties"]
         if not all(mark.exists() for mark in marks):
@@ -173,10 +184,16 @@ class LocalStack:
             "mail": self.mail.web_url if self.mail else None,
             "traces": self.traces.web_url if self.traces else "",
             "kafka": self.bootstrap,
+            "kafka_security": self.kafka_access.security.model_dump(mode="json"),
             "postgres": self.database,
+            "vault": self.vault or self.database,
             "channel_keys": channel_keys,
             "sign_ins": sign_ins,
         }
+
+    def _master_key(self) -> Path:
+        given = self.settings.master_key_file
+        return given.expanduser().absolute() if given else self.state.key_file("master.key")
 
     def _surroundings(self) -> services.Surroundings:
         return services.Surroundings(
@@ -184,15 +201,22 @@ class LocalStack:
             ports=self.ports,
             database=self.database,
             passwords=self.passwords(),
-            kafka=self.bootstrap,
+            kafka=self.kafka_access,
             smtp=self.mail.smtp_url if self.mail else str(self.settings.smtp_url),
             mail=self.mail.web_url if self.mail else "",
             traces=self.traces.web_url if self.traces else "",
             spans=self.traces.spans_url if self.traces else "",
-            master_key=self.state.key_file("master.key"),
+            master_key=self._master_key(),
             session_key=self.state.key_file("session.key", as_text=True),
             web_assets=self.web_assets,
+            master_keys_old=_absolute(self.settings.master_keys_old),
+            vault=self.vault,
         )
+
+
+def _absolute(files: str) -> str:
+    """The services run in another folder than the shell that names the files."""
+    return ",".join(str(Path(name.strip()).expanduser().absolute()) for name in files.split(",") if name.strip())
 
 
 def _planned(server: Server, tier: int) -> Planned:

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deploy.stack.errors import StackError
 from shared.events.topics import DEAD_LETTERS, TOPICS
+from shared.runtime.kafka_access import KafkaAccess, client_of
 from shared.runtime.kept import INBOX_DAYS, TOPIC_DAYS
 
 _GONE_PATIENCE = 10.0
@@ -89,7 +90,9 @@ def wanted_topics() -> dict[str, int]:
     return {**{topic.name: topic.partitions for topic in TOPICS}, DEAD_LETTERS: 1}
 
 
-async def create_topics(bootstrap_servers: str, *, say: Callable[[str], None] = lambda _: None) -> list[str]:
+async def create_topics(
+    bootstrap_servers: KafkaAccess | str, *, say: Callable[[str], None] = lambda _: None
+) -> list[str]:
     """Create the topics that are missing and return their names.
 
     Args:
@@ -98,7 +101,7 @@ async def create_topics(bootstrap_servers: str, *, say: Callable[[str], None] = 
     Raises:
         StackError: The broker refused, or the settings ask for more than the cluster has.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    admin = AIOKafkaAdminClient(**client_of(bootstrap_servers))
     await _start(admin, bootstrap_servers)
     try:
         existing = set(await admin.list_topics())
@@ -125,13 +128,13 @@ async def create_topics(bootstrap_servers: str, *, say: Callable[[str], None] = 
         await admin.close()
 
 
-async def differences(bootstrap_servers: str) -> dict[str, list[str]]:
+async def differences(bootstrap_servers: KafkaAccess | str) -> dict[str, list[str]]:
     """Topic → what is otherwise than it would be made today, each in a line; missing topics among them.
 
     Raises:
         StackError: Kafka does not answer.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    admin = AIOKafkaAdminClient(**client_of(bootstrap_servers))
     await _start(admin, bootstrap_servers)
     try:
         plan = plan_for(len((await admin.describe_cluster())["brokers"]))
@@ -178,9 +181,9 @@ async def _configs(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str
     }
 
 
-async def delete_topics(bootstrap_servers: str, names: Sequence[str]) -> None:
+async def delete_topics(bootstrap_servers: KafkaAccess | str, names: Sequence[str]) -> None:
     """Delete topics and wait until they are gone, so that they can be created again."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    admin = AIOKafkaAdminClient(**client_of(bootstrap_servers))
     await _start(admin, bootstrap_servers)
     try:
         present = sorted(set(names) & set(await admin.list_topics()))
@@ -194,7 +197,7 @@ async def delete_topics(bootstrap_servers: str, names: Sequence[str]) -> None:
         await admin.close()
 
 
-async def _start(admin: AIOKafkaAdminClient, bootstrap_servers: str) -> None:
+async def _start(admin: AIOKafkaAdminClient, bootstrap_servers: KafkaAccess | str) -> None:
     try:
         await admin.start()
     except (KafkaError, OSError) as error:

@@ -173,16 +173,18 @@ async def _fill_kafka(stack: LocalStack, control: Control) -> None:
         await asyncio.to_thread(wait_for_one, control, "kafka", stack.kafka.is_ready)
     from deploy.stack.topics import create_topics
 
-    await create_topics(stack.bootstrap)
+    await create_topics(stack.kafka_access)
 
 
 async def _fill_postgres(stack: LocalStack, control: Control, phase: Literal["pre", "all"]) -> dict[str, Any]:
     from deploy.stack.people import demo_staff
-    from deploy.stack.setup import prepare_clients, prepare_database, prepare_staff
+    from deploy.stack.setup import prepare_clients, prepare_database, prepare_staff, prepare_vault
 
     if stack.postgres is not None:
         await asyncio.to_thread(wait_for_one, control, "postgres", stack.postgres.is_ready)
     await prepare_database(stack.database, stack.passwords(), phase)
+    if stack.vault is not None:
+        await prepare_vault(stack.vault, stack.database, stack.passwords())
     pack = stack.settings.default_pack
     keys, sign_ins = await asyncio.gather(
         prepare_clients(stack.database, stack.state, pack),

@@ -16,6 +16,7 @@ from deploy.stack.errors import StackError
 from deploy.where.places import Position, places_of, unready
 from deploy.where.standstill import READER_OF_SUBMISSIONS, Facts, Place, Standstill, why_it_stands
 from shared.events.reference import ALPHABET, BadReference, parse_reference
+from shared.runtime.kafka_access import KafkaAccess
 from shared.runtime.outbox import key_of
 from shared.runtime.pg import load_queries
 
@@ -100,7 +101,7 @@ async def look_up(dsn: str, text: str) -> Found:
         )
 
 
-async def explain(found: Found, kafka: str, services: Mapping[str, str]) -> Found:
+async def explain(found: Found, kafka: KafkaAccess, services: Mapping[str, str]) -> Found:
     """Add why it stands still; Kafka and the services are asked only when something is missing.
 
     Args:

@@ -13,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 
 from deploy.where.standstill import Place
+from shared.runtime.kafka_access import KafkaAccess, client_of
 from shared.runtime.outbox import key_of, shard_of
 
 Position: TypeAlias = tuple[str, str, int]
@@ -23,7 +24,10 @@ _LOOKED_THROUGH = 50_000
 
 
 async def places_of(
-    bootstrap: str, complaint_id: UUID, pairs: Sequence[tuple[str, str]], positions: Mapping[Position, int]
+    bootstrap: KafkaAccess | str,
+    complaint_id: UUID,
+    pairs: Sequence[tuple[str, str]],
+    positions: Mapping[Position, int],
 ) -> list[Place] | None:
     """How far each (topic, service) is; None when Kafka does not answer.
 
@@ -32,8 +36,8 @@ async def places_of(
     Args:
         positions: the next offset of each reader as its own database knows it; where it does not, Kafka is asked.
     """
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, request_timeout_ms=5_000)
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=5_000)
+    consumer = AIOKafkaConsumer(**client_of(bootstrap), enable_auto_commit=False, request_timeout_ms=5_000)
+    admin = AIOKafkaAdminClient(**client_of(bootstrap), request_timeout_ms=5_000)
     try:
         async with asyncio.timeout(_PATIENCE):
             await consumer.start()

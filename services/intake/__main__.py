@@ -62,7 +62,7 @@ def _parser(default_pack: str) -> argparse.ArgumentParser:
     add.add_argument("--channel", required=True, choices=["web", "phone", "store"])
     add.add_argument("--pack", default=default_pack)
     add.add_argument("--store", help="bind the client to one store")
-    add.add_argument("--rate", type=float, help="requests per second on average")
+    add.add_argument("--rate", type=float, help="complaints per second on average; by default INTAKE_KEY_RATE")
     add.add_argument("--key-stdin", action="store_true", help="take the key from standard input; print nothing")
     actions.add_parser("list", help="show the clients")
     revoke = actions.add_parser("revoke", help="revoke all keys of a client")

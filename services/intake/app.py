@@ -7,7 +7,7 @@ from services.intake.handlers.sealing import seal_links
 from services.intake.http.api import router
 from services.intake.http.complaints import ChannelApi
 from services.intake.http.front import Front
-from services.intake.http.limits import AddressLimits
+from services.intake.http.limits import FormLimits
 from services.intake.http.pages import TEMPLATES, pages
 from services.intake.http.pages_parts import Parts
 from services.intake.keys import KeyRing
@@ -15,6 +15,7 @@ from services.intake.settings import Settings
 from services.intake.writer import Bulk, GroupWriter, Persons, Place, References
 from shared.events.topics import INTAKE
 from shared.runtime.service import Reached, Service, nothing_reached
+from shared.runtime.web.rates import Rates
 
 
 def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
@@ -26,12 +27,14 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
         title="Redress intake",
         description="Files complaints from phone, web and store channels. Errors are RFC 9457 problem details.",
         templates=(TEMPLATES,),
-        needs=frozenset({"database"}),  # it takes complaints without Kafka; the outbox keeps what it says
+        needs=frozenset({"database", "vault"}),  # it takes complaints without Kafka; the outbox keeps what it says
         reached=reached,
     )
     place = Place(
         database=service.database,
-        persons=Persons(service.vault_database, settings.master_key, beside=service.vault_database is service.database),
+        persons=Persons(
+            service.vault_database, settings.master_keys, beside=service.vault_database is service.database
+        ),
         progress_base=settings.public_notifier_url.rstrip("/") + "/c/",
         commit_seconds=settings.intake_commit_seconds,
         references=References(),
@@ -40,7 +43,7 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
     )
     writer = GroupWriter(place, group_max=settings.intake_group_max, queue_max=settings.intake_queue_max)
     bulk = Bulk(place, group_max=settings.intake_group_max)
-    keys = KeyRing(service.database, settings.intake_keys_seconds)
+    keys = KeyRing(service.database, settings.intake_keys_seconds, settings.intake_key_rate)
     intake = Intake(
         writer=writer,
         bulk=bulk,
@@ -52,7 +55,8 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
     service.app.state.intake = intake
     parts = Parts(
         intake=intake,
-        limits=AddressLimits(settings.intake_form_rate, settings.intake_form_burst),
+        limits=FormLimits(settings),
+        lookups=Rates(settings.intake_lookup_rate, settings.intake_lookup_burst),
         policies=service.policies,
         pack_name=settings.default_pack,
         session_key=settings.session_key,

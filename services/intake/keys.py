@@ -14,11 +14,12 @@ from datetime import datetime
 from typing import Final
 
 from services.intake import store
-from services.intake.domain.admission import Bucket, Client
+from services.intake.domain.admission import Client
 from services.intake.store import Q, Reads
 from services.intake.writer import Unavailable
 from shared.events.envelope import Channel
 from shared.runtime.errors import safe_text
+from shared.runtime.web.rates import Bucket, rate_headers
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ async def add_key(
         channel: what it files for.
         pack: the policy pack its complaints belong to.
         store_id: binds it to one store.
-        rate: requests per second on average.
+        rate: complaints per second on average; by default INTAKE_KEY_RATE.
         key: a key made elsewhere, at least 32 characters; by default a new one. Giving it twice changes nothing.
 
     Returns:
@@ -118,9 +119,10 @@ class KeyRing:
     While the database is away the keys read last stay valid, so that a caller hears 503 and not 401.
     """
 
-    def __init__(self, db: Reads, seconds: float) -> None:
+    def __init__(self, db: Reads, seconds: float, rate: float = 1_000.0) -> None:
         self._db = db
         self._seconds = seconds
+        self._rate = rate
         self._clients: dict[bytes, Client] = {}
         self._buckets: dict[int, Bucket] = {}
         self._read_at = float("-inf")
@@ -141,14 +143,28 @@ class KeyRing:
             client = self._clients.get(digest)
         return client
 
-    def wait(self, client: Client) -> float:
-        """Seconds until the client may send again; 0.0: now. Clients without a rate never wait."""
-        if client.rate is None:
-            return 0.0
+    def wait(self, client: Client, cost: int = 1) -> float:
+        """Seconds until the client may send so many complaints; 0.0: now, and they are counted.
+
+        What may be sent at once is two seconds' worth. A batch of more is taken when nothing is owed, and paid back.
+        """
+        return self._bucket(client).wait(time.monotonic(), cost)
+
+    def wait_for_any(self, client: Client) -> float:
+        """Seconds until the client may send a batch of any size, where it may send nothing at all now; else 0.0."""
+        bucket, now = self._bucket(client), time.monotonic()
+        return bucket.until_full(now) if bucket.left(now) < 1 else 0.0
+
+    def headers(self, client: Client) -> list[tuple[bytes, bytes]]:
+        """What the client is told of its rate with every answer."""
+        return rate_headers("complaints", self._bucket(client), time.monotonic())
+
+    def _bucket(self, client: Client) -> Bucket:
+        rate = client.rate or self._rate
         bucket = self._buckets.get(client.client_id)
-        if bucket is None or bucket.rate != client.rate:
-            bucket = self._buckets[client.client_id] = Bucket(rate=client.rate, burst=max(1.0, client.rate * 2))
-        return bucket.wait(time.monotonic())
+        if bucket is None or bucket.rate != rate:
+            bucket = self._buckets[client.client_id] = Bucket(rate=rate, burst=max(1.0, rate * 2))
+        return bucket
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keep current until told to stop."""

@@ -42,7 +42,7 @@ SELECT clock.now() AS now, ARRAY(SELECT complaint_id FROM i) AS won
 -- one) nothing is filed: the key that belongs to the contact is answered instead. Persons come first, in the order of
 -- their contacts, then the keys of requests in theirs: two processes never wait for each other in a circle.
 WITH k AS MATERIALIZED (
-    SELECT ord, person_id, wrapped_key FROM vault.keys_for($5, $6, $7)
+    SELECT ord, person_id, wrapped_key, key_id FROM vault.keys_for($5, $6, $7, $8)
 ), r AS (
     SELECT t.* FROM unnest($1::filing[]) WITH ORDINALITY AS t (
         client_id, key, digest, answer, complaint_id, reference, pack, channel, language,
@@ -69,9 +69,10 @@ WITH k AS MATERIALIZED (
     SELECT shard, $3, convert_to(complaint_id::text, 'UTF8'), event_id, $4, $2, traceparent, payload
     FROM r JOIN i USING (complaint_id) ORDER BY n
 )
-SELECT clock.now() AS now, ARRAY(SELECT complaint_id FROM i) AS won, places, person_ids, wrapped
+SELECT clock.now() AS now, ARRAY(SELECT complaint_id FROM i) AS won, places, person_ids, wrapped, key_ids
 FROM (
-    SELECT array_agg(ord) AS places, array_agg(person_id) AS person_ids, array_agg(wrapped_key) AS wrapped
+    SELECT array_agg(ord) AS places, array_agg(person_id) AS person_ids, array_agg(wrapped_key) AS wrapped,
+           array_agg(key_id) AS key_ids
     FROM k WHERE person_id <> ALL ($6)
 ) AS known
 

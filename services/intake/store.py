@@ -33,6 +33,10 @@ class NewPersons(Protocol):
     def wrapped(self) -> Sequence[bytes]:
         """Their keys."""
 
+    @property
+    def key_id(self) -> str:
+        """The master key that wraps them."""
+
 
 class Reads(Protocol):
     """Whatever runs queries: a pool, a connection, a transaction."""
@@ -150,17 +154,26 @@ class FiledWithPersons(NamedTuple):
     now: datetime
     won: set[UUID]
     """Complaints that are new."""
-    known: list[tuple[int, UUID, bytes]]
-    """Persons who were known: place among the proposed (from 1), id, wrapped key. Nothing of theirs is filed."""
+    known: list[tuple[int, UUID, bytes, str | None]]
+    """Persons who were known: place among the proposed (from 1), id, wrapped key and its master key's id. Nothing of
+    theirs is filed."""
 
 
 async def file_with_persons(db: Reads, rows: Sequence[Row], now: datetime, persons: NewPersons) -> FiledWithPersons:
     """File a group and make its persons in one statement; of persons who were known it files nothing."""
     answer = await db.fetchrow(
-        Q.file_with_persons, rows, now, INTAKE.name, _SUBMITTED, persons.hashes, persons.person_ids, persons.wrapped
+        Q.file_with_persons,
+        rows,
+        now,
+        INTAKE.name,
+        _SUBMITTED,
+        persons.hashes,
+        persons.person_ids,
+        persons.wrapped,
+        persons.key_id,
     )
-    places, ids, keys = answer["places"] or (), answer["person_ids"] or (), answer["wrapped"] or ()
-    return FiledWithPersons(answer["now"], set(answer["won"]), list(zip(places, ids, keys, strict=True)))
+    known = zip(*(answer[name] or () for name in ("places", "person_ids", "wrapped", "key_ids")), strict=True)
+    return FiledWithPersons(answer["now"], set(answer["won"]), list(known))
 
 
 async def stored_answers(db: Reads, keys: Sequence[tuple[int, UUID]]) -> list[Stored | None]:

@@ -7,6 +7,7 @@ from services.notifier.channels.smtp import Relay, SmtpConnection
 from services.notifier.handlers import Notifier
 from services.notifier.http.customers import Customers
 from services.notifier.http.ledger import Ledger, make_ledger
+from services.notifier.http.limits import PageLimits
 from services.notifier.http.progress import Progress, make_progress
 from services.notifier.pipeline.loop import Pipeline
 from services.notifier.pipeline.prepare import Preparer
@@ -29,7 +30,7 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
         title="Redress notifier",
         description="Every word to a customer: notices and their ledger, the progress page, confirmation, feedback.",
         templates=(_TEMPLATES,),
-        needs=frozenset({"database", "reader"}),
+        needs=frozenset({"database", "reader", "vault"}),
         reached=reached,
     )
     relay, patience = Relay.from_url(settings.smtp_url), settings.patience
@@ -46,7 +47,7 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
         reached=reached,
     )
     customers = Customers(service.database, service.vault, service.transaction)
-    progress = Progress(customers, service.policies, service.look)
+    progress = Progress(customers, service.policies, service.look, PageLimits(settings))
     service.serves(make_progress(progress), make_ledger(Ledger(service.database, service.policies, service.look)))
     service.handles(Notifier(service.policies, pipeline.desk).handle)
     service.runs("pipeline", pipeline.run)

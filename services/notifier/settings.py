@@ -23,6 +23,12 @@ class Settings(CommonSettings):
     notifier_dot_seconds: Seconds = 60
     notifier_lease_seconds: Seconds = Field(default=300, description="a sender that died is replaced after this")
     notifier_resend_seconds: Seconds = Field(default=60, description="pause before the one resend of an unknown")
+    notifier_read_rate: float = Field(
+        default=50, gt=0, description="progress pages per second and address; ten times that of all together"
+    )
+    notifier_send_rate: float = Field(
+        default=10, gt=0, description="messages of customers per second and address; ten times that of all together"
+    )
 
     @field_validator("smtp_url")
     @classmethod

@@ -8,7 +8,7 @@ from services.router.http.acting import Acting
 from services.router.http.api import make_api
 from services.router.http.desk import make_desk
 from services.router.http.office import Office
-from services.router.http.signing import Signing, make_signing
+from services.router.http.signing import Signing, SignInLimits, make_signing
 from services.router.settings import Settings
 from services.router.store.reading import Reading
 from services.router.store.staff import Staff
@@ -28,7 +28,7 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
         title="Redress router",
         description="The life of every case: who owns it, what is done, what the customer was told. Staff API and desk.",
         templates=(_TEMPLATES,),
-        needs=frozenset({"database", "reader"}),
+        needs=frozenset({"database", "reader", "vault"}),
         reached=reached,
     )
     router = Router(service.policies, service.vault, settings.default_pack, new_id)
@@ -36,7 +36,7 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
     acting = Acting(service.transaction, reading, service.policies, service.vault, settings.default_pack, new_id)
     staff = Staff(service.database)
     office = Office(reading, acting, staff, service.policies)
-    signing = Signing(staff, service.sessions, service.look)
+    signing = Signing(staff, service.sessions, service.look, SignInLimits(settings))
     duties = Duties(service.database, service.transaction, router)
 
     service.handles(router.handle)

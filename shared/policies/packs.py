@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo
@@ -20,7 +21,7 @@ from shared.policies.routing import RoutingPolicy
 from shared.policies.sla import SlaRules
 from shared.policies.texts import PolicyModel, Text
 from shared.policies.wording import explain
-from shared.policies.yaml_source import Document, read_yaml
+from shared.policies.yaml_source import Document, parse_yaml, read_yaml
 
 #: The files of a pack, in the order they are read and hashed.
 FILES: Mapping[str, type[PolicyModel]] = {
@@ -99,17 +100,11 @@ def load_packs(folder: Path) -> Packs:
     Raises:
         PolicyError: with every problem of every file; nothing is loaded then.
     """
-    try:
-        folders = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "_")))
-    except OSError as error:
-        raise PolicyError([_no_packs(folder, error.strerror or type(error).__name__)]) from None
-    if not folders:
-        raise PolicyError([_no_packs(folder, "no pack in it")])
     sources: list[Sources] = []
     problems: list[Problem] = []
-    for path in folders:
+    for name in _folders(folder):
         try:
-            sources.append(_read_pack(path, f"{path.name}/"))
+            sources.append(_read_pack(folder / name, f"{name}/"))
         except PolicyError as error:
             problems += error.problems
     problems += check_packs(sources)
@@ -118,9 +113,101 @@ def load_packs(folder: Path) -> Packs:
     return Packs({source.departments.pack: _pack(source) for source in sources})
 
 
+@dataclass(frozen=True, slots=True)
+class KeptPack:
+    """The files of a pack that was good, as they were.
+
+    Attributes:
+        folder: the name of its sub-folder.
+        version: as `Pack.version`.
+        since: when it was first found good; none: just now.
+    """
+
+    folder: str
+    version: str
+    files: Mapping[str, bytes] = field(repr=False)
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What can be used of a folder.
+
+    Attributes:
+        packs: the sound ones, and of those that are refused the last good ones.
+        good: their files by sub-folder.
+        stale: the sub-folders whose last good files are used.
+        problems: everything that is wrong in the files on disk.
+    """
+
+    packs: Packs
+    good: Mapping[str, KeptPack]
+    stale: frozenset[str]
+    problems: tuple[Problem, ...]
+
+
+def load_sound(folder: Path, kept: Mapping[str, KeptPack]) -> Loaded:
+    """Read every pack below `folder`; one that is refused refuses no other, and gives way to its last good files.
+
+    Args:
+        folder: as for `load_packs`.
+        kept: the last good files by sub-folder. All of them are used when the folder cannot be read at all.
+    """
+    problems: list[Problem] = []
+    found: dict[str, Sources] = {}
+    stale: set[str] = set()
+    try:
+        names = _folders(folder)
+    except PolicyError as error:
+        problems += error.problems
+        names = sorted(kept)
+    # Those that are as they were come first: of two packs that cannot be together the new one has to give way.
+    for name in sorted(names, key=lambda one: (one not in kept, one)):
+        sources, wrong = _fitting(lambda name=name: _read_pack(folder / name, f"{name}/"), found)  # type: ignore[misc]
+        problems += wrong
+        if sources is None and name in kept:
+            sources, _ = _fitting(lambda name=name: _parse_pack(kept[name]), found)  # type: ignore[misc]
+            stale.add(name)
+        if sources is not None:
+            found[name] = sources
+    packs = {name: _pack(sources) for name, sources in sorted(found.items())}
+    good = {
+        name: kept[name] if name in kept and kept[name].version == pack.version else _kept(found[name], pack.version)
+        for name, pack in packs.items()
+    }
+    by_name = {pack.name: pack for pack in packs.values()}
+    return Loaded(Packs(by_name), good, frozenset(stale & packs.keys()), tuple(sorted(set(problems))))
+
+
+def _fitting(
+    read: Callable[[], Sources], beside: Mapping[str, Sources]
+) -> tuple[Sources | None, tuple[Problem, ...] | list[Problem]]:
+    """A pack that is sound and fits to the others, or what is wrong with it."""
+    try:
+        sources = read()
+    except PolicyError as error:
+        return None, error.problems
+    wrong = check_packs([*beside.values(), sources])
+    return (None, wrong) if wrong else (sources, [])
+
+
+def _kept(sources: Sources, version: str) -> KeptPack:
+    return KeptPack(sources.folder, version, {name: document.raw for name, document in sources.documents.items()})
+
+
 def load_pack(folder: Path) -> Pack:
     """Read the one pack whose files lie in `folder`; refuses like `load_packs`."""
     return _pack(_read_pack(folder, ""))
+
+
+def _folders(folder: Path) -> list[str]:
+    try:
+        names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "_")))
+    except OSError as error:
+        raise PolicyError([_no_packs(folder, error.strerror or type(error).__name__)]) from None
+    if not names:
+        raise PolicyError([_no_packs(folder, "no pack in it")])
+    return names
 
 
 def _no_packs(folder: Path, reason: str) -> Problem:
@@ -129,12 +216,20 @@ def _no_packs(folder: Path, reason: str) -> Problem:
 
 
 def _read_pack(folder: Path, prefix: str) -> Sources:
+    return _compile(folder.name, lambda name: read_yaml(folder / name, f"{prefix}{name}"))
+
+
+def _parse_pack(kept: KeptPack) -> Sources:
+    return _compile(kept.folder, lambda name: parse_yaml(kept.files.get(name, b""), f"{kept.folder}/{name}"))
+
+
+def _compile(folder: str, read: Callable[[str], Document]) -> Sources:
     documents: dict[str, Document] = {}
     models: dict[str, PolicyModel] = {}
     problems: list[Problem] = []
     for name, model in FILES.items():
         try:
-            documents[name] = read_yaml(folder / name, f"{prefix}{name}")
+            documents[name] = read(name)
             models[name] = _validate(model, documents[name])
         except PolicyError as error:
             problems += error.problems
@@ -142,7 +237,7 @@ def _read_pack(folder: Path, prefix: str) -> Sources:
         # References are checked only between files that can be read; a broken file would look like missing ids.
         raise PolicyError(problems)
     sources = Sources(
-        folder=folder.name,
+        folder=folder,
         documents=documents,
         departments=cast(Departments, models["departments.yaml"]),
         calendars=cast(Calendars, models["calendars.yaml"]),

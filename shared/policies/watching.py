@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from shared.policies.errors import PolicyError
-from shared.policies.packs import FILES, Packs, load_packs
+from shared.policies.packs import FILES, KeptPack, Loaded, Packs, load_sound
 
 #: What the files looked like: path, time of change in nanoseconds, size.
 Signature = tuple[tuple[str, int, int], ...]
@@ -14,16 +17,30 @@ Signature = tuple[tuple[str, int, int], ...]
 class PolicySource:
     """The packs of one folder, read again when a file changes.
 
-    A changed folder that is refused leaves the packs as they were and is remembered in `error`, so that readiness stays
-    green while the metric and the log say that the last reload failed.
+    A pack that is refused leaves that pack as it was, and the others take their changes; `error` remembers what is
+    wrong, so that readiness stays green while the metric and the log say that the last reload failed. With `kept`, the
+    packs of an earlier process, this holds for the first reading too.
+
+    Attributes:
+        packs: those in force.
+        good: their files by sub-folder, to be kept for the next process.
+        stale: the sub-folders whose files on disk are refused, so that the last good ones are in force.
+        error: what is wrong with the files on disk.
+
+    Args:
+        folder: with one sub-folder per pack.
+        kept: the last good packs by sub-folder.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Read the folder for the first time; raises PolicyError, since there is nothing to fall back on."""
+    def __init__(self, folder: Path, kept: Mapping[str, KeptPack] = MappingProxyType({})) -> None:
+        """Read the folder for the first time; raises PolicyError when there is nothing to fall back on either."""
         self._folder = folder
         self._signature = _signature(folder)
-        self.packs: Packs = load_packs(folder)
-        self.error: PolicyError | None = None
+        loaded = load_sound(folder, kept)
+        if not loaded.packs.by_name:
+            raise PolicyError(loaded.problems)
+        self.packs: Packs = loaded.packs
+        self._take(loaded)
 
     def refresh(self) -> bool:
         """Read the folder again if it changed; tells whether new packs are in force. Costs a few `stat` calls."""
@@ -32,13 +49,24 @@ class PolicySource:
             return False
         # Noted even when refused: the same broken files are not read over and over.
         self._signature = signature
-        try:
-            self.packs = load_packs(self._folder)
-        except PolicyError as error:
-            self.error = error
-            return False
-        self.error = None
-        return True
+        loaded = load_sound(self._folder, self.good)
+        changed = {name: pack.version for name, pack in loaded.packs.by_name.items()} != {
+            name: pack.version for name, pack in self.packs.by_name.items()
+        }
+        if changed:
+            self.packs = loaded.packs
+        self._take(loaded)
+        return changed
+
+    def _take(self, loaded: Loaded) -> None:
+        self.good, self.stale = loaded.good, loaded.stale
+        self.error = PolicyError(loaded.problems) if loaded.problems else None
+
+    @property
+    def last_good(self) -> datetime | None:
+        """Since when the oldest pack that stands in for refused files was good; none when that is not known."""
+        moments = [since for name in self.stale if (since := self.good[name].since) is not None]
+        return min(moments, default=None)
 
 
 def _signature(folder: Path) -> Signature:

@@ -51,7 +51,11 @@ def read_yaml(path: Path, shown: str) -> Document:
     Raises:
         PolicyError: unreadable, larger than a megabyte, not UTF-8, not YAML, or YAML this reader does not take.
     """
-    raw = _read(path, shown)
+    return parse_yaml(_read(path, shown), shown)
+
+
+def parse_yaml(raw: bytes, shown: str) -> Document:
+    """Read the bytes of a file; like `read_yaml`."""
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -7,6 +7,15 @@ import asyncpg
 
 SERVICES = ("intake", "router", "sla", "notifier")
 MAY_CREATE_KEYS = ("intake",)
+_OF_ALL = (
+    "keys_of(uuid[])",
+    "keys_with_ids(uuid[])",
+    "masters()",
+    "oldest_keys()",
+    "introduce(text, bytea, bytea, bytea, text[])",
+    "contact_secret()",
+)
+_OF_CREATORS = ("keys_for(bytea[], uuid[], bytea[])", "keys_for(bytea[], uuid[], bytea[], text)")
 
 
 async def bootstrap(dsn: str, passwords: Mapping[str, str]) -> None:
@@ -34,9 +43,7 @@ async def _role(connection: "asyncpg.Connection[asyncpg.Record]", name: str, pas
     verb = "ALTER" if exists else "CREATE"
     await connection.execute(f'{verb} ROLE "{role}" LOGIN PASSWORD {quoted}')
     await connection.execute(f'ALTER ROLE "{role}" SET search_path = "{name}"')
-    if name in SERVICES:
-        await connection.execute(f'GRANT EXECUTE ON FUNCTION vault.keys_of(uuid[]) TO "{role}"')
-    if name in MAY_CREATE_KEYS:
-        await connection.execute(f'GRANT EXECUTE ON FUNCTION vault.keys_for(bytea[], uuid[], bytea[]) TO "{role}"')
+    for function in (*_OF_ALL, *(_OF_CREATORS if name in MAY_CREATE_KEYS else ())) if name in SERVICES else ():
+        await connection.execute(f'GRANT EXECUTE ON FUNCTION vault.{function} TO "{role}"')
     if name == "auditor":
         await connection.execute(f'ALTER ROLE "{role}" SET default_transaction_read_only = on')

@@ -38,6 +38,7 @@ from shared.runtime.errors import (
     safe_text,
 )
 from shared.runtime.inbox import without_forgotten
+from shared.runtime.kafka_access import KafkaAccess
 from shared.runtime.membership import Seat
 from shared.runtime.offsets import Offsets
 from shared.runtime.pg import Database
@@ -80,10 +81,11 @@ class Batch:
 Handle = Callable[[Batch, Tx], Awaitable[None]]
 
 
-def make_broker(bootstrap: str, client_id: str) -> KafkaBroker:
+def make_broker(bootstrap: KafkaAccess | str, client_id: str) -> KafkaBroker:
     """What holds the consumer. It looks for new and vanished topics every few seconds."""
     return KafkaBroker(
-        bootstrap,
+        KafkaAccess.of(bootstrap).servers,
+        security=KafkaAccess.of(bootstrap).broker_security(),
         client_id=client_id,
         allow_auto_create_topics=False,
         apply_types=False,

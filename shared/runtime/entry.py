@@ -7,15 +7,19 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
+import asyncpg
 import uvloop
 from pydantic import ValidationError
 
 from shared.policies.errors import PolicyError
+from shared.policies.errors import Problem as PolicyProblem
 from shared.runtime import logs
 from shared.runtime.errors import safe_text
+from shared.runtime.kept_policies import fetch
 from shared.runtime.migrate import migrate
 from shared.runtime.service import Reached, Service, nothing_reached
 from shared.runtime.settings import CommonSettings
+from shared.runtime.vault_opening import CONFIGURATION
 
 SettingsT = TypeVar("SettingsT", bound=CommonSettings)
 Command = Callable[[Sequence[str]], int]
@@ -55,11 +59,37 @@ def main(
 async def _serve_or_print(
     command: str, parts: SettingsT, build: Callable[[SettingsT, Reached], Service], reached: Reached
 ) -> int:
-    service = build(parts, reached)
+    service = await _build(parts, build, reached)
     if command == "openapi":
         print(json.dumps(service.app.openapi(), ensure_ascii=False, indent=2, sort_keys=True))
         return 0
-    return await service.run()
+    code = await service.run()
+    return _refuse(f"{service.name}: {service.problem}") if code == CONFIGURATION else code
+
+
+async def _build(parts: SettingsT, build: Callable[[SettingsT, Reached], Service], reached: Reached) -> Service:
+    """The service; where policy files are refused, with the last good ones, which its database keeps.
+
+    Raises:
+        PolicyError: the default pack is refused, and there has never been a good one.
+    """
+    refused: PolicyError | None
+    try:
+        service = build(parts, reached)
+        refused = service.policies.error
+    except PolicyError as error:
+        refused = error
+    if refused is None:
+        return service
+    try:
+        kept = await fetch(parts.database_url.get_secret_value())
+    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        mend = f"mend the files, or bring the database back, which keeps the last good ones ({safe_text(error)})"
+        raise PolicyError([*refused.problems, PolicyProblem("database", 1, "does not answer", mend)]) from None
+    service = build(parts.with_kept_policies(kept), reached)
+    if parts.default_pack not in service.policies.packs.by_name:
+        raise refused
+    return service
 
 
 def _migrate(name: str, phase: str) -> int:
@@ -91,4 +121,4 @@ def _settings_problem(error: ValidationError) -> str:
 
 def _refuse(line: str) -> int:
     print(line, file=sys.stderr)
-    return 78
+    return CONFIGURATION

@@ -7,6 +7,7 @@ intake takes complaints without Kafka. What else fails makes it `degraded`, whic
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 from shared.runtime import metrics
@@ -17,7 +18,7 @@ from shared.runtime.relay import Relay
 
 log = logging.getLogger(__name__)
 
-CHECKS = frozenset({"database", "reader", "topics", "relay"})
+CHECKS = frozenset({"database", "reader", "topics", "relay", "vault"})
 _FRESH = 30.0
 _ENDS = "SELECT what, count(*) AS count, max(ended_at) AS last FROM process_end GROUP BY what ORDER BY last DESC"
 _END = "INSERT INTO process_end (what) VALUES ($1)"
@@ -29,7 +30,8 @@ class Health:
     Attributes:
         needs: checks that must pass for `ready` or `degraded`: `database` (it answers), `reader` (it has joined its
             group once, and does not wait for a fault of ours). `topics` (every wanted topic has a reader and moves) and
-            `relay` (the broker takes what we publish) only ever degrade.
+            `relay` (the broker takes what we publish) only ever degrade. `vault`: the master key was found right.
+        also: further checks by name, each of which answers what is wrong or nothing.
         consumer: the reader, of a service that has one.
     """
 
@@ -42,6 +44,7 @@ class Health:
         self._last_end: dict[str, Any] | None = None
         self.needs = needs
         self.consumer: Consumer | None = None
+        self.also: dict[str, Callable[[], str | None]] = {}
 
     async def alive(self) -> tuple[int, dict[str, Any]]:
         """The process answers."""
@@ -56,7 +59,8 @@ class Health:
             reasons |= {name: why for name, why in (("reader", self._reader()), ("topics", self._topics())) if why}
         if not self._relay.connected:
             reasons["relay"] = "Kafka does not take what is published; it waits in the outbox"
-        names = ["database", *(["reader", "topics"] if self.consumer is not None else []), "relay"]
+        reasons |= {name: why for name, check in self.also.items() if (why := check()) is not None}
+        names = ["database", *(["reader", "topics"] if self.consumer is not None else []), "relay", *self.also]
         failed = self.needs & reasons.keys()
         status = "not ready" if failed else "degraded" if reasons else "ready"
         body: dict[str, Any] = {"status": status, "service": self._service}

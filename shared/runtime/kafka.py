@@ -10,6 +10,8 @@ from uuid import UUID
 from aiokafka import AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
 
+from shared.runtime.kafka_access import KafkaAccess, client_of
+
 _original_update = AIOKafkaClient._metadata_update
 
 
@@ -34,13 +36,13 @@ MAX_RECORD_BYTES = 1_000_000
 """A record of ours never comes near this; a larger one is refused when it is read."""
 
 
-def make_producer(bootstrap: str, client_id: str) -> AIOKafkaProducer:
+def make_producer(bootstrap: KafkaAccess | str, client_id: str) -> AIOKafkaProducer:
     """A producer that loses and reorders nothing: idempotent, acknowledged by all in-sync replicas.
 
     It retries for ever while the broker is away. Never replace it while its sends are pending: that makes duplicates.
     """
     return AIOKafkaProducer(
-        bootstrap_servers=bootstrap,
+        **client_of(bootstrap),
         client_id=client_id,
         enable_idempotence=True,
         acks="all",

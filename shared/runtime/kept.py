@@ -76,7 +76,7 @@ TABLES: tuple[Kept, ...] = (
     ),
     Kept(
         service=EVERY, table="dead_letter", days=400, least=90, old="replayed_at IS NULL AND failed_at < $1",
-        why="never replayed: the alert `dead_letters` has asked for more than a year",
+        why="never replayed: the alert `redress_dead_letters` has asked for more than a year",
     ),
     Kept(service=EVERY, table="reader_position", why="one row per consumer and partition"),
     Kept(service=EVERY, table="reader_skip", why=CONFIGURATION),
@@ -89,6 +89,7 @@ TABLES: tuple[Kept, ...] = (
         why="a command of staff or a customer is sent again within minutes, or it is another one",
     ),
     Kept(service=EVERY, table="migration", why=CONFIGURATION),
+    Kept(service=EVERY, table="policy_kept", why="one row per policy pack"),
     Kept(service="intake", table="client", why=CONFIGURATION),
     Kept(service="intake", table="client_key", why=CONFIGURATION),
     Kept(service="intake", table="complaint", why=CASE),

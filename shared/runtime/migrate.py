@@ -60,6 +60,8 @@ async def migrate(
                     continue
                 async with connection.transaction():
                     await connection.execute(sql)
+                    # With it, not after it: copies that run meanwhile use what it makes at once.
+                    await _grant(connection, service)
                     await connection.execute("INSERT INTO migration (name, sha256) VALUES ($1, $2)", name, digest)
                 applied.append(name)
                 log.info("migration applied", extra={"action": "migrate", "migration": name})

@@ -28,6 +28,7 @@ from shared.runtime.errors import safe_text
 from shared.runtime.health import Health
 from shared.runtime.http import make_app
 from shared.runtime.kept import kept_by
+from shared.runtime.kept_policies import PolicyKeeper
 from shared.runtime.membership import identity_of
 from shared.runtime.pg import Database
 from shared.runtime.pruning import Pruner
@@ -37,6 +38,7 @@ from shared.runtime.settings import CommonSettings
 from shared.runtime.telemetry import Tracing, current_traceparent
 from shared.runtime.transaction import Tx
 from shared.runtime.vault import Vault
+from shared.runtime.vault_opening import CONFIGURATION, open_vault
 from shared.runtime.watchdog import EXIT_CODE, Watchdog
 from shared.runtime.web.install import install_web
 from shared.runtime.web.look import Look, SiteUrls
@@ -63,6 +65,7 @@ class Service:
         look: renders pages.
         tracing: records spans.
         relay: publishes the outbox.
+        problem: why the process ends with an error.
         health: what this copy can do now; `needs` names the checks it must pass to be given requests.
     """
 
@@ -89,8 +92,8 @@ class Service:
         self.vault_database = (
             self.database if same else Database(settings.vault_url, name=f"redress-{name}-vault", size=2)
         )
-        self.vault = Vault(self.vault_database, settings.master_key)
-        self.policies = PolicySource(settings.policies_dir)
+        self.vault = Vault(self.vault_database, settings.master_keys)
+        self.policies = PolicySource(settings.policies_dir, settings.kept_policies)
         self.tracing = Tracing(name, settings)
         self.sessions = Sessions.from_file(settings.session_key_file)
         self.look = Look(
@@ -107,12 +110,13 @@ class Service:
             service=name,
             sessions=self.sessions,
         )
-        self.relay = Relay(
-            self.database, name, settings.kafka_bootstrap_servers, reached=reached, days=settings.outbox_days
-        )
+        self.relay = Relay(self.database, name, settings.kafka, reached=reached, days=settings.outbox_days)
         self.health = Health(name, self.database, self.relay, needs)
         self.app: FastAPI = make_app(name, title, description, self.tracing, self.health.ready, self.health.alive)
         install_web(self.app, self.look, self.sessions)
+        self._policy_keeper = PolicyKeeper(self.database, name, self.policies)
+        self.health.also |= {"vault": lambda: None if self.vault.is_open else "the vault is not open yet"}
+        self.health.also |= {"policies": lambda: self._policy_keeper.told}
         self.consumer: Consumer | None = None
         self._bodies: dict[str, int] = {}
         self._tasks: dict[str, Task] = {}
@@ -122,6 +126,7 @@ class Service:
         self._stop = asyncio.Event()
         self._all_said = asyncio.Event()
         self._exit_code = 0
+        self.problem: str | None = None
         self._ends_for: str | None = None
 
     # -- what app.py declares ------------------------------------------------------------------------------------------
@@ -189,11 +194,12 @@ class Service:
             self.reached(f"CP.{self.name}.committed_before_answer")
         self.wake()
 
-    def fail(self, why: str) -> None:
+    def fail(self, why: str, code: int = EXIT_CODE) -> None:
         """End the process with an error; the supervisor starts it anew."""
         log.critical("service gives up", extra={"action": "service_fail", "why": why})
-        self._exit_code = EXIT_CODE
-        self._ends_for = self._ends_for or why
+        self._exit_code = code
+        self.problem = self.problem or why
+        self._ends_for = self._ends_for or ("configuration" if code == CONFIGURATION else why)
         self._stop.set()
 
     # -- life ----------------------------------------------------------------------------------------------------------
@@ -222,7 +228,7 @@ class Service:
 
     def _all_tasks(self) -> dict[str, Task]:
         watchdog = Watchdog(
-            self.settings.kafka_bootstrap_servers,
+            self.settings.kafka,
             self.relay,
             self.consumer,
             self.settings.watchdog_seconds,
@@ -230,6 +236,7 @@ class Service:
         )
         tasks: dict[str, Task] = {
             "watchdog": watchdog.run,
+            "vault": lambda stop: open_vault(self.vault, stop, self.fail),
             "housekeeping": self._housekeeping,
             "past": self._remember,
             "pruning": Pruner(self.database, self.name, kept_by(self.name, self._spans)).run,
@@ -247,7 +254,7 @@ class Service:
         identity = identity_of(self.name, self.settings.http_port, self.consumer.reads)
         pause = 0.2
         while not stop.is_set():
-            broker = make_broker(self.settings.kafka_bootstrap_servers, f"redress-{self.name}")
+            broker = make_broker(self.settings.kafka, f"redress-{self.name}")
             self.consumer.subscribe(broker, identity=identity, records=self.settings.batch_records)
             try:
                 await broker.start()
@@ -270,26 +277,17 @@ class Service:
         """Every few seconds: policies and gauges."""
         turn = 0
         while not stop.is_set():
+            await self._policy_keeper.refresh()
             try:
                 async with asyncio.timeout(5):
                     await stop.wait()
                 return
             except TimeoutError:
                 turn += 1
-            await self._refresh_policies()
             if turn % 2 == 0:
                 await self.relay.measure()
             if turn % 12 == 0:
                 await self._measure_database()
-
-    async def _refresh_policies(self) -> None:
-        before = self.policies.error
-        if await asyncio.to_thread(self.policies.refresh):
-            log.info("policies reloaded", extra={"action": "policies_reload"})
-        elif self.policies.error is not None and self.policies.error is not before:
-            problems = str(self.policies.error)
-            log.error("policies refused, the old ones stay", extra={"action": "policies_refused", "problems": problems})
-        metrics.POLICY_OK.labels(self.name).set(0 if self.policies.error else 1)
 
     async def _measure_database(self) -> None:
         drift = await self.database.fetchval("SELECT extract(epoch FROM clock.now())::float8 - $1::float8", time.time())

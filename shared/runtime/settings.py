@@ -3,20 +3,25 @@
 Secrets come from files (`*_FILE`), so they show neither in `env` nor in a dump of the settings.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
+from pydantic_settings import SettingsConfigDict
 
+from shared.policies.packs import KeptPack
+from shared.runtime.kafka_access import KafkaAccess, KafkaSettings
 from shared.runtime.kept import refuse_spans
+from shared.runtime.master_keys import MasterKeys
 from shared.runtime.web.addresses import Networks
 
 
-class CommonSettings(BaseSettings):
+class CommonSettings(KafkaSettings):
     """What each service needs; a service's own `Settings` adds its own knobs."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True, env_ignore_empty=True)
+    _kept_policies: Mapping[str, KeptPack] = PrivateAttr(default_factory=dict)
 
     database_url: SecretStr = Field(description="DSN of this service's role")
     vault_database_url: SecretStr | None = Field(default=None, description="DSN of the vault; default: database_url")
@@ -39,6 +44,9 @@ class CommonSettings(BaseSettings):
         default=128, ge=1, description="of one IPv4 address or IPv6 /64; else 503"
     )
     master_key_file: Path = Field(description="32 random bytes; wraps the keys of persons. Not in Postgres")
+    master_keys_old: str = Field(
+        default="", description="files with other master keys that still open keys of persons, comma separated"
+    )
     session_key_file: Path = Field(description="signs staff sessions; the same for all services")
     trusted_proxies: str = Field(
         default="", description="addresses whose X-Forwarded-For is believed, comma separated; empty: nobody's"
@@ -75,7 +83,7 @@ class CommonSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _key_files_hold_keys(self) -> Self:
-        for path in (self.master_key_file, self.session_key_file):
+        for path in (self.master_key_file, self.session_key_file, *self._old_files):
             if not path.is_file():
                 raise ValueError(
                     f"key file {path} does not exist: create it with 32 random bytes, readable by you alone"
@@ -91,14 +99,34 @@ class CommonSettings(BaseSettings):
         return value
 
     @property
-    def master_key(self) -> bytes:
-        """The 32 bytes that wrap every person's key."""
-        return self.master_key_file.read_bytes()[:32]
+    def master_keys(self) -> MasterKeys:
+        """The keys that wrap every person's key: of each file the first 32 bytes."""
+        return MasterKeys(self.master_key_file.read_bytes()[:32], (path.read_bytes()[:32] for path in self._old_files))
+
+    @property
+    def _old_files(self) -> list[Path]:
+        return [Path(name.strip()) for name in self.master_keys_old.split(",") if name.strip()]
 
     @property
     def session_key(self) -> bytes:
         """The key that signs staff sessions."""
         return self.session_key_file.read_bytes()
+
+    @property
+    def kept_policies(self) -> Mapping[str, KeptPack]:
+        """The last good policy packs by sub-folder, where the files on disk are refused at start."""
+        return self._kept_policies
+
+    def with_kept_policies(self, kept: Mapping[str, KeptPack]) -> Self:
+        """The same settings with policy packs to fall back on."""
+        copy = self.model_copy()
+        copy._kept_policies = kept
+        return copy
+
+    @property
+    def kafka(self) -> KafkaAccess:
+        """Where Kafka is and how to get in."""
+        return KafkaAccess(self.kafka_bootstrap_servers, self.kafka_security)
 
     @property
     def vault_url(self) -> str:

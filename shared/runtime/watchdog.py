@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from shared.runtime.consumer import Consumer
 from shared.runtime.errors import safe_text
+from shared.runtime.kafka_access import KafkaAccess
 from shared.runtime.relay import Relay
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ class Watchdog:
 
     def __init__(
         self,
-        bootstrap: str,
+        bootstrap: KafkaAccess | str,
         relay: Relay,
         consumer: Consumer | None,
         limit: float,
@@ -88,7 +89,7 @@ class Watchdog:
         return "partition" if still else None
 
     async def _broker_answers(self) -> bool:
-        host, _, port = self._bootstrap.split(",")[0].rpartition(":")
+        host, _, port = str(self._bootstrap).split(",")[0].rpartition(":")
         try:
             async with asyncio.timeout(3):
                 _, writer = await asyncio.open_connection(host, int(port))

@@ -48,7 +48,7 @@ class Site:
     def told(self, text: str = "快递晚了三周还没到，客服电话打不通，请尽快送货。", **more: Any) -> Told:
         async def person() -> Any:
             vault_database = Database(self.database.url_of("intake"), name="test-vault", size=1)
-            keys = await Vault(vault_database, self.settings.master_key).keys_for([None])
+            keys = await Vault(vault_database, self.settings.master_keys).keys_for([None])
             await vault_database.close()
             return keys[0]
 

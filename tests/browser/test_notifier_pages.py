@@ -54,7 +54,7 @@ class Site:
 
         async def person() -> Any:
             database = Database(self.database.url, name="test-vault", size=1)
-            [key] = await Vault(database, self.settings.master_key).keys_for([None])
+            [key] = await Vault(database, self.settings.master_keys).keys_for([None])
             await database.close()
             return key
 

@@ -51,6 +51,7 @@ async def test_only_intake_makes_keys_and_nobody_of_the_services_shreds_them(dat
         await connection.fetch("SELECT * FROM vault.keys_of(ARRAY[]::uuid[])")
         for call in (
             "vault.keys_for(ARRAY[]::bytea[], ARRAY[]::uuid[], ARRAY[]::bytea[])",
+            "vault.keys_for(ARRAY[]::bytea[], ARRAY[]::uuid[], ARRAY[]::bytea[], 'k')",
             "vault.shred(ARRAY[]::uuid[])",
         ):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):

@@ -22,11 +22,13 @@ from typing import Any
 
 import httpx
 
+from deploy.stack.kafka import KafkaBroker
 from deploy.stack.mail.server import MailCatcher
 from deploy.stack.ports import Ports, free_base
 from deploy.stack.process import ProcessSpec
 from deploy.stack.services import NAMES, Surroundings, is_ready, service_spec, url_of
 from deploy.stack.topics import create_topics
+from shared.runtime.kafka_access import KafkaAccess
 from tests.support.stack import Database, Servers, run
 
 CHANNELS = ("web", "phone", "store")
@@ -58,13 +60,25 @@ class Told:
 class World:
     """A running Redress."""
 
-    def __init__(self, servers: Servers, home: Path, **environment: str) -> None:
+    def __init__(
+        self,
+        servers: Servers,
+        home: Path,
+        *,
+        database: Database | None = None,
+        vault: Database | None = None,
+        broker: KafkaBroker | None = None,
+        kafka: Callable[[str], KafkaAccess] | None = None,
+        **environment: str,
+    ) -> None:
+        self.vault = vault
         self.servers = servers
         self.home = home
         self.ports = Ports.at(free_base())
         self.environment = environment
-        self.database: Database = servers.create_database(*NAMES)
-        self.broker = servers.new_broker()
+        self.database = database or servers.create_database(*NAMES)
+        self.broker = broker or servers.new_broker()
+        self._kafka = kafka or (lambda _: KafkaAccess(self.broker.bootstrap))
         self.mailbox = MailCatcher(home, self.ports.smtp, self.ports.mail)
         self.client_log: list[Told] = []
         self.keys: dict[str, str] = {}
@@ -77,9 +91,10 @@ class World:
 
     def start(self) -> None:
         """Start everything and wait until it is ready."""
-        self.broker.start()
+        if not self.broker.is_ready():
+            self.broker.start()
         self.mailbox.start()
-        run(create_topics(self.broker.bootstrap))
+        run(create_topics(self._kafka("operator")))
         self._prepare_people()
         for name in NAMES:
             self.launch(name)
@@ -111,7 +126,7 @@ class World:
 
     def spec(self, name: str) -> ProcessSpec:
         """How a service is run here."""
-        spec = service_spec(name, self._around)
+        spec = service_spec(name, replace(self._around, kafka=self._kafka(name)))
         return replace(spec, env={**spec.env, "LOG_LEVEL": "INFO", **self.environment})
 
     def kill(self, name: str) -> None:
@@ -242,6 +257,7 @@ class World:
                     "mail": self.mailbox.web_url,
                     "traces": None,
                     "kafka": self.broker.bootstrap,
+                    "kafka_security": self._kafka("operator").security.model_dump(mode="json"),
                     "postgres": self.database.url,
                     "channel_keys": self.keys,
                     "sign_ins": [
@@ -311,6 +327,7 @@ class World:
             master_key=keys / "master.key",
             session_key=keys / "session.key",
             web_assets=self.servers.web_assets(),
+            vault=self.vault.url if self.vault else None,
         )
 
 

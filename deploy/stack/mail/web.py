@@ -6,7 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Iterator
-from http.cookies import SimpleCookie
+from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -16,6 +16,7 @@ from deploy.stack.mail.decode import decode
 from deploy.stack.mail.mailbox import Entry, Mailbox, matching
 
 _ON_PAGE = 100
+_CONNECTIONS = 128
 _DECODED = 1000
 _PAGE_POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; "
 _PAGE_POLICY += "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -67,6 +68,21 @@ class MailWebServer(ThreadingHTTPServer):
     def __init__(self, port: int, mailbox: Mailbox) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.reader = Reader(mailbox)
+        self._room = threading.BoundedSemaphore(_CONNECTIONS)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve a connection in a thread of its own; beyond what there may be, close it at once."""
+        if self._room.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """As the standard library's, and give the place back."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._room.release()
 
 
 class _BadRequestError(Exception):
@@ -85,10 +101,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._get()
         except _BadRequestError as error:
             self._problem(400, str(error))
+        except ValueError:  # urlsplit's, parse_qs's
+            self._problem(400, "The address cannot be read")
 
     do_HEAD = do_GET  # noqa: N815 - the name is the standard library's
 
     def do_DELETE(self) -> None:
+        self.close_connection = True  # a body, which nothing here reads, must not be taken for the next request
         if urlsplit(self.path).path != "/api/messages":
             self._problem(404, "No such page")
             return
@@ -96,6 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(204, "", b"")
 
     def do_POST(self) -> None:
+        self.close_connection = True
         if urlsplit(self.path).path != "/clear":
             self._problem(404, "No such page")
             return
@@ -162,7 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _message(self, name: str, rest: list[str]) -> None:
         query = {key: values[-1] for key, values in parse_qs(urlsplit(self.path).query).items()}
         number = name.removesuffix(".eml")
-        entry = self.server.reader.mailbox.find(int(number)) if number.isdigit() and len(number) < 16 else None
+        entry = self.server.reader.mailbox.find(int(number)) if _is_number(number) else None
         message = self.server.reader.message(entry) if entry else None
         if entry is None or message is None:
             self._page(404, pages.gone_page(self._language(query)), query)
@@ -175,7 +195,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._page(200, pages.message_page(message, self._language(query)), query)
 
     def _language(self, query: dict[str, str]) -> pages.Language:
-        cookie = SimpleCookie(self.headers.get("Cookie", ""))
+        try:
+            cookie = SimpleCookie(self.headers.get("Cookie", ""))
+        except CookieError:  # one odd cookie spoils the header
+            cookie = SimpleCookie()
         chosen = query.get("lang") or (cookie["lang"].value if "lang" in cookie else "")
         if chosen in {"zh", "en"}:
             return "zh" if chosen == "zh" else "en"
@@ -244,6 +267,11 @@ def _number(query: dict[str, str], name: str) -> int | None:
     if name not in query:
         return None
     text = query[name]
-    if not (text.isascii() and text.isdigit() and len(text) < 16):
+    if not _is_number(text):
         raise _BadRequestError(f"{name} must be a number")
     return int(text)
+
+
+def _is_number(text: str) -> bool:
+    """Whether `int` takes it: ASCII digits alone ("²" is a digit, too), and not so many that it refuses them."""
+    return text.isascii() and text.isdigit() and len(text) < 16

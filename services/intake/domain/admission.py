@@ -1,6 +1,6 @@
 """Who may file what, and how often."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.faults import Fault, fault
@@ -19,7 +19,7 @@ class Client:
     store_id: str | None = None
     """The only store it files for; None for no such bond."""
     rate: float | None = None
-    """Requests per second it may send on average; None for no limit."""
+    """Complaints (and other requests) per second it may send on average; None: INTAKE_KEY_RATE."""
 
 
 def scope_faults(client: Client, complaint: Complaint) -> tuple[Fault, ...]:
@@ -35,24 +35,3 @@ def scope_faults(client: Client, complaint: Complaint) -> tuple[Fault, ...]:
 def filed_store(client: Client, complaint: Complaint) -> str | None:
     """The store a complaint is about: as told, else the one the client stands in."""
     return complaint.store_id or client.store_id
-
-
-@dataclass(slots=True, kw_only=True)
-class Bucket:
-    """A token bucket: `rate` requests per second on average, `burst` at once. Time is a parameter, in seconds."""
-
-    rate: float
-    burst: float
-    level: float = field(default=-1.0)
-    at: float = 0.0
-
-    def wait(self, now: float) -> float:
-        """Takes one token: 0.0 when there was one, else the seconds until there will be."""
-        if self.level < 0:
-            self.level, self.at = self.burst, now
-        self.level = min(self.burst, self.level + max(0.0, now - self.at) * self.rate)
-        self.at = now
-        if self.level >= 1.0:
-            self.level -= 1.0
-            return 0.0
-        return (1.0 - self.level) / self.rate

@@ -44,6 +44,16 @@ FAULTS: Mapping[str, Texts] = {
         "Must be a UUID, such as 018f3a5e-7c3b-7d7e-9c8a-3f1f7f0f2a11.",
     ),
     "not_json": Texts("请求内容不是有效的 JSON（UTF-8）{place}。", "The body is not valid JSON in UTF-8{place}."),
+    "said_twice": Texts("此字段出现了两次，请只保留一个。", "This field is there twice: keep one."),
+    "half_character": Texts(
+        "含有被截断的字符（半个表情符号），请完整发送或删去。",
+        "Has half a character (a cut emoji, a lone surrogate): send it whole or leave it out.",
+    ),
+    "not_a_number": Texts(
+        "不是 JSON 能表示的数（NaN、无穷大或位数过多）。",
+        "Is no number in JSON: NaN, infinity, or far too many digits.",
+    ),
+    "too_deep": Texts("嵌套超过 {limit} 层。", "Is nested deeper than {limit} levels."),
     "control_character": Texts(
         "含有控制字符或此处不允许的换行。", "Has a control character, or a line break where none may be."
     ),

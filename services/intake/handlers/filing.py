@@ -19,7 +19,7 @@ from services.intake.writer import Broken, Bulk, Filed, Filing, GroupWriter, Key
 from shared.runtime.pg import Database
 from shared.runtime.telemetry import current_traceparent
 from shared.runtime.transaction import Tx
-from shared.runtime.vault import Vault
+from shared.runtime.vault import ClosedKey, Vault
 
 FORM = "web-form"
 DESK = "agent-desk"
@@ -153,6 +153,7 @@ class Intake:
         (`domain.contact`).
         """
         hashes = []
+        await self._vault.open()
         if email:
             hashes.append(self._vault.contact_hash("email", lookup_email(email)))
         if phone:
@@ -169,6 +170,8 @@ class Intake:
         keys = await self._vault.keys_of([person_id] if person_id else [])
         if person_id is None or person_id not in keys:  # not theirs, or the person was erased
             raise Refusal("not-found")
+        if isinstance(keys[person_id], ClosedKey):  # words that nobody could read are not taken
+            raise Refusal("unavailable", retry_after=30.0)
         async with self._transaction() as tx:
             return await make_once(change, author, key, keys[person_id], tx)
 

@@ -1,7 +1,7 @@
 """The batch of a store that was offline: one bad entry must not cost the others, and each gets its own answer."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -9,8 +9,9 @@ from uuid import UUID
 from pydantic import TypeAdapter, ValidationError
 
 from services.intake.domain.complaint import Batch, BatchItem, Complaint
-from services.intake.domain.faults import Fault, faults_of, in_language
+from services.intake.domain.faults import Fault, in_language
 from services.intake.handlers import Refusal
+from services.intake.http.exact_json import entries_of, faults_in, is_exact, told_in, why_invalid
 from services.intake.http.lean import parse_key
 from services.intake.http.problems import document as problem
 from services.intake.writer import Filed
@@ -19,6 +20,8 @@ from shared.events.envelope import Language
 _BATCH: Final = TypeAdapter(Batch)
 _ITEM: Final = TypeAdapter(BatchItem)
 _ENTRIES: Final = TypeAdapter(dict[str, list[Any]])
+_KEY_MARKS: Final = 2
+"""Quotation marks of a batch that belong to none of its entries: those around `complaints`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +56,23 @@ def read(raw: bytes, named: Language | None, fallback: Callable[[], Language]) -
         fallback: finds the language of faults in entries whose own language cannot be read.
 
     Raises:
-        ValidationError: the batch itself is not one: no JSON, no list, too many entries, unknown fields beside it.
+        ValidationError: the batch itself is not one: no list, too many entries, unknown fields beside it, or no JSON
+            outside of its entries.
     """
     try:
-        return [Good(item.idempotency_key, item) for item in _BATCH.validate_json(raw).complaints]
+        items = _BATCH.validate_json(raw).complaints
+        pieces = None if is_exact(raw, *items, around=_KEY_MARKS) else entries_of(raw)
+        if pieces is None:
+            return [Good(item.idempotency_key, item) for item in items]
     except ValidationError as error:
+        pieces = entries_of(raw)
         found = error.errors(include_url=False, include_input=False, include_context=False)
-        of_entries = [fault for fault in found if len(fault["loc"]) > 1]
-        for fault in found:
-            # About the batch, not about an entry. Where every entry is bad, pydantic counts none: "too short".
-            if len(fault["loc"]) < 2 and not (of_entries and fault["type"] == "too_short"):
-                raise
+        if pieces is None or found[0]["type"] != "json_invalid":
+            _refuse_whole(error, found)
     otherwise = fallback()
-    return [_read_one(entry, named, otherwise) for entry in _ENTRIES.validate_json(raw)["complaints"]]
+    if pieces is None:
+        pieces = [json.dumps(entry).encode() for entry in _ENTRIES.validate_json(raw)["complaints"]]
+    return [_read_one(piece, named, otherwise) for piece in pieces]
 
 
 def result(index: int, entry: Good | Bad, outcome: Filed | Refusal | None, named: Language | None) -> str:
@@ -89,13 +96,24 @@ def document(results: Iterable[str]) -> str:
     return f'{{"results":[{",".join(results)}]}}'
 
 
-def _read_one(entry: Any, named: Language | None, fallback: Language) -> Good | Bad:
+def _refuse_whole(error: ValidationError, found: Sequence[Any]) -> None:
+    """Raise what is about the batch, not about an entry. Where every entry is bad, pydantic counts none: "too short"."""
+    of_entries = any(len(fault["loc"]) > 1 for fault in found)
+    for fault in found:
+        if len(fault["loc"]) < 2 and not (of_entries and fault["type"] == "too_short"):
+            raise error
+
+
+def _read_one(raw: bytes, named: Language | None, fallback: Language) -> Good | Bad:
     try:
-        item = _ITEM.validate_json(json.dumps(entry))
+        item = _ITEM.validate_json(raw)
     except ValidationError as error:
-        told: Mapping[str, Any] = entry if isinstance(entry, dict) else {}
+        told = told_in(raw)
         own: Language = told["language"] if told.get("language") in ("zh", "en") else fallback
         language, key = named or own, told.get("idempotency_key")
         legible = isinstance(key, str) and parse_key(key) is not None
-        return Bad(key if legible else None, language, faults_of(error, language))
+        return Bad(key if legible else None, language, why_invalid(raw, error, language))
+    language = named or item.language
+    if not is_exact(raw, item) and (faults := faults_in(raw, language)):
+        return Bad(item.idempotency_key, language, faults)
     return Good(item.idempotency_key, item)

@@ -12,11 +12,21 @@ from starlette.responses import Response
 
 from services.intake.domain.admission import Client
 from services.intake.domain.complaint import MAX_BATCH_BYTES, MAX_BODY_BYTES, Amendment, Complaint, Withdrawal
-from services.intake.domain.faults import faults_of
 from services.intake.domain.lifecycle import due_reason
 from services.intake.handlers import DESK, Author, Done, Intake, Refusal
 from services.intake.http import batch
-from services.intake.http.lean import Json, bearer, guarded, header, idempotency_key, parse_key, read_json
+from services.intake.http.exact_json import faults_in, is_exact, why_invalid
+from services.intake.http.lean import (
+    CLIENT,
+    RATE,
+    Json,
+    bearer,
+    guarded,
+    header,
+    idempotency_key,
+    parse_key,
+    read_json,
+)
 from services.intake.http.problems import language_of
 from services.intake.keys import KeyRing
 from services.intake.store import FiledComplaint
@@ -33,11 +43,12 @@ _BATCHES: Final = 16  # in hand at once; each may hold megabytes
 
 
 class Invalid(Refusal):
-    """A body that its model refused."""
+    """A body that its model refused, or that says something twice."""
 
-    def __init__(self, request: Request, raw: bytes, error: ValidationError) -> None:
+    def __init__(self, request: Request, raw: bytes, error: ValidationError | None = None) -> None:
         spoken = language_of(raw, request)
-        super().__init__("invalid", faults_of(error, spoken), language=spoken)
+        faults = why_invalid(raw, error, spoken) if error else faults_in(raw, spoken)
+        super().__init__("invalid", faults, language=spoken)
 
 
 class ChannelApi:
@@ -63,6 +74,8 @@ class ChannelApi:
             complaint = _COMPLAINT.validate_json(raw)
         except ValidationError as error:
             raise Invalid(request, raw, error) from None
+        if not is_exact(raw, complaint) and faults_in(raw, complaint.language):
+            raise Invalid(request, raw)
         try:
             filed = await self._intake.file(complaint, client, key)
         except Refusal as refusal:
@@ -72,7 +85,7 @@ class ChannelApi:
 
     async def _file_batch(self, request: Request) -> Response:
         """`POST /v1/complaints:batch`."""
-        client = await self._client(request)
+        client = await self._client(request, batch=True)
         if self._batches >= _BATCHES:
             raise Refusal("unavailable", retry_after=2.0)
         self._batches += 1
@@ -88,6 +101,7 @@ class ChannelApi:
             entries = batch.read(raw, named, partial(language_of, raw, request))
         except ValidationError as error:
             raise Invalid(request, raw, error) from None
+        _refuse_wait(self._keys.wait(client, len(entries)))
         good = [(entry.complaint, entry.key) for entry in entries if isinstance(entry, batch.Good)]
         filed = iter(await self._intake.file_all(good, client))
         results = [
@@ -114,15 +128,15 @@ class ChannelApi:
         found = await self._intake.status(_complaint_id(request), author)
         return Json(_status_of(found), 200)
 
-    async def _client(self, request: Request) -> Client:
-        """The channel client of the request's key, if it may send now."""
+    async def _client(self, request: Request, *, batch: bool = False) -> Client:
+        """The channel client of the request's key, if it may send now; what a batch costs is known once it is read."""
         credential = bearer(request)
         client = await self._keys.client_of(credential) if credential else None
         if client is None:
             raise Refusal("not-authorised")
-        wait = self._keys.wait(client)
-        if wait > 0:
-            raise Refusal("too-many", retry_after=wait)
+        request.scope[CLIENT] = client.name
+        request.scope[RATE] = partial(self._keys.headers, client)
+        _refuse_wait(self._keys.wait_for_any(client) if batch else self._keys.wait(client))
         return client
 
     async def _author(self, request: Request) -> Author:
@@ -139,6 +153,11 @@ class ChannelApi:
         return Author(client=await self._intake.built_in(DESK), actor=f"staff:{staff.user}", anybodys=True)
 
 
+def _refuse_wait(seconds: float) -> None:
+    if seconds > 0:
+        raise Refusal("too-many", retry_after=seconds)
+
+
 def _complaint_id(request: Request) -> UUID:
     complaint_id = parse_key(request.path_params["complaint_id"])
     if complaint_id is None:
@@ -149,9 +168,12 @@ def _complaint_id(request: Request) -> UUID:
 async def _read(request: Request, model: TypeAdapter[ModelT]) -> ModelT:
     raw = await read_json(request, MAX_BODY_BYTES)
     try:
-        return model.validate_json(raw or b"{}")
+        read = model.validate_json(raw or b"{}")
     except ValidationError as error:
         raise Invalid(request, raw, error) from None
+    if not is_exact(raw, read) and faults_in(raw, "en"):
+        raise Invalid(request, raw)
+    return read
 
 
 def _done(done: Done) -> Response:

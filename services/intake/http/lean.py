@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from services.intake import metrics
 from services.intake.domain.complaint import MAX_BODY_BYTES
 from services.intake.handlers import Refusal
 from services.intake.http.problems import answer, language_of
@@ -29,8 +30,12 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 _READ_SECONDS = 20.0
 _GLANCE_SECONDS = 1.0
+RATE = "redress.rate"
+"""Where a request's scope has the function that says the headers of the caller's rate."""
 _BODY = "redress.body"
 """Where a request's scope keeps the body once it is read: it comes only once."""
+CLIENT = "redress.client"
+"""Where it keeps the name of the channel client, once its key is known."""
 
 
 class TooLarge(Exception):
@@ -45,7 +50,7 @@ def guarded(endpoint: Endpoint, limit: int) -> Handler:
         limit: bytes a body may have, for the words of a 413.
     """
 
-    async def handle(request: Request) -> Response:
+    async def answered(request: Request) -> Response:
         try:
             return await endpoint(request)
         except Refusal as refusal:
@@ -60,6 +65,19 @@ def guarded(endpoint: Endpoint, limit: int) -> Handler:
             log.warning("database away", extra={"action": "unavailable", "error": safe_text(error)})
             away = Refusal("unavailable", retry_after=getattr(error, "retry_after", 2.0))
             return answer(request, away, await _spoken(request))
+
+    async def handle(request: Request) -> Response:
+        status = 500
+        try:
+            response = await answered(request)
+            status = response.status_code
+            if (rate := request.scope.get(RATE)) is not None:
+                response.raw_headers.extend(rate())
+            return response
+        finally:
+            client = request.scope.get(CLIENT)
+            if client is not None:
+                metrics.count(client, status)
 
     return handle
 
@@ -125,7 +143,7 @@ async def read_body(request: Request, limit: int) -> bytes:
         ClientDisconnect: the client went away, or took more than 20 s.
     """
     declared = header(request, b"content-length")
-    if declared.isdigit() and int(declared) > limit:
+    if declared.isascii() and declared.isdigit() and int(declared) > limit:
         raise TooLarge
     message = await request.receive()  # nearly always the whole body
     if message["type"] == "http.request" and not message.get("more_body", False):

@@ -18,12 +18,14 @@ from services.intake.http.pages_told import FACTS, WANTED, errors_of, from_agent
 from services.intake.store import FiledComplaint
 from shared.runtime.web import language as languages
 from shared.runtime.web.forms import Errors, Form, read_form
+from shared.runtime.web.rates import retry_after
 from shared.runtime.web.sessions import Staff, require
 from shared.runtime.web.texts import Language
 
 _ROLES = require("agent", "lead", "office")
 OnCall = Annotated[Staff, Depends(_ROLES)]
 _OUTLOOK_TRIES = 10
+_TRIES = frozenset(map(str, range(_OUTLOOK_TRIES + 1)))
 _READS_ALL = ("lead", "office")
 
 
@@ -72,7 +74,11 @@ class CallForm:
         """The open cases of whoever is reached at the number or address typed so far."""
         form = await read_form(request)
         known = await self._known(request, staff, form)
-        return look_of(request).render(request, "agent_known.html", form=form, **known)
+        # htmx leaves the list of another number standing where the answer is an error, so it gets the words alone.
+        status = 429 if known["seconds"] and "hx-request" not in request.headers else 200
+        return _told_to_wait(
+            look_of(request).render(request, "agent_known.html", status=status, form=form, **known), known
+        )
 
     async def done(self, request: Request, staff: OnCall) -> Response:
         """What to read out before the call ends."""
@@ -87,8 +93,8 @@ class CallForm:
         receipt = self._cookies.receipt(request)
         if receipt is None:
             return Response(status_code=204)  # the page stays as it is
-        left = request.query_params.get("tries", "0")
-        tries = min(int(left), _OUTLOOK_TRIES) - 1 if left.isdigit() else 0
+        left = request.query_params.get("tries", "")
+        tries = int(left) - 1 if left in _TRIES else 0
         told = await self._told(request, staff, receipt)
         return look_of(request).render(request, "agent_outlook.html", tries=max(tries, 0), later=True, **told)
 
@@ -107,7 +113,8 @@ class CallForm:
         phone, email = _normal(normalise_phone, form["phone"]), _normal(normalise_email, form["email"])
         found: list[FiledComplaint] = []
         total = 0
-        if phone or email:
+        seconds = self._parts.lookups.wait(staff.user) if phone or email else 0.0
+        if (phone or email) and not seconds:
             found, total = await self._parts.intake.open_cases(email=email, phone=phone)
         spoken = languages.of(request)
         owners = {case.reference: department_name(self._parts, case.department, spoken) for case in found}
@@ -118,6 +125,7 @@ class CallForm:
             "zones": {case.reference: zone_of(self._parts, case.department) for case in found},
             "opened": {case.reference for case in found if may_open(staff, case.department)},
             "asked": bool(phone or email),
+            "seconds": seconds,
         }
 
     async def _file(self, request: Request, staff: Staff, form: Form, complaint: Complaint) -> Response:
@@ -145,25 +153,27 @@ class CallForm:
             errors = errors_of(refusal.faults, "agent", form, texts, spoken)
             return await self._form(request, staff, form, errors=errors)
         response = self._review(request, staff, form, status=503)
-        response.headers["Retry-After"] = str(max(1, round(refusal.retry_after or 1)))
+        response.headers.update(retry_after(refusal.retry_after or 1))
         return response
 
     async def _form(
         self, request: Request, staff: Staff, form: Form, errors: Mapping[str, str] | None = None
     ) -> Response:
         look, spoken = look_of(request), languages.of(request)
-        return look.render(
+        known = await self._known(request, staff, form)
+        page = look.render(
             request,
             "agent.html",
-            status=422 if errors else 200,
+            status=422 if errors else 429 if known["seconds"] else 200,
             staff=staff,
             form=form,
             errors=Errors(errors or {}),
             categories=[known[:2] for known in categories(self._parts.pack, spoken)],
             wanted=WANTED,
             facts=FACTS,
-            **await self._known(request, staff, form),
+            **known,
         )
+        return _told_to_wait(page, known)
 
     def _review(
         self, request: Request, staff: Staff, form: Form, status: int = 200, *, already: bool = False
@@ -181,6 +191,12 @@ class CallForm:
             failed=status == 503,
             already=self._cookies.receipt(request) if already else None,
         )
+
+
+def _told_to_wait(response: Response, known: Mapping[str, Any]) -> Response:
+    if known["seconds"]:
+        response.headers.update(retry_after(known["seconds"]))
+    return response
 
 
 def _normal(normalise: Callable[[str], str], typed: str) -> str | None:

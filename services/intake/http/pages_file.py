@@ -9,11 +9,12 @@ from starlette.responses import RedirectResponse, Response
 
 from services.intake.domain.complaint import Complaint
 from services.intake.handlers import FORM, Refusal
-from services.intake.http.pages_parts import Parts, admit, categories, look_of, outlook_of, usual_spans
+from services.intake.http.pages_parts import Parts, address_of, categories, look_of, outlook_of, usual_spans
 from services.intake.http.pages_receipt import Cookies, Receipt
 from services.intake.http.pages_told import WANTED, errors_of, from_public
 from shared.runtime.web import language as languages
 from shared.runtime.web.forms import Errors, Form, read_form
+from shared.runtime.web.rates import retry_after
 from shared.runtime.web.sessions import guard_origin
 
 _EMPTY = Form([])
@@ -45,8 +46,10 @@ class PublicForm:
 
     async def take(self, request: Request) -> Response:
         """What was typed: read back, taken up again to be changed, or filed."""
-        admit(request, self._parts.limits)
+        seconds = self._parts.limits.post(address_of(request))
         form = await read_form(request)
+        if seconds > 0:
+            return self._slowed(request, form, seconds)
         if form["action"] == "edit":
             return self._form(request, form, key=form["key"])
         spoken = languages.of(request)
@@ -87,15 +90,28 @@ class PublicForm:
     async def _file(self, request: Request, form: Form, complaint: Complaint) -> Response:
         key = self._cookies.idempotency_key(request, form["key"])
         client = await self._parts.intake.built_in(FORM, self._parts.pack_name)
+        limits, sender = self._parts.limits, (address_of(request), complaint.customer.email)
+        seconds = limits.file(*sender)
+        if seconds > 0:
+            return self._slowed(request, form, seconds)
         try:
             accepted = await self._parts.intake.accept(complaint, client, key, actor="customer")
         except Refusal as refusal:
+            limits.not_filed(*sender)
             return self._refused(request, form, refusal)
+        if accepted.replayed:
+            limits.not_filed(*sender)
         response = RedirectResponse("/file/done", status_code=303, headers={"Cache-Control": "no-store"})
         receipt = Receipt.of(
             accepted, complaint=complaint, told_by_mail=bool(complaint.customer.email) and complaint.consent
         )
         self._cookies.keep_receipt(request, response, receipt)
+        return response
+
+    def _slowed(self, request: Request, form: Form, seconds: float) -> Response:
+        """Too many for now: what was typed stays on the page, to be sent again later."""
+        response = self._review(request, form, status=429)
+        response.headers.update(retry_after(seconds))
         return response
 
     def _refused(self, request: Request, form: Form, refusal: Refusal) -> Response:
@@ -108,7 +124,7 @@ class PublicForm:
             errors = errors_of(refusal.faults, "file", form, texts, spoken)
             return self._form(request, form, key=form["key"], errors=errors)
         response = self._review(request, form, status=503)
-        response.headers["Retry-After"] = str(max(1, round(refusal.retry_after or 1)))
+        response.headers.update(retry_after(refusal.retry_after or 1))
         return response
 
     def _form(self, request: Request, form: Form, *, key: str, errors: Mapping[str, str] | None = None) -> Response:
@@ -132,6 +148,7 @@ class PublicForm:
             status=status,
             form=form,
             failed=status == 503,
+            slowed=status == 429,
             category={known[0]: known[1] for known in categories(self._parts.pack, spoken)}.get(form["category"]),
             spans=usual_spans(self._parts.pack, "web", look.texts, spoken),
         )

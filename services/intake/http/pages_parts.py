@@ -8,21 +8,25 @@ from zoneinfo import ZoneInfo
 from starlette.requests import Request
 
 from services.intake.handlers import Intake
-from services.intake.http.limits import AddressLimits
+from services.intake.http.limits import FormLimits
 from shared.policies.packs import Pack
 from shared.policies.spans import Span
 from shared.policies.watching import PolicySource
 from shared.runtime.web.look import Look
 from shared.runtime.web.problems import Problem
+from shared.runtime.web.rates import Rates, retry_after
 from shared.runtime.web.texts import Catalogue, Language
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The service as its pages see it. `session_key` signs the receipts that browsers keep."""
+    """The service as its pages see it. `session_key` signs the receipts that browsers keep, `lookups` counts
+    those of each member of staff.
+    """
 
     intake: Intake
-    limits: AddressLimits
+    limits: FormLimits
+    lookups: Rates
     policies: PolicySource
     pack_name: str
     session_key: bytes
@@ -39,15 +43,20 @@ def look_of(request: Request) -> Look:
     return look
 
 
-def admit(request: Request, limits: AddressLimits) -> None:
+def address_of(request: Request) -> str | None:
+    """Whom the request comes from: the peer, or whom a trusted proxy says it speaks for."""
+    return request.client.host if request.client else None
+
+
+def admit(request: Request, limits: FormLimits) -> None:
     """Refuse who posts too often (promises.md T1).
 
     Raises:
         Problem: 429 with the seconds to wait.
     """
-    seconds = limits.wait(request.client.host if request.client else None)
+    seconds = limits.post(address_of(request))
     if seconds > 0:
-        raise Problem(429, "too-many", headers={"Retry-After": str(int(seconds) + 1)})
+        raise Problem(429, "too-many", headers=retry_after(seconds))
 
 
 def categories(pack: Pack, spoken: Language) -> list[tuple[str, str, str]]:

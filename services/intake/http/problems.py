@@ -1,10 +1,10 @@
 """Problem details (RFC 9457) of the channel API: status and words from one table, in the caller's language."""
 
 import json
+import math
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,6 +12,7 @@ from services.intake.domain.complaint import MAX_BODY_BYTES
 from services.intake.domain.faults import Fault, in_language
 from services.intake.domain.wording import PROBLEMS
 from services.intake.handlers import Refusal
+from services.intake.http.exact_json import told_in
 from shared.events.envelope import Language
 from shared.problems import MEDIA_TYPE, PREFIX, status_of
 from shared.runtime.web import language as languages
@@ -57,7 +58,7 @@ def answer(
         "X-Content-Type-Options": "nosniff",
     }
     if refusal.retry_after is not None:
-        headers["Retry-After"] = str(max(1, round(refusal.retry_after)))
+        headers["Retry-After"] = str(max(1, math.ceil(refusal.retry_after)))
     if said["status"] == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="redress"'
     if said["status"] == 415:
@@ -70,24 +71,14 @@ def answer(
     )
 
 
-_OBJECT: Final = TypeAdapter(dict[str, Any])
-
-
 def language_of(raw: bytes, request: Request) -> Language:
     """The language to refuse a body in: one of ours that the caller accepts by name; else the body's own `language`,
     else that of the first entry of a batch that tells one; else Chinese.
     """
     if named := languages.named(request.headers.get("accept-language", "")):
         return named
-    told = _object(raw)
+    told = told_in(raw)
     return _told_in(told) or _of_entries(told) or languages.DEFAULT
-
-
-def _object(raw: bytes) -> dict[str, Any]:
-    try:
-        return _OBJECT.validate_json(raw)
-    except ValidationError:
-        return {}
 
 
 def _told_in(entry: Any) -> Language | None:

@@ -135,6 +135,7 @@ class Lane:
     async def _file(self, group: Sequence[Filing]) -> list[Outcome]:
         if self._connection is None or self._connection.is_closed():
             self._connection = await self._place.database.connect()
+        await self._place.persons.open()
         now = await self._clock()
         numbers = await self._place.references.take(self._connection, len(group))
         drafts = [
@@ -167,7 +168,7 @@ class Lane:
                 raise
             return None
         self._committed(filed.now)
-        known = self._place.persons.known(proposal, filed.known)
+        known = await self._place.persons.known(proposal, filed.known)
         settled = iter(await self._outcomes([one for one in ready if one.row.person_id not in known], filed.won))
         again = [place for place, one in enumerate(judged) if isinstance(one, Ready) and one.row.person_id in known]
         persons = [known[person.person_id] for person in (proposal.keys[place] for place in again)]

@@ -7,15 +7,14 @@ who was known already it files nothing; it answers that person's key, and the co
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 
 from shared.events.ids import new_id
+from shared.runtime.master_keys import MasterKeys, new_key
 from shared.runtime.pg import Database
-from shared.runtime.vault import PersonKey, Vault
+from shared.runtime.vault import ClosedKey, PersonKey, Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +26,8 @@ class Proposal:
     hashes: Sequence[bytes | None]
     person_ids: Sequence[UUID]
     wrapped: Sequence[bytes]
+    key_id: str
+    """The master key that wraps them."""
     open: Sequence[PersonKey]
 
     @property
@@ -38,9 +39,9 @@ class Proposal:
 class Persons(Vault):
     """The vault, with persons that are made by the statement that needs them."""
 
-    def __init__(self, database: Database, master_key: bytes, *, beside: bool) -> None:
+    def __init__(self, database: Database, masters: MasterKeys, *, beside: bool) -> None:
         """`beside`: the vault is in the database of the complaints, so that one statement reaches both."""
-        super().__init__(database, master_key)
+        super().__init__(database, masters)
         self.beside = beside
 
     def propose(self, contact_hashes: Iterable[bytes | None]) -> Proposal:
@@ -53,21 +54,31 @@ class Persons(Vault):
             if place == len(hashes):
                 hashes.append(contact)
             places.append(place)
-        raw = [AESGCM.generate_key(bit_length=256) for _ in hashes]
+        raw, current = [new_key() for _ in hashes], self._masters.current
         ids = [new_id() for _ in hashes]
         return Proposal(
             places,
             hashes,
             ids,
-            [aes_key_wrap(self._wrapping, key) for key in raw],
+            [current.wrap(key) for key in raw],
+            current.key_id,
             [PersonKey(person_id, AESGCM(key)) for person_id, key in zip(ids, raw, strict=True)],
         )
 
-    def known(self, proposal: Proposal, found: Iterable[tuple[int, Any, bytes]]) -> dict[UUID, PersonKey]:
-        """Proposed person → the key of the person who was there before.
+    async def known(
+        self, proposal: Proposal, found: Iterable[tuple[int, UUID, bytes, str | None]]
+    ) -> dict[UUID, PersonKey]:
+        """Proposed person → the key of the person who was there before; a stranger's, where that one cannot be used.
 
         Args:
             proposal: as proposed.
-            found: place (from 1), id and wrapped key of those who were known, as `vault.keys_for` answers.
+            found: place (from 1), id, wrapped key and master key of those who were known, as `vault.keys_for` answers.
         """
-        return {proposal.person_ids[place - 1]: self._unwrap(person_id, wrapped) for place, person_id, wrapped in found}
+        keys = {
+            proposal.person_ids[place - 1]: self.key_of(person_id, wrapped, key_id)
+            for place, person_id, wrapped, key_id in found
+        }
+        closed = [proposed for proposed, key in keys.items() if isinstance(key, ClosedKey)]
+        if closed:
+            keys.update(zip(closed, await self.keys_for([None] * len(closed)), strict=True))
+        return keys

@@ -1,28 +1,30 @@
-"""How often one private link may be used to send something (promises.md T25)."""
+"""How often the progress pages may be used: each link (promises.md T25), each address, and all together."""
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 
-_REMEMBERED = 10_000
+from services.notifier.settings import Settings
+from shared.runtime.web.addresses import network_of
+from shared.runtime.web.rates import Rates
+
+_LINK_RATE, _LINK_BURST = 0.1, 20.0
 
 
-class LinkLimits:
-    """A token bucket per link: `burst` at once, then `rate` per second. Forgets who has been silent longest."""
+class PageLimits:
+    """Reading and sending, counted apart."""
 
-    def __init__(self, *, rate: float = 0.1, burst: float = 20, clock: Callable[[], float] = time.monotonic) -> None:
-        self._rate = rate
-        self._burst = burst
-        self._clock = clock
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+        reads, sends = settings.notifier_read_rate, settings.notifier_send_rate
+        self._links = Rates(_LINK_RATE, _LINK_BURST, clock=clock)
+        self._reads = Rates(reads, reads * 10, clock=clock)
+        self._all_reads = Rates(reads * 10, reads * 100, clock=clock)
+        self._sends = Rates(sends, sends * 20, clock=clock)
+        self._all_sends = Rates(sends * 10, sends * 200, clock=clock)
 
-    def wait(self, token: str) -> float:
-        """Seconds until this link may send again; 0.0: now."""
-        now = self._clock()
-        left, since = self._buckets.pop(token, (self._burst, now))
-        left = min(self._burst, left + (now - since) * self._rate)
-        taken = left >= 1
-        self._buckets[token] = (left - 1 if taken else left, now)
-        if len(self._buckets) > _REMEMBERED:
-            self._buckets.popitem(last=False)
-        return 0.0 if taken else (1 - left) / self._rate
+    def read(self, address: str | None) -> float:
+        """Seconds until this address may look at a page; 0.0: now, and it is counted."""
+        return self._reads.wait(network_of(address)) or self._all_reads.wait("all")
+
+    def send(self, address: str | None, token: str) -> float:
+        """Seconds until something may be sent from this address through this link; 0.0: now, and it is counted."""
+        return self._links.wait(token[:64]) or self._sends.wait(network_of(address)) or self._all_sends.wait("all")

@@ -13,7 +13,7 @@ from services.notifier.domain.actions import Action
 from services.notifier.http import models
 from services.notifier.http.bodies import FIELDS, MODELS, form_name, said_of, values_of
 from services.notifier.http.customers import Customers, NoSuchLink
-from services.notifier.http.limits import LinkLimits
+from services.notifier.http.limits import PageLimits
 from services.notifier.http.view import document_of, page_of
 from shared.policies.watching import PolicySource
 from shared.runtime import once
@@ -22,6 +22,7 @@ from shared.runtime.web import media
 from shared.runtime.web.look import Look
 from shared.runtime.web.openapi import refusals
 from shared.runtime.web.problems import Problem, explain, wants_page
+from shared.runtime.web.rates import retry_after
 from shared.runtime.web.texts import LANGUAGES, Language
 
 PRIVATE = {
@@ -65,17 +66,18 @@ class Progress:
         customers: Customers,
         policies: PolicySource,
         look: Look,
-        limits: LinkLimits | None = None,
+        limits: PageLimits,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._customers = customers
         self._policies = policies
         self._look = look
-        self._limits = limits or LinkLimits()
+        self._limits = limits
         self._clock = clock
 
     async def show(self, request: Request, token: str) -> Response:
         """The page, or for programs the same as JSON."""
+        self._admit(request)
         if not wants_page(request):
             opened = await self._open(token)
             return JSONResponse(document_of(opened, self._policies.packs), headers=PRIVATE)
@@ -83,10 +85,10 @@ class Progress:
 
     async def take(self, request: Request, token: str, action: Action) -> Response:
         """Do it, then lead back to the page with a word of success; programs get JSON."""
-        seconds = self._limits.wait(token)
-        if seconds > 0:
-            raise Problem(429, "too-many", headers={**PRIVATE, "Retry-After": str(int(seconds) + 1)})
+        seconds = self._limits.send(_address_of(request), token)
         values = await values_of(request)
+        if seconds > 0:
+            return await self._slowed(request, token, action, values, seconds)
         try:
             said = said_of(action, values)
         except ValidationError as error:
@@ -109,6 +111,11 @@ class Progress:
         if result == "late":
             raise Problem(409, "wrong-state", headers=PRIVATE)
         return JSONResponse({"status": result}, headers={**PRIVATE, **(once.REPLAYED if replayed else {})})
+
+    def _admit(self, request: Request) -> None:
+        seconds = self._limits.read(_address_of(request))
+        if seconds > 0:
+            raise Problem(429, "too-many", headers=PRIVATE | retry_after(seconds))
 
     async def _open(self, token: str) -> Any:
         try:
@@ -158,6 +165,19 @@ class Progress:
         errors = {form_name(action, field): f"progress.wrong.{form_name(action, field)}" for field in wrong}
         told = {name: self._look.texts.say(key, language) for name, key in errors.items()}
         return await self._page(request, token, 422, told, _typed(action, values))
+
+    async def _slowed(
+        self, request: Request, token: str, action: Action, values: Mapping[str, Any], seconds: float
+    ) -> Response:
+        """Too often for now: a browser gets the page with what was typed still in its form."""
+        if not wants_page(request):
+            raise Problem(429, "too-many", headers=PRIVATE | retry_after(seconds))
+        self._admit(request)
+        where = form_name(action, FIELDS[action] or "rating")
+        told = {where: self._look.texts.say("problem.too-many.detail", languages.of(request))}
+        page = await self._page(request, token, 429, told, _typed(action, values))
+        page.headers.update(retry_after(seconds))
+        return page
 
     async def _sent_before(self, request: Request, token: str, action: Action, values: Mapping[str, Any]) -> Response:
         """The page again: somebody went back and sent the form with other words. They are kept, under a new key."""
@@ -210,6 +230,10 @@ def _add_action(api: APIRouter, progress: Progress, action: Action) -> None:
 def _typed(action: Action, values: Mapping[str, Any]) -> dict[str, str]:
     """What was typed, by field of the page."""
     return {form_name(action, field): str(values.get(field, "")) for field in (FIELDS[action], "rating") if field}
+
+
+def _address_of(request: Request) -> str | None:
+    return request.client.host if request.client else None
 
 
 def _language(request: Request, own: Language) -> Language:

@@ -14,7 +14,8 @@ from services.notifier.pipeline.ended import Ended, failed, not_written, suppres
 from services.notifier.templates.render import Renderer
 from shared.policies.watching import PolicySource
 from shared.runtime.errors import safe_text
-from shared.runtime.vault import ERASED, PersonKey, Vault, open_sealed
+from shared.runtime.master_keys import KeyDamaged, KeyUnavailable
+from shared.runtime.vault import ERASED, UNREADABLE, PersonKey, Vault, open_sealed
 
 log = logging.getLogger(__name__)
 _TAG = {"zh": "zh-CN", "en": "en"}
@@ -79,6 +80,8 @@ class Preparer:
             return failed(claimed, "bad_address")
         except MailRefused:
             return failed(claimed, "bad_header")
+        except KeyUnavailable:
+            return not_written(claimed, "key_closed", claimed.now)  # the vault has told which key, and why
         except Exception as error:
             log.error(
                 "notice could not be written",
@@ -156,6 +159,8 @@ class Preparer:
 
 def _opened(key: PersonKey, claimed: Claimed, field: str, sealed: str | None) -> str:
     text = open_sealed(key, claimed.complaint_id, field, sealed)
+    if text is UNREADABLE:
+        raise KeyDamaged("the person's key is damaged")
     if text is ERASED:
         raise _Gone
     return str(text) if text is not None else ""

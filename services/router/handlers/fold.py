@@ -19,7 +19,7 @@ from shared.runtime.transaction import Tx
 from shared.runtime.vault import PersonKey
 
 UNREADABLE = "s1.erased"
-"""Stands for a sealed text of a person whose key is gone; it opens as `Erased` like the rest."""
+"""Stands for a sealed text of a person whose key is gone or damaged; it opens as `Erased` like the rest."""
 _ACTORS: Mapping[type[Event], str] = {
     sla.DeadlineBreached: "clock",
     sla.DeadlineWarned: "clock",
@@ -125,7 +125,7 @@ class Fold:
 
     def _moment_with(self, key: PersonKey | None, event: Event, actor: str) -> Moment:
         def seal(name: str, text: str) -> str:
-            return key.seal(event.complaint_id, name, text) if key else UNREADABLE
+            return key.seal(event.complaint_id, name, text) if key and not key.is_damaged else UNREADABLE
 
         return Moment(self._tx.now, caused_by(event, actor), self._new_id, seal)
 

@@ -151,7 +151,7 @@ class Acting:
 
     def _moment(self, tx: Tx, case: Case, actor: Actor, key: PersonKey | None) -> Moment:
         def seal(name: str, text: str) -> str:
-            return key.seal(case.complaint_id, name, text) if key else UNREADABLE
+            return key.seal(case.complaint_id, name, text) if key and not key.is_damaged else UNREADABLE
 
         cause = Cause(kind="request", id=str(self._new_id()), actor=actor.name)
         return Moment(now=tx.now, cause=cause, new_id=self._new_id, seal=seal)

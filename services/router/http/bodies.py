@@ -215,5 +215,5 @@ class SignIn(BaseModel):
     """User and password."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-    user: str = Field(min_length=1, max_length=48)
+    user: str = Field(min_length=1, max_length=48, pattern=r"^[^\x00-\x1f\x7f]*$")
     password: str = Field(min_length=1, max_length=200, repr=False)

@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError
 
 from shared.runtime import metrics
 from shared.runtime.errors import Reason, safe_text
+from shared.runtime.kafka_access import KafkaAccess
 from shared.runtime.pg import Database
 from shared.runtime.relay import rows
 from shared.runtime.relay.lane import Lane, Place, partition_of
@@ -60,7 +61,7 @@ class Relay:
         self,
         database: Database,
         service: str,
-        bootstrap: str,
+        bootstrap: KafkaAccess | str,
         *,
         reached: Callable[[str], None] = lambda _: None,
         batch: int = 1_000,

@@ -17,6 +17,7 @@ from aiokafka.errors import (
 )
 
 from shared.runtime.kafka import make_producer, stop_producer
+from shared.runtime.kafka_access import KafkaAccess
 from shared.runtime.relay.lane import Place
 from shared.runtime.relay.parcel import Parcel
 
@@ -51,7 +52,7 @@ class Sending:
     partition would be refused too; the next one goes through a new producer.
     """
 
-    def __init__(self, bootstrap: str, client_id: str) -> None:
+    def __init__(self, bootstrap: KafkaAccess | str, client_id: str) -> None:
         self._bootstrap = bootstrap
         self._client_id = client_id
         self._producer: AIOKafkaProducer | None = None

@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.runtime import metrics
 from shared.runtime.errors import safe_text
+from shared.runtime.kafka_access import KafkaAccess, client_of
 from shared.runtime.pg import Database
 from shared.runtime.relay import rows
 from shared.runtime.relay.lane import Place
@@ -59,7 +60,7 @@ class Truncations:
         told: partition → what happened, for an hour.
     """
 
-    def __init__(self, database: Database, service: str, bootstrap: str) -> None:
+    def __init__(self, database: Database, service: str, bootstrap: KafkaAccess | str) -> None:
         self._database = database
         self._service = service
         self._bootstrap = bootstrap
@@ -179,12 +180,12 @@ class Truncations:
         return start or 0
 
 
-async def ends_of(bootstrap: str, places: list[Place]) -> dict[Place, int]:
+async def ends_of(bootstrap: KafkaAccess | str, places: list[Place]) -> dict[Place, int]:
     """Where logs end; partitions that are not there are missing."""
     if not places:
         return {}
     async with asyncio.timeout(_PATIENCE):
-        consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+        consumer = AIOKafkaConsumer(**client_of(bootstrap), enable_auto_commit=False)
         await consumer.start()
         try:
             there = [TopicPartition(*place) for place in places if await _exists(consumer, place)]
@@ -194,10 +195,10 @@ async def ends_of(bootstrap: str, places: list[Place]) -> dict[Place, int]:
             await consumer.stop()
 
 
-async def partitions_of(bootstrap: str, topic: str) -> int:
+async def partitions_of(bootstrap: KafkaAccess | str, topic: str) -> int:
     """How many partitions a topic has; 1 when it is not there."""
     async with asyncio.timeout(_PATIENCE):
-        consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+        consumer = AIOKafkaConsumer(**client_of(bootstrap), enable_auto_commit=False)
         await consumer.start()
         try:
             await _exists(consumer, (topic, 0))
@@ -212,12 +213,12 @@ async def _exists(consumer: AIOKafkaConsumer, place: Place) -> bool:
     return partition in (consumer._client.cluster.partitions_for_topic(topic) or ())
 
 
-async def survivors(bootstrap: str, place: Place, offset: int) -> list[str]:
+async def survivors(bootstrap: KafkaAccess | str, place: Place, offset: int) -> list[str]:
     """Event ids of the last records before an offset."""
     partition = TopicPartition(*place)
     found: list[str] = []
     async with asyncio.timeout(_PATIENCE):
-        consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+        consumer = AIOKafkaConsumer(**client_of(bootstrap), enable_auto_commit=False)
         await consumer.start()
         try:
             if not await _exists(consumer, place):

@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.runtime import metrics
 from shared.runtime.errors import safe_text
+from shared.runtime.kafka_access import KafkaAccess
 from shared.runtime.partitions import renew_partitions
 from shared.runtime.pg import Database
 from shared.runtime.relay.lane import Place
@@ -31,7 +32,7 @@ _LOOK_EVERY = 5.0
 class Upkeep:
     """One relay's chores."""
 
-    def __init__(self, database: Database, service: str, bootstrap: str, days: float) -> None:
+    def __init__(self, database: Database, service: str, bootstrap: KafkaAccess | str, days: float) -> None:
         self._database = database
         self._service = service
         self._kept = timedelta(days=days)

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from starlette.requests import Request
+import asyncpg
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -101,7 +102,9 @@ def explain(errors: Iterable[Mapping[str, Any]], texts: Catalogue, language: Lan
 
 def _explain_one(error: Mapping[str, Any], texts: Catalogue, language: Language) -> FieldError:
     code, key = code_of(str(error["type"])), f"problem.why.{code_of(str(error['type']))}"
-    where = [str(part) for part in error.get("loc", ()) if part not in {"body", "query", "header", "path"}]
+    # A key of JSON may hold half a character, which no answer could be written with.
+    parts = (str(part).encode("utf-8", "replace").decode() for part in error.get("loc", ()))
+    where = [part for part in parts if part not in {"body", "query", "header", "path"}]
     if code == "not_json":
         where = []  # the place is an offset in the text, no field
     if key not in texts:
@@ -166,9 +169,15 @@ class ErrorBoundary:
 
         try:
             await self._app(scope, receive, watched)
+        except ClientDisconnect:
+            if not started:
+                await Response(status_code=400)(scope, receive, send)  # nobody reads it
         except Exception as error:
             if scope["type"] != "http" or started:
                 raise
+            if _is_unwritable(error):
+                await answer(Request(scope, receive), Problem(422, "unwritable"))(scope, receive, send)
+                return
             error_id = request_id.of(scope) or uuid.uuid4().hex[:12]
             frames = traceback.extract_tb(error.__traceback__)[-6:]
             place = " > ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames)
@@ -176,6 +185,12 @@ class ErrorBoundary:
             _log.error("request failed", extra=extra)
             response = answer(Request(scope, receive), _for_caller(error, error_id))
             await response(scope, receive, send)
+
+
+def _is_unwritable(error: Exception) -> bool:
+    """Whether a text holds what Postgres has no place for: NUL, or half a character."""
+    refused = (UnicodeEncodeError, asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
+    return isinstance(error, refused)
 
 
 def _for_caller(error: Exception, error_id: str) -> Problem:

@@ -32,11 +32,13 @@ class Open:
     async def connect(self) -> Line:
         return Line(*await asyncio.open_connection("127.0.0.1", self.port))
 
-    async def ask(self, raw: bytes, *more: bytes, pause: float = 0.02) -> list[tuple[int, bytes, bytes]]:
-        """Send pieces, each in a packet of its own, and read every answer until the server closes or falls silent."""
+    async def ask(self, raw: bytes, *more: bytes, pause: float = 0.02, wait: int = 1) -> list[tuple[int, bytes, bytes]]:
+        """Send pieces, each in a packet of its own; read `wait` answers, and what else comes until the server closes or
+        falls silent.
+        """
         line = await self.connect()
         try:
-            return await line.talk(raw, *more, pause=pause)
+            return await line.talk(raw, *more, pause=pause, wait=wait)
         finally:
             line.close()
 
@@ -52,17 +54,17 @@ class Line:
         self.writer.write(data)
         await self.writer.drain()
 
-    async def talk(self, *pieces: bytes, pause: float = 0.02) -> list[tuple[int, bytes, bytes]]:
+    async def talk(self, *pieces: bytes, pause: float = 0.02, wait: int = 1) -> list[tuple[int, bytes, bytes]]:
         for number, piece in enumerate(pieces):
             if number:
                 await asyncio.sleep(pause)  # a packet of its own is what is tried here, so time is the condition
             await self.send(piece)
         answers = []
-        while (answer := await self.answer()) is not None:
+        while (answer := await self.answer(20 if len(answers) < wait else 0.3)) is not None:
             answers.append(answer)
         return answers
 
-    async def answer(self, seconds: float = 0.5) -> tuple[int, bytes, bytes] | None:
+    async def answer(self, seconds: float) -> tuple[int, bytes, bytes] | None:
         """Status, head and body of the next answer; None when the server closed or says nothing more."""
         try:
             async with asyncio.timeout(seconds):

@@ -63,7 +63,7 @@ async def test_a_connection_goes_on_after_an_upgrade_that_was_ignored(opened: Op
 async def test_pipelined_requests_are_answered_in_order_whatever_they_ask_for(opened: Opening):
     raw = post(name=b"1") + post(H2C, name=b"2") + b"GET /probe/3 HTTP/1.1\r\nHost: h\r\n\r\n" + post(WS, name=b"4")
     async with opened() as door:
-        answers = await door.ask(raw)
+        answers = await door.ask(raw, wait=4)
         assert [name for _, name, _ in door.ran] == ["1", "2", "3", "4"]
         assert [body for _, _, body in door.ran] == [INNER, INNER, b"", INNER]
         assert [status for status, _, _ in answers] == [200] * 4

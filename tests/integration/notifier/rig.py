@@ -49,7 +49,7 @@ class Rig:
         self.settings = Settings(**values)
         self.service: Service = build(self.settings, reached)
         self._admin = Database(database.url, name="test-admin", size=2)
-        self._vault = Vault(self._admin, self.settings.master_key)
+        self._vault = Vault(self._admin, self.settings.master_keys)
         self._running: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
 
@@ -91,6 +91,7 @@ class Rig:
 
     async def person(self, email: str) -> PersonKey:
         """A person in the vault."""
+        await self._vault.open()
         [key] = await self._vault.keys_for([self._vault.contact_hash("email", email)])
         return key
 

@@ -52,13 +52,13 @@ async def test_notices_that_wait_for_a_retry_are_counted_as_waiting(rig: Rig, sm
     smtp.always = Step("rcpt", "450 4.2.0 greylisted")
     rig.start()
     await begun(rig, 60)
-    await until(lambda: smtp.commands["RCPT"] >= 0 and value("notifications_waiting") == 60)
+    await until(lambda: smtp.commands["RCPT"] >= 0 and value("redress_notifications_waiting") == 60)
     await rig.execute("UPDATE notifier.notice SET due_since = due_since - interval '10 minutes'")
-    await until(lambda: 600 <= value("notifications_oldest_seconds") < 700)
+    await until(lambda: 600 <= value("redress_notifications_oldest_seconds") < 700)
     smtp.always = None
     await rig.execute("UPDATE notifier.notice SET next_at = clock_timestamp() WHERE state = 'pending'")
     await rig.settled(60)
-    await until(lambda: value("notifications_waiting") == value("notifications_oldest_seconds") == 0)
+    await until(lambda: value("redress_notifications_waiting") == value("redress_notifications_oldest_seconds") == 0)
 
 
 async def test_notices_that_hang_in_a_conversation_are_counted_as_waiting(rig: Rig, smtp: ScriptedSmtp) -> None:
@@ -66,7 +66,7 @@ async def test_notices_that_hang_in_a_conversation_are_counted_as_waiting(rig: R
     rig.start()
     await begun(rig, 8)
     await until(lambda: smtp.hanging == 8)
-    await until(lambda: value("notifications_waiting") == 8)
+    await until(lambda: value("redress_notifications_waiting") == 8)
     smtp.release()
     await rig.settled(8)
 
@@ -76,7 +76,7 @@ async def test_a_notice_that_only_waits_for_its_owner_is_not_late(rig: Rig, smtp
     await rig.apply((await rig.story()).filed())
     await begun(rig, 1)
     await rig.settled(1)
-    await until(lambda: value("notifications_waiting") == 0)
+    await until(lambda: value("redress_notifications_waiting") == 0)
     assert [state for _, state in await rig.states()].count("pending") == 1
 
 
@@ -138,8 +138,12 @@ async def look_again(rig: Rig, story: Any, waited: timedelta) -> None:
     )
 
     async def looked() -> bool:
-        [row] = await rig.notices(story.complaint_id)
-        return row["state"] != "leased" and (row["next_at"] is None or await pause(rig, story) > timedelta(seconds=5))
+        [row] = await rig.fetch(
+            "SELECT state <> 'leased' AND (next_at IS NULL OR next_at > clock_timestamp() + interval '5 seconds') AS yes"
+            " FROM notifier.notice WHERE complaint_id = $1",
+            story.complaint_id,
+        )
+        return bool(row["yes"])
 
     await until(looked)
 
@@ -163,6 +167,22 @@ async def test_one_lost_notice_that_cannot_be_taken_over_does_not_keep_the_other
     [row] = await rig.notices(bad.complaint_id)
     assert row["state"] == "sending" and row["next_at"] is not None
     assert len(smtp.taken) == 3
+
+
+async def test_one_damaged_key_holds_back_one_notice_and_not_the_200_claimed_with_it(
+    rig: Rig, smtp: ScriptedSmtp
+) -> None:
+    bad, *_ = await begun(rig, 20)
+    await rig.execute("UPDATE vault.person SET wrapped_key = '\\x00' WHERE person_id = $1", bad.key.person_id)
+    rig.start()
+    await rig.settled(19)
+    assert len(smtp.taken) == 19
+    [row] = await rig.notices(bad.complaint_id)
+    assert (row["state"], row["reason"]) == ("pending", "key_closed")
+    await look_again(rig, bad, timedelta(hours=24))
+    await rig.settled(20)
+    [told] = [event for event in await rig.said() if isinstance(event, notices.NoticeFailed)]
+    assert (told.complaint_id, told.reason) == (bad.complaint_id, "key_closed")
 
 
 def test_pauses_double_until_the_day_is_over() -> None:

@@ -122,7 +122,7 @@ async def hire(database: OneDatabase) -> None:
 @pytest.fixture
 async def running(router_database: OneDatabase, tmp_path: Path, web_assets: Path) -> AsyncIterator[Running]:
     database = router_database
-    database.execute(f"SET search_path = router; TRUNCATE {TABLES}")
+    database.execute(f"SET search_path = router; TRUNCATE {TABLES}, vault.person, vault.master_key, vault.secret")
     key = tmp_path / "key"
     key.write_text(os.urandom(32).hex())
     settings = Settings(
@@ -134,7 +134,7 @@ async def running(router_database: OneDatabase, tmp_path: Path, web_assets: Path
     )
     service = build(settings)
     vault_database = Database(database.url_of("intake"), name="test-vault", size=2)
-    made = Running(service, database, Vault(vault_database, settings.master_key))
+    made = Running(service, database, Vault(vault_database, settings.master_keys))
     yield made
     await service.database.close()
     await vault_database.close()

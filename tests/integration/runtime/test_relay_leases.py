@@ -130,8 +130,8 @@ async def test_both_sides_notice_soon_that_the_other_ones_host_is_gone(database)
     """A session of a host that lost its network must not live, and hold its locks, for hours."""
     own = Database(database.url_of("router"), name="test")
     connection = await own.connect()
-    assert await connection.fetchval("SHOW tcp_user_timeout") == "20s"
-    assert await connection.fetchval("SHOW tcp_keepalives_idle") == "10"
+    assert await connection.fetchval("SELECT setting FROM pg_settings WHERE name = 'tcp_user_timeout'") == "20000"
+    assert await connection.fetchval("SELECT setting FROM pg_settings WHERE name = 'tcp_keepalives_idle'") == "10"
     sock = connection._transport.get_extra_info("socket")
     assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
     assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 20_000

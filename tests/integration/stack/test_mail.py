@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import smtplib
+import socket
 import threading
 from email.message import EmailMessage
 from pathlib import Path
@@ -40,6 +41,35 @@ def test_messages_are_listed_newest_first_and_survive_a_kill(mail_catcher: MailC
     assert messages[0]["headers"]["From"] == "no-reply@redress.example"
     only = httpx.get(f"{mail_catcher.web_url}/api/messages", params={"to": "one@example.com", "limit": "1"}).json()
     assert [message["to"] for message in only] == ["one@example.com"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/messages/²",
+        "/messages/" + "9" * 5_000,
+        "/messages/%C2%B2",
+        "/messages/٣.eml",
+        "/api/messages?since=²",
+        "/api/messages?limit=" + "9" * 5_000,
+        "//[",
+        "/?" + "a&" * 20_000,
+    ],
+)
+def test_no_odd_address_makes_it_hang_up(mail_catcher: MailCatcher, path: str) -> None:
+    url = urlsplit(mail_catcher.web_url)
+    for cookie in (b"", b"Cookie: =;,\x01[]=x\r\n"):
+        with socket.create_connection((url.hostname or "", url.port or 0), timeout=10) as line:
+            line.sendall(b"GET " + path.encode() + b" HTTP/1.1\r\nHost: h\r\n" + cookie + b"Connection: close\r\n\r\n")
+            assert int(line.makefile("rb").readline().split()[1]) < 500
+
+
+def test_a_body_is_not_the_next_request(mail_catcher: MailCatcher) -> None:
+    url, inner = urlsplit(mail_catcher.web_url), b"GET /livez HTTP/1.1\r\nHost: h\r\n\r\n"
+    for method in (b"POST /clear", b"DELETE /api/messages"):
+        with socket.create_connection((url.hostname or "", url.port or 0), timeout=10) as line:
+            line.sendall(method + b" HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % len(inner) + inner)
+            assert line.makefile("rb").read().count(b"HTTP/1.1 ") == 1
 
 
 @pytest.mark.fault

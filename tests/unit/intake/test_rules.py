@@ -5,11 +5,9 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from services.intake.domain.admission import Bucket, Client, filed_store, scope_faults
+from services.intake.domain.admission import Client, filed_store, scope_faults
 from services.intake.domain.complaint import Amendment, BatchItem, Complaint, Withdrawal
 from services.intake.domain.idempotency import Verdict, digest, digest_of, judge
 from services.intake.domain.receipt import refusal, settle
@@ -92,24 +90,3 @@ class TestScope:
     def test_the_call_desk_files_for_every_channel(self):
         desk = Client(client_id=2, name="agent-desk", channel=None, pack="retail")
         assert not any(scope_faults(desk, complaint(channel=c)) for c in ("web", "phone", "store"))
-
-
-class TestBucket:
-    def test_a_burst_passes_then_the_rate_holds(self):
-        bucket = Bucket(rate=10, burst=5)
-        assert [bucket.wait(100.0) for _ in range(5)] == [0.0] * 5
-        assert bucket.wait(100.0) == pytest.approx(0.1)
-        assert bucket.wait(100.11) == 0.0
-
-    @given(st.lists(st.floats(0, 1), min_size=1, max_size=200))
-    def test_no_schedule_gets_more_than_rate_and_burst(self, pauses: list[float]):
-        bucket, now, passed = Bucket(rate=5, burst=3), 0.0, 0
-        for pause in pauses:
-            now += pause
-            passed += bucket.wait(now) == 0.0
-        assert passed <= 3 + 5 * sum(pauses) + 1e-6
-
-    def test_a_clock_that_steps_back_gives_nothing_away(self):
-        bucket = Bucket(rate=1, burst=1)
-        assert bucket.wait(10.0) == 0.0
-        assert bucket.wait(5.0) > 0

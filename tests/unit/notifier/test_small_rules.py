@@ -15,7 +15,7 @@ from services.notifier.domain.actions import Action, done, may
 from services.notifier.domain.journey import Journey
 from services.notifier.domain.kinds import KINDS, policy_name
 from services.notifier.domain.retry import GIVE_UP_AFTER, next_try
-from services.notifier.http.limits import LinkLimits
+from services.notifier.http.limits import PageLimits
 from services.notifier.pipeline.claim import Claimed
 from services.notifier.pipeline.ended import State, judged
 from services.notifier.settings import Settings
@@ -129,13 +129,17 @@ def test_doing_it_twice_is_as_good_as_once(action: Action, journey: Journey) -> 
     assert may(action, done(action, journey, rating=3)) == "already"
 
 
-def test_a_link_may_be_used_in_bursts_and_then_slowly() -> None:
-    now = 0.0
-    limits = LinkLimits(rate=0.5, burst=3, clock=lambda: now)
-    assert [limits.wait("a") for _ in range(4)] == [0.0, 0.0, 0.0, 2.0]
-    assert limits.wait("b") == 0.0
-    now = 2.0
-    assert (limits.wait("a"), limits.wait("a")) == (0.0, 2.0)
+def test_a_link_and_an_address_may_be_used_in_bursts_and_then_slowly(tmp_path: Any) -> None:
+    key, now = tmp_path / "key", 0.0
+    key.write_bytes(b"k" * 32)
+    fixed: dict[str, Any] = {"database_url": "postgresql://x", "master_key_file": key, "session_key_file": key}
+    limits = PageLimits(Settings(**fixed, notifier_send_rate=2, notifier_read_rate=1), clock=lambda: now)
+    assert sum(limits.send("192.0.2.1", "a") == 0 for _ in range(30)) == 20
+    assert sum(limits.send("192.0.2.1", f"link {n}") == 0 for n in range(30)) == 20  # 40 from one address
+    assert limits.send("192.0.2.2", "b") == 0
+    assert sum(limits.read("192.0.2.1") == 0 for _ in range(30)) == 10
+    now = 10.0
+    assert (limits.send("192.0.2.1", "a"), limits.send("192.0.2.1", "a") > 0) == (0.0, True)
 
 
 def test_every_kind_is_switched_by_a_name_the_policy_knows() -> None:

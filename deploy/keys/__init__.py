@@ -1,0 +1,1 @@
+"""The master keys of the vault: which there are, and the wrapping of persons' keys by the current one."""

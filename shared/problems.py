@@ -53,6 +53,7 @@ PROBLEMS: Mapping[str, ProblemType] = {
     ),
     "invalid": _T(422, "`errors` lists which fields are wrong and why", "mend them and send it again"),
     "not-a-form": _T(422, "the form cannot be read", "send it as a browser does, in UTF-8"),
+    "unwritable": _T(422, "a text has NUL or half a character, which cannot be kept", "take it out"),
     "idempotency-key-reused": _T(422, "the key was used for another body", "send the first body, or use a new key"),
     "unknown-department": _T(422, "the policies have no such department", "use one of `GET /v1/departments`"),
     "due-in-past": _T(422, "a promised date lies in the past", "promise a later one"),

@@ -131,7 +131,7 @@ async def test_a_flood_of_forms_from_one_address_is_slowed(start: Callable[..., 
     ("body", "kind", "status"),
     [
         (b"text=" + b"x" * 70_000, "application/x-www-form-urlencoded", 413),
-        (b"text=%ff", "application/x-www-form-urlencoded", 400),
+        (b"text=%ff", "application/x-www-form-urlencoded", 422),
         (b"{}", "application/json", 415),
     ],
 )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -84,6 +85,7 @@ async def _mean(consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) ->
 
 
 def _kept(service: str, table: str) -> str:
+    table = re.sub(r"_(p\d+|default)$", "", table)  # a time partition
     spans = [kept.days for kept in TABLES if kept.table == table and kept.service in {service, EVERY}]
     return " / ".join(f"{days} d" if days else "always" for days in spans) or "–"
 

@@ -5,6 +5,7 @@ import sys
 
 from deploy.docs.events import event_schemas
 from deploy.docs.golden import write_missing
+from deploy.docs.growth import write_spans
 from deploy.docs.write import ROOT, stale, write
 
 
@@ -17,6 +18,7 @@ def main() -> int:
         return 1 if old else 0
     contract_tests = ROOT / "tests" / "contract"
     changed = [*write(), *write_missing(contract_tests / "golden")]
+    changed += write_spans(ROOT / "docs" / "runbook.md")
     for kind, schema in event_schemas().items():
         first = contract_tests / "released" / f"{kind}.json"
         if not first.exists():

@@ -26,7 +26,8 @@ advertised.listeners=PLAINTEXT://127.0.0.1:{port}
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
-log.dirs={data}
+# Below the working folder: a properties file cannot name every path (letters beyond Latin-1, commas).
+log.dirs=kafka
 auto.create.topics.enable=false
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=1
@@ -98,7 +99,7 @@ class KafkaBroker(Server):
 
     def configuration(self) -> str:
         """Its ports are only here, not in the command line."""
-        return _PROPERTIES.format(port=self._port, controller_port=self._controller_port, data=self._data)
+        return _PROPERTIES.format(port=self._port, controller_port=self._controller_port)
 
     def spec(self) -> ProcessSpec:
         """Run in the foreground; SIGTERM is a clean stop. An archive that is not there yet does no harm."""

@@ -1,7 +1,8 @@
 """Starts one command as another user, at a lower priority or tied to its parent's life; run as a script, imports nothing of ours.
 
-Postgres refuses to run as root. As root we therefore become an ordinary user first. When a folder on the way (say
-`/root`) is closed to that user, nothing is opened up for everybody: the command keeps the one capability to pass.
+Postgres refuses to run as root. As root we therefore become an ordinary user first. When a folder on the way to its data
+(say `/root`) is closed to that user, nothing is opened up for everybody: we open the data folder while we are root, and
+the command gets it as `/proc/self/fd/N`, which asks nothing of the folders above.
 """
 
 from __future__ import annotations
@@ -12,19 +13,6 @@ import os
 import signal
 
 _PR_SET_PDEATHSIG = 1
-_PR_SET_KEEPCAPS = 8
-_PR_CAP_AMBIENT = 47
-_PR_CAP_AMBIENT_RAISE = 2
-_CAP_DAC_OVERRIDE = 1
-_CAPABILITY_VERSION_3 = 0x20080522
-
-
-class _Header(ctypes.Structure):
-    _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
-
-
-class _Data(ctypes.Structure):
-    _fields_ = (("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32))
 
 
 def main() -> None:
@@ -32,31 +20,38 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--user", type=int)
     parser.add_argument("--group", type=int)
-    parser.add_argument("--pass-folders", action="store_true")
+    parser.add_argument("--hand-over", action="append", default=[])
     parser.add_argument("--die-with-parent", action="store_true")
     parser.add_argument("--nice", type=int, default=0)
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
     os.nice(options.nice)
+    command = _with_open_files(options.command, options.hand_over)
     if options.user is not None:
-        _become(options.user, options.group, keep_passing=options.pass_folders)
+        _become(options.user, options.group)
     if options.die_with_parent:
         _die_with_parent()
-    os.execv(options.command[0], options.command)  # noqa: S606 - becoming the command is the point
+    os.execv(command[0], command)  # noqa: S606 - becoming the command is the point
 
 
-def _become(user: int, group: int, *, keep_passing: bool) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if keep_passing:
-        _checked(libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0))
-    os.setgroups([])
-    os.setgid(group)
-    os.setuid(user)
-    if keep_passing:
-        bit = 1 << _CAP_DAC_OVERRIDE
-        data = (_Data * 2)(_Data(bit, bit, bit), _Data(0, 0, 0))
-        _checked(libc.capset(ctypes.byref(_Header(_CAPABILITY_VERSION_3, 0)), data))
-        _checked(libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_OVERRIDE, 0, 0))
+def _with_open_files(command: list[str], paths: list[str]) -> list[str]:
+    """Open what the user may not reach by name, and name it in the command by its descriptor."""
+    if not os.path.isdir("/proc/self/fd"):  # not Linux
+        return command
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        os.set_inheritable(descriptor, True)
+        command = [argument.replace(path, f"/proc/self/fd/{descriptor}") for argument in command]
+    return command
+
+
+def _become(user: int, group: int) -> None:
+    try:
+        os.setgroups([])
+        os.setgid(group)
+        os.setuid(user)
+    except OSError as error:
+        raise SystemExit(f"cannot become user {user}: {error.strerror}") from None
 
 
 def _die_with_parent() -> None:
@@ -64,11 +59,6 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     except (OSError, AttributeError):  # not Linux: an orphan is cleaned up by the next run
         return
-
-
-def _checked(result: int) -> None:
-    if result != 0:
-        raise SystemExit(f"cannot change the user: {os.strerror(ctypes.get_errno())}")
 
 
 if __name__ == "__main__":

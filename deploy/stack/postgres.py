@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import pwd
 import secrets
 import shutil
 import signal
@@ -15,6 +14,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from deploy.stack.account import Account, give, ordinary_account, runnable
 from deploy.stack.errors import StackError
 from deploy.stack.process import ProcessSpec, Server, last_line, plain_environment
 
@@ -22,8 +22,6 @@ from deploy.stack.process import ProcessSpec, Server, last_line, plain_environme
 MAJOR = "18"
 
 _ADMIN = "postgres"
-#: Accounts to run under when we are root, best first; one of them exists on every system.
-_ACCOUNTS = ("redress", "pgserver", "postgres", "nobody")
 
 #: Sorts by code point and knows every script; where the system lacks it, the nearest that it has.
 _LOCALE = "C.UTF-8" if sys.platform == "linux" else "en_US.UTF-8"
@@ -86,6 +84,8 @@ class PostgresServer(Server):
                     f"{self._data} was written by Postgres {found}, this is Postgres {MAJOR}",
                     "Use the Redress version that wrote it, or start empty with `make reset`",
                 )
+            if self._owner() == Account(0, 0):  # put back by root, say from a backup
+                give(self._data, ordinary_account())
         else:
             self._create()
         config = self._data / "redress.conf"
@@ -101,14 +101,14 @@ class PostgresServer(Server):
         owner = self._owner()
         return ProcessSpec(
             name="postgres",
-            argv=(str(_binaries() / "postgres"), "-D", str(self._data), "-p", str(self._port)),
+            argv=(str(runnable(_binaries(), owner) / "postgres"), "-D", str(self._data), "-p", str(self._port)),
             env=plain_environment(LC_ALL=_LOCALE),
             log=self._log,
             cwd=Path("/") if owner else self._data,
             stop_signal=signal.SIGINT,
             grace=20.0,
-            user=owner,
-            pass_folders=_must_pass_folders(owner, self._data),
+            user=(owner.user, owner.group) if owner else None,
+            handed=(str(self._data),) if owner else (),
         )
 
     def is_ready(self) -> bool:
@@ -120,25 +120,24 @@ class PostgresServer(Server):
         fresh = self._data.with_name("postgres.new")
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True, mode=0o700)
-        owner = _account() if os.geteuid() == 0 else None
-        if owner is not None:
-            os.chown(fresh, *owner)
+        owner = ordinary_account()
+        give(fresh, owner)
         with tempfile.NamedTemporaryFile("w", prefix="redress-") as password:
             password.write(self._password())
             password.flush()
-            if owner is not None:
-                os.chown(password.name, *owner)
+            give(Path(password.name), owner)
             spec = ProcessSpec(
                 name="initdb",
                 argv=(
-                    *(str(_binaries() / "initdb"), "-D", str(fresh), "-U", _ADMIN, "--auth=scram-sha-256"),
-                    *("--encoding=UTF8", f"--locale={_LOCALE}", f"--pwfile={password.name}", "--no-instructions"),
+                    *(str(runnable(_binaries(), owner) / "initdb"), "-D", str(fresh), "-U", _ADMIN),
+                    *("--auth=scram-sha-256", "--encoding=UTF8", f"--locale={_LOCALE}"),
+                    *(f"--pwfile={password.name}", "--no-instructions"),
                 ),
                 env=plain_environment(LC_ALL=_LOCALE),
                 log=self._log,
                 cwd=Path("/"),
-                user=owner,
-                pass_folders=_must_pass_folders(owner, fresh),
+                user=(owner.user, owner.group) if owner else None,
+                handed=(str(fresh), password.name) if owner else (),
             )
             failed = spec.spawn().wait() != 0
         if failed:
@@ -147,12 +146,12 @@ class PostgresServer(Server):
             config.write("include 'redress.conf'\n")
         fresh.rename(self._data)
 
-    def _owner(self) -> tuple[int, int] | None:
+    def _owner(self) -> Account | None:
         """The account to run under: whoever owns the data, when we are root."""
         if os.geteuid() != 0:
             return None
         found = self._data.stat()
-        return (found.st_uid, found.st_gid)
+        return Account(found.st_uid, found.st_gid)
 
     def _password(self) -> str:
         path = self._home / "keys" / "postgres.password"
@@ -186,23 +185,3 @@ def _binaries() -> Path:
     if not (folder / "postgres").exists():
         raise StackError(f"The Postgres wheel has no binaries in {folder}", "Run `make install`, or set DATABASE_URL")
     return folder
-
-
-def _account() -> tuple[int, int]:
-    for name in _ACCOUNTS:
-        try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return (entry.pw_uid, entry.pw_gid)
-    raise StackError(
-        "Postgres does not run as root and no ordinary account exists", "Create one with `useradd redress`"
-    )
-
-
-def _must_pass_folders(owner: tuple[int, int] | None, data: Path) -> bool:
-    """Say whether `owner` is kept out by a closed folder (say `/root`) above the data or the binaries."""
-    if owner is None:
-        return False
-    above = [*data.parents, _binaries(), *_binaries().parents]
-    return any(folder.stat().st_mode & 0o005 != 0o005 for folder in above)

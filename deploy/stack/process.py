@@ -31,7 +31,8 @@ class ProcessSpec:
         stop_signal: Asks for an orderly stop.
         grace: Seconds until SIGKILL after that.
         user: Run as this user and group, when we are root and the command refuses to be.
-        pass_folders: Let that user through folders that are closed to it.
+        handed: Files and folders that this user may be unable to reach by name; wherever a path of them stands in
+            `argv`, the open file is handed over instead. They belong to the user.
         nice: Steps of lower priority, for what nobody waits for.
     """
 
@@ -43,7 +44,7 @@ class ProcessSpec:
     stop_signal: int = signal.SIGTERM
     grace: float = 10.0
     user: tuple[int, int] | None = None
-    pass_folders: bool = False
+    handed: tuple[str, ...] = ()
     nice: int = 0
 
     def command(self, *, die_with_parent: bool = False) -> list[str]:
@@ -53,8 +54,7 @@ class ProcessSpec:
         launch = [sys.executable, "-I", "-S", str(_LAUNCHER)]
         if self.user is not None:
             launch += ["--user", str(self.user[0]), "--group", str(self.user[1])]
-        if self.pass_folders:
-            launch.append("--pass-folders")
+            launch += [option for path in self.handed for option in ("--hand-over", path)]
         if die_with_parent:
             launch.append("--die-with-parent")
         if self.nice:

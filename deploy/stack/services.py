@@ -19,7 +19,7 @@ NAMES = ("intake", "router", "sla", "notifier")
 #: Variables that reach every service as they are in the shell; those that begin with `<SERVICE>_` reach that service.
 _PASSED_ON = (
     *("LOG_LEVEL", "TRACE_RATIO", "OTEL_EXPORTER_OTLP_ENDPOINT", "DEFAULT_PACK", "DATABASE_POOL"),
-    *("BATCH_RECORDS", "WATCHDOG_SECONDS", "POLICIES_DIR", "VAULT_DATABASE_URL"),
+    *("BATCH_RECORDS", "WATCHDOG_SECONDS", "POLICIES_DIR", "VAULT_DATABASE_URL", "KEEP_DAYS"),
 )
 #: The folders that a service is made of.
 SOURCES = ("services", "shared", "deploy/policies")

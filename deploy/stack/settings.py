@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pydantic import Field, ValidationError
@@ -44,7 +45,7 @@ class StackSettings(BaseSettings):
         """The absolute folder of downloaded parts; beside the state where the user has no home."""
         if self.redress_cache is not None:
             return self.redress_cache.expanduser().absolute()
-        user_cache = Path("~/.cache").expanduser()
+        user_cache = Path(os.path.expanduser("~/.cache"))  # the method of Path raises without a home
         return user_cache / "redress" if user_cache.is_absolute() and _can_write(user_cache) else self.home / "cache"
 
 

@@ -58,6 +58,7 @@ class Found:
                     "channel": notice["channel"],
                     "state": notice["state"],
                     "at": _moment(notice["at"]),
+                    "reason": notice["reason"],
                 }
                 for notice in self.notices
             ],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
@@ -24,6 +26,8 @@ def page_of(found: Found, endpoints: Endpoints) -> RenderableType:
     facts.add_row("owner", Text(str(case["department"] or "nobody yet"), style="bold"))
     if found.why:
         facts.add_row("why", escape(f"{found.why} ({case['rule']})"))
+    if case["set_aside_since"]:
+        facts.add_row("clocks", Text(_set_aside(case), style="bold"))
     if case["offered_to"]:
         facts.add_row("transfer", f"offered to {case['offered_to']}")
     lines: list[RenderableType] = [facts, Text("")]
@@ -44,6 +48,16 @@ def _state(found: Found) -> str:
     return f"{case['state']}{since}, priority {case['priority']}{stage}"
 
 
+def _set_aside(case: Mapping[str, Any]) -> str:
+    since, again = _local(case["set_aside_since"]), _local(case["next_at"])
+    return f"cannot be worked out since {since}: {case['set_aside_why']}; looked at again {again}"
+
+
+def _stuck(notice: Mapping[str, Any]) -> tuple[str, str]:
+    """Why a notice did not leave, and when it is tried again."""
+    return str(notice["reason"] or ""), _local(notice["next_at"]) if notice["next_at"] else ""
+
+
 def _clocks(found: Found) -> RenderableType:
     table = Table(box=None, padding=(0, 2, 0, 0))
     for title in ("clock", "due", "state", "ended"):
@@ -56,10 +70,11 @@ def _clocks(found: Found) -> RenderableType:
 
 def _notices(found: Found) -> RenderableType:
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in ("notice", "by", "state", "at"):
+    for title in ("notice", "by", "state", "at", "why", "next try"):
         table.add_column(title)
     for notice in found.notices:
-        table.add_row(str(notice["kind"]), str(notice["channel"]), str(notice["state"]), _local(notice["at"]))
+        plain = (str(notice[name]) for name in ("kind", "channel", "state"))
+        table.add_row(*plain, _local(notice["at"]), *_stuck(notice))
     return table
 
 

@@ -2,7 +2,6 @@
 
 from services.intake import handlers
 from services.intake.handlers import Intake
-from services.intake.handlers.pruning import forget_answers
 from services.intake.http.api import router
 from services.intake.http.complaints import ChannelApi
 from services.intake.http.front import Front
@@ -63,7 +62,7 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
     )
     service.runs("writer", writer.run)
     service.runs("keys", keys.run)
-    service.runs("old answers", forget_answers(service.database, settings.intake_idempotency_days))
+    service.keeps("intake.idempotency", settings.intake_idempotency_days)
     service.finishes(writer.close)
     service.finishes(bulk.close)
     return service

@@ -204,8 +204,3 @@ SELECT c.name, c.channel, c.pack, c.store_id, c.rate, c.built_in, c.created_at,
        array_remove(array_agg(encode(substr(k.key_hash, 1, 4), 'hex') ORDER BY k.created_at), NULL) AS live_keys
 FROM client c LEFT JOIN client_key k ON k.client_id = c.client_id AND k.revoked_at IS NULL
 GROUP BY c.client_id ORDER BY c.name
-
--- name: prune_idempotency
--- Forgets answers given before a moment, a few thousand at a time.
-WITH old AS (SELECT client_id, key FROM idempotency WHERE answered_at < $1 LIMIT 5000)
-DELETE FROM idempotency d USING old WHERE d.client_id = old.client_id AND d.key = old.key

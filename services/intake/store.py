@@ -261,8 +261,3 @@ def _columns(standings: Mapping[UUID, Standing]) -> tuple[list[Any], ...]:
     """One array for each parameter of the statements, in the order of the table."""
     values = standings.values()
     return list(standings), *([getattr(standing, name) for standing in values] for name in _STANDING)
-
-
-async def prune_answers(db: Reads, before: datetime) -> int:
-    """Forget at most 5,000 answers given before a moment; answers how many there were."""
-    return int((await db.execute(Q.prune_idempotency, before)).rpartition(" ")[2])

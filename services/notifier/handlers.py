@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Protocol, TypeVar
 from uuid import UUID
 
+from services.notifier import metrics
 from services.notifier.domain.fold import fold
 from services.notifier.domain.journey import Journey
 from services.notifier.domain.kinds import NoticeKind, policy_name
@@ -182,6 +183,7 @@ class _Work:
         trace: str | None,
     ) -> None:
         """Tell that a notice is not sent."""
+        metrics.settled(kind, "suppressed", why)
         journey = self.journeys[complaint_id]
         noted = "full" if kind == "acknowledgement" else journey.acknowledged
         journey = journey.evolve(own_version=journey.own_version + 1, acknowledged=noted)

@@ -241,12 +241,25 @@ SELECT n.complaint_id, n.notice_id, n.kind, n.cause_id, n.lease, n.attempts, n.r
        j.reference
 FROM notice AS n JOIN journey AS j USING (complaint_id)
 WHERE n.next_at <= (SELECT clock.now()) AND n.state = 'sending'
+  AND ($2::uuid IS NULL OR n.notice_id = $2)
 ORDER BY n.next_at LIMIT $1 FOR UPDATE OF n SKIP LOCKED;
 
+-- name: due_lost
+-- Which notices those are, without a look at anything else.
+SELECT notice_id FROM notice WHERE next_at <= (SELECT clock.now()) AND state = 'sending' ORDER BY next_at LIMIT $1;
+
+-- name: postpone_lost
+-- One of them whose end cannot be written down: looked at again after as long as it has waited, at most half an hour.
+UPDATE notice SET next_at = clock.now() + least(greatest(clock.now() - due_since, interval '15 seconds'), interval '30 minutes')
+WHERE notice_id = $1 AND state = 'sending';
+
 -- name: measure_ledger
--- How much waits, and for how long, in seconds.
+-- How much is due and not sent, and for how long, in seconds: what waits for a retry or hangs in a conversation as well.
+-- Counts to a hundred thousand.
 SELECT count(*) AS waiting, coalesce(extract(epoch FROM (SELECT clock.now()) - min(due_since)), 0)::float8 AS oldest
-FROM (SELECT due_since FROM notice WHERE next_at <= (SELECT clock.now()) AND state IN ('pending', 'leased') LIMIT 10000) AS w;
+FROM (
+    SELECT due_since FROM notice WHERE next_at IS NOT NULL AND due_since <= (SELECT clock.now()) LIMIT 100000
+) AS w;
 
 -- name: find_by_token
 -- The complaint behind a private link.

@@ -122,16 +122,18 @@ ON CONFLICT DO NOTHING;
 INSERT INTO early_event (event_id, complaint_id, type, payload)
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) ON CONFLICT DO NOTHING;
 
--- name: take_early
--- The events that waited for these complaints; UUIDv7 ids bring them in the order they were made.
-WITH taken AS (DELETE FROM early_event WHERE complaint_id = ANY ($1::uuid[]) RETURNING event_id, type, payload)
-SELECT type, payload FROM taken ORDER BY event_id;
+-- name: early_of
+-- The events that waited for these complaints, locked; UUIDv7 ids bring them in the order they were made.
+SELECT event_id, complaint_id, type, payload FROM early_event WHERE complaint_id = ANY ($1::uuid[])
+ORDER BY event_id FOR UPDATE;
 
--- name: take_overtaken
--- Held events whose complaint is there by now: another copy of the router was storing it when they came.
-WITH taken AS (DELETE FROM early_event e USING cases c WHERE c.complaint_id = e.complaint_id
-               RETURNING e.event_id, e.type, e.payload)
-SELECT type, payload FROM taken ORDER BY event_id;
+-- name: overtaken
+-- Complaints that are there by now although events of theirs are held: another copy of the router was storing them.
+SELECT DISTINCT e.complaint_id FROM early_event e JOIN cases c USING (complaint_id) LIMIT 1000;
+
+-- name: forget_early
+-- Held events that are applied.
+DELETE FROM early_event WHERE event_id = ANY ($1::uuid[]);
 
 -- name: complaints_of_persons
 -- All cases of persons, for erasure.
@@ -156,6 +158,20 @@ UPDATE cases SET offer = offer || '{"reason": ""}' WHERE complaint_id = ANY ($1:
 SELECT complaint_id, coalesce(title, '') AS title,
        concat_ws(E'\n', body, name, order_id, email, phone, right(phone, 11), right(phone, 10), store_id) AS body
 FROM case_text WHERE search IS NULL ORDER BY complaint_id LIMIT $1 FOR UPDATE SKIP LOCKED;
+
+-- name: unindexable
+-- Which rows those are, without a look at their words.
+SELECT complaint_id FROM case_text WHERE search IS NULL ORDER BY complaint_id LIMIT $1;
+
+-- name: unindexed_one
+-- One of them.
+SELECT complaint_id, coalesce(title, '') AS title,
+       concat_ws(E'\n', body, name, order_id, email, phone, right(phone, 11), right(phone, 10), store_id) AS body
+FROM case_text WHERE search IS NULL AND complaint_id = $1 FOR UPDATE SKIP LOCKED;
+
+-- name: give_up_indexing
+-- A row whose words cannot be made searchable; the next addition tries anew.
+UPDATE case_text SET search = '' WHERE complaint_id = $1 AND search IS NULL;
 
 -- name: index_words
 -- Make rows searchable.
@@ -295,7 +311,3 @@ DELETE FROM sign_in_failure WHERE subject = $1;
 -- The case of a reference, if the one who asks may read it.
 SELECT complaint_id, due_at, 1::bigint AS total FROM cases
 WHERE reference = $1 AND pack = ANY ($2::text[]) AND ($3::text IS NULL OR department = $3 OR offered_to = $3);
-
--- name: any_overtaken
--- Whether an event is held whose complaint is there.
-SELECT EXISTS (SELECT 1 FROM early_event e JOIN cases c USING (complaint_id));

@@ -15,6 +15,16 @@ SELECT complaint_id, reference, pack, rules_pack, rules_version, language, perso
        version, trace
 FROM journey WHERE next_at <= $1 ORDER BY next_at LIMIT $2 FOR UPDATE SKIP LOCKED
 
+-- name: claim_one
+-- One of them, when they are worked off one by one.
+SELECT complaint_id, reference, pack, rules_pack, rules_version, language, person_id, closed_seen_at, facts, clocks, fired,
+       version, trace
+FROM journey WHERE complaint_id = $2 AND next_at <= $1 FOR UPDATE SKIP LOCKED
+
+-- name: due
+-- Which complaints are due, without a look at what they hold.
+SELECT complaint_id, reference FROM journey WHERE next_at <= clock.now() ORDER BY next_at LIMIT $1
+
 -- name: next_moment
 -- When the next complaint is due, and what time it is.
 SELECT clock.now() AS now, (SELECT next_at FROM journey WHERE next_at IS NOT NULL ORDER BY next_at LIMIT 1) AS next_at
@@ -22,6 +32,10 @@ SELECT clock.now() AS now, (SELECT next_at FROM journey WHERE next_at IS NOT NUL
 -- name: overdue
 -- How many complaints were due before a moment and still wait; counts to ten thousand.
 SELECT count(*) FROM (SELECT FROM journey WHERE next_at < $1 LIMIT 10000) AS waiting
+
+-- name: set_aside_count
+-- How many complaints wait because their clocks cannot be worked out; counts to ten thousand.
+SELECT count(*) FROM (SELECT FROM journey WHERE set_aside_since IS NOT NULL LIMIT 10000) AS waiting
 
 -- name: insert_new
 -- Complaints seen for the first time; answers those that had no row.
@@ -43,7 +57,8 @@ SET pack = r.pack, rules_pack = r.rules_pack, rules_version = r.rules_version, l
     closed_seen_at = r.closed_seen_at, facts = r.facts::json, clocks = r.clocks::json, fired = r.fired::json,
     version = r.version,
     next_at = r.next_at, next_clock = r.next_clock, next_epoch = r.next_epoch, next_level = r.next_level,
-    due_at = r.due_at, due_clock = r.due_clock, soon_at = r.soon_at, trace = r.trace
+    due_at = r.due_at, due_clock = r.due_clock, soon_at = r.soon_at, trace = r.trace,
+    set_aside_since = NULL, set_aside_why = NULL
 FROM unnest($1::journey_row[]) AS r
 WHERE j.complaint_id = r.complaint_id
 
@@ -54,9 +69,14 @@ SELECT * FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::text[], $5::time
                      $7::boolean[], $8::uuid[])
 ON CONFLICT DO NOTHING RETURNING event_id
 
--- name: postpone
--- Complaints whose clocks cannot be worked out now.
-UPDATE journey SET next_at = $2 WHERE complaint_id = ANY ($1::uuid[])
+-- name: set_aside
+-- Complaints whose clocks cannot be worked out now: looked at again after as long as they have waited, 15 s to 1 h.
+UPDATE journey AS j
+SET next_at = $1::timestamptz
+        + least(greatest($1 - coalesce(j.set_aside_since, $1), interval '15 seconds'), interval '1 hour'),
+    set_aside_since = coalesce(j.set_aside_since, $1), set_aside_why = t.why
+FROM unnest($2::uuid[], $3::text[]) AS t (complaint_id, why)
+WHERE j.complaint_id = t.complaint_id
 
 -- name: clear_ledger
 -- The lines of complaints that are about to be written anew.

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -16,6 +17,7 @@ from services.sla.store import QUERIES, Rulebook
 from services.sla.store.rows import Stored
 from shared.events.envelope import Event
 from shared.events.sla import DeadlineEvent
+from shared.runtime.errors import is_transient, safe_text
 from shared.runtime.pg import Database
 from shared.runtime.telemetry import Tracing
 from shared.runtime.transaction import Tx
@@ -31,11 +33,13 @@ DELAY = Histogram(
 OVERDUE = Gauge("sla_overdue_unfired", "Complaints with a level that was due more than a minute ago")
 
 FAILED = Counter("sla_fire_failed_total", "Complaints whose clocks could not be fired and are tried again later")
+SET_ASIDE = Gauge("redress_sla_set_aside", "Complaints whose clocks cannot be worked out and are tried again later")
 
 _LONGEST_SLEEP = 1.0
 """Also how late a level that is due at once may fire. No commit wakes the ticker: under load that would cost a query each."""
 _MEASURE_EVERY = timedelta(seconds=15)
-_TRY_AGAIN = timedelta(minutes=5)
+
+Claim = Callable[[Tx], Awaitable[tuple[list[Stored], list[store.Unreadable]]]]
 
 
 class Ticker:
@@ -71,10 +75,32 @@ class Ticker:
             await _sleep(stop, max(pause, 0.05))
 
     async def tick(self) -> int:
-        """Fire one batch of what is due; answers how many levels fired."""
+        """Fire one batch of what is due, or each by itself where the batch fails; answers how many levels fired."""
+        try:
+            return await self._tick(lambda tx: store.claim(tx, self._book, self._batch))
+        except Exception as error:
+            if is_transient(error):
+                raise
+            log.error("a batch of clocks fails, each is tried alone", extra={"action": "fire_alone"}, exc_info=error)
+        return await self._one_by_one()
+
+    async def _one_by_one(self) -> int:
+        count = 0
+        for row in await self._database.fetch(QUERIES.due, self._batch):
+            complaint_id: UUID = row["complaint_id"]
+            try:
+                count += await self._tick(partial(store.claim_one, book=self._book, complaint_id=complaint_id))
+            except Exception as error:
+                if is_transient(error):
+                    raise
+                async with self._transaction() as tx:
+                    await self._set_aside(tx, [store.Unreadable(complaint_id, row["reference"], error)])
+        return count
+
+    async def _tick(self, claim: Claim) -> int:
         async with self._transaction() as tx:
-            due = await store.claim(tx, self._book, self._batch)
-            fired = await self._fire(tx, due)
+            due, unreadable = await claim(tx)
+            fired = await self._fire(tx, due, unreadable)
             if due:
                 self._reached("CP.sla.fired_before_commit")
         if due:
@@ -84,32 +110,41 @@ class Ticker:
             DELAY.observe((firing.fired_at - firing.level.at).total_seconds())
         return len(fired)
 
-    async def _fire(self, tx: Tx, due: Sequence[Stored]) -> list[Firing]:
+    async def _fire(self, tx: Tx, due: Sequence[Stored], unreadable: Sequence[store.Unreadable]) -> list[Firing]:
         changed: list[tuple[Stored, Life]] = []
         said: list[tuple[Stored, Event]] = []
         lines: list[tuple[UUID, Firing]] = []
-        failed: list[UUID] = []
+        failed = list(unreadable)
         for stored in due:
             try:
                 case, life, firings, events = fire(stored.case, tx.now, self._new_id)
             except Exception as error:
                 # One complaint that cannot be worked out must not hold up the clocks of all others.
-                extra = {"action": "fire_failed", "reference": stored.case.reference}
-                log.error("clocks of a complaint could not be fired", extra=extra, exc_info=error)
-                failed.append(stored.case.complaint_id)
+                failed.append(store.Unreadable(stored.case.complaint_id, stored.case.reference, error))
                 continue
             changed.append((stored._replace(case=case), life))
             said += ((stored, event) for event in events)
             lines += ((case.complaint_id, firing) for firing in firings)
         if failed:
-            FAILED.inc(len(failed))
-            await store.postpone(tx, failed, tx.now + _TRY_AGAIN)
+            await self._set_aside(tx, failed)
         fresh = await store.record(tx, lines)
         for stored, event in said:
             if not isinstance(event, DeadlineEvent) or event.event_id in fresh:
                 tx.emit(event, trace=self._trace(stored, event))
         await store.save(tx, changed)
         return [firing for _, firing in lines if firing.event_id in fresh]
+
+    async def _set_aside(self, tx: Tx, failed: Sequence[store.Unreadable]) -> None:
+        for one in failed:
+            extra = {
+                "action": "fire_failed",
+                "complaint_id": str(one.complaint_id),
+                "reference": one.reference,
+                "error": safe_text(one.error),
+            }
+            log.error("clocks of a complaint cannot be worked out, it waits", extra=extra, exc_info=one.error)
+        FAILED.inc(len(failed))
+        await store.set_aside(tx, [(one.complaint_id, safe_text(one.error)) for one in failed])
 
     def _trace(self, stored: Stored, event: Event) -> str | None:
         if not isinstance(event, DeadlineEvent):
@@ -138,7 +173,9 @@ class Ticker:
         self._measured = now
         limit = now - LATE
         waits = next_at is not None and next_at < limit
-        OVERDUE.set(await self._database.fetchval(QUERIES.overdue, limit) if waits else 0)
+        aside = await self._database.fetchval(QUERIES.set_aside_count)
+        SET_ASIDE.set(aside)
+        OVERDUE.set(aside + (await self._database.fetchval(QUERIES.overdue, limit) if waits else 0))
 
 
 async def _sleep(stop: asyncio.Event, seconds: float) -> None:

@@ -29,6 +29,7 @@ from shared.runtime import metrics
 from shared.runtime.dead_letters import DeadLetter, bury
 from shared.runtime.decode import Received, Record, decode
 from shared.runtime.errors import Permanent, Reason, Transient, is_refused_by_database, is_transient, safe_text
+from shared.runtime.inbox import without_forgotten
 from shared.runtime.offsets import Offsets
 from shared.runtime.pg import Database
 from shared.runtime.spans import BatchSpans
@@ -44,7 +45,8 @@ WITH known AS MATERIALIZED (
     INSERT INTO inbox (consumer, event_id)
     SELECT $1, e FROM unnest($2::uuid[]) AS e WHERE e NOT IN (SELECT event_id FROM known)
 )
-SELECT clock.now() AS now, ARRAY(SELECT event_id FROM known) AS known
+SELECT clock.now() AS now, ARRAY(SELECT event_id FROM known) AS known,
+       (SELECT event_id FROM inbox_floor WHERE consumer = $1) AS floor
 """
 """Without ON CONFLICT, which costs more than the rest of it: events are seldom known. The key decides all the same."""
 _NOW = "SELECT clock.now()"
@@ -282,6 +284,8 @@ class Consumer:
             if one.event is not None and one.event.event_id in new:
                 new.discard(one.event.event_id)  # a second copy in the same batch is a duplicate
                 fresh.append(one)
+        if row["floor"] is not None and ids[0].int < row["floor"].int:
+            fresh = await without_forgotten(connection, self.service, fresh, row["floor"])
         return fresh, row["now"]
 
     def _count(self, received: Sequence[Received], fresh: Sequence[Received]) -> None:

@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from shared.events.ids import new_id
-from shared.events.topics import DEAD_LETTERS
+from shared.events.topics import DEAD_LETTERS, types_read_by
 from shared.runtime import metrics
 from shared.runtime.decode import Record, event_id_of
 from shared.runtime.errors import Permanent
 from shared.runtime.kafka import pack_headers
 from shared.runtime.outbox import SHARDS, OutboxRow
+from shared.runtime.pg import Database
 from shared.runtime.transaction import Tx
 
 _INSERT = """
@@ -26,6 +27,7 @@ FROM unnest($2::text[], $3::int[], $4::bigint[], $5::timestamptz[], $6::bytea[],
 ON CONFLICT (consumer, topic, partition, record_offset) DO NOTHING
 RETURNING topic, partition, record_offset
 """
+_OPEN = "SELECT consumer, topic, count(*) AS count FROM dead_letter WHERE replayed_at IS NULL GROUP BY consumer, topic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,15 @@ async def bury(tx: Tx, consumer: str, letters: Sequence[DeadLetter]) -> int:
     for letter in fresh:
         metrics.DEAD.labels(consumer, letter.record.topic, letter.error.reason.value).inc()
     return len(fresh)
+
+
+async def measure_open(database: Database, service: str) -> None:
+    """Set the gauges of dead letters that nobody has replayed, those of every topic the service reads."""
+    waiting = dict.fromkeys(((service, topic) for topic in types_read_by(service)), 0)
+    waiting |= {(row["consumer"], row["topic"]): row["count"] for row in await database.fetch(_OPEN)}
+    metrics.DEAD_OPEN.clear()
+    for (consumer, topic), count in waiting.items():
+        metrics.DEAD_OPEN.labels(consumer, topic).set(count)
 
 
 def _moment(milliseconds: int) -> datetime | None:

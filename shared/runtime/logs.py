@@ -4,7 +4,8 @@ import json
 import logging
 import sys
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TextIO
 
 from shared.runtime.errors import safe_text
 
@@ -59,9 +60,98 @@ class RateLimit(logging.Filter):
         return self._passed <= self._per_second
 
 
+class Repeats(logging.StreamHandler[TextIO]):
+    """Writes lines, but an equal one at most once a minute, and lines that differ in their ids alone at most so many.
+
+    What was swallowed is told: `repeated` is how many equal lines came before this one and were not written. When no
+    equal line passes, the last one swallowed is written before whatever comes after that minute. Numbers (a pause, a size) do not make a line another one.
+
+    Args:
+        stream: where to.
+        window: seconds for which an equal line is swallowed.
+        burst: lines of one message, whatever ids they carry, that pass within a window.
+        clock: seconds that only grow.
+    """
+
+    def __init__(
+        self, stream: TextIO, *, window: float = 60.0, burst: int = 100, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__(stream)
+        self._window = window
+        self._burst = burst
+        self._clock = clock
+        self._lines: dict[tuple[str, ...], _Seen] = {}
+        self._messages: dict[tuple[str, ...], _Seen] = {}
+        self._swept = clock()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record, or count it."""
+        now = self._clock()
+        if now - self._swept >= self._window:
+            self._swept = now
+            self._tell(now)
+        message, line = _keys(record)
+        seen = self._lines.get(line)
+        if seen is not None and now - seen.since < self._window:
+            seen.swallow(record)
+            return
+        crowd = self._messages.get(message)
+        if crowd is None or now - crowd.since >= self._window:
+            self._report(crowd)
+            crowd = self._messages[message] = _Seen(record, now)
+        crowd.passed += 1
+        if crowd.passed > self._burst:
+            crowd.swallow(record)
+            return
+        self._lines[line] = _Seen(record, now)
+        if seen is not None and seen.swallowed:
+            record.repeated = seen.swallowed
+        super().emit(record)
+
+    def close(self) -> None:
+        """Tell what was swallowed, at the end of the process."""
+        self._tell(float("inf"))
+        super().close()
+
+    def _tell(self, now: float) -> None:
+        for kept in (self._lines, self._messages):
+            for key in [key for key, seen in kept.items() if now - seen.since >= self._window]:
+                self._report(kept.pop(key))
+
+    def _report(self, seen: "_Seen | None") -> None:
+        if seen is not None and seen.swallowed:
+            seen.record.repeated = seen.swallowed - 1
+            super().emit(seen.record)
+
+
+class _Seen:
+    """A line since when, how many like it were swallowed, and the last of them."""
+
+    __slots__ = ("passed", "record", "since", "swallowed")
+
+    def __init__(self, record: logging.LogRecord, since: float) -> None:
+        self.record = record
+        self.since = since
+        self.passed = 0
+        self.swallowed = 0
+
+    def swallow(self, record: logging.LogRecord) -> None:
+        """Keep the last one: it stands for all when no other passes."""
+        self.record = record
+        self.swallowed += 1
+
+
+def _keys(record: logging.LogRecord) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What makes two records the same message, and what makes them the same line."""
+    message = (record.name, record.levelname, str(record.msg))
+    error = safe_text(record.exc_info[1]) if record.exc_info and record.exc_info[1] is not None else ""
+    ids = (f"{k}={v}" for k, v in vars(record).items() if k not in _STANDARD and isinstance(v, str))
+    return message, (*message, str(record.args or ""), error, *ids)
+
+
 def configure(service: str, level: str) -> None:
-    """Log JSON lines to standard output; quieten libraries."""
-    handler = logging.StreamHandler(sys.stdout)
+    """Log JSON lines to standard output, equal ones once a minute; quieten libraries."""
+    handler = Repeats(sys.stdout)
     handler.setFormatter(JsonLines(service))
     root = logging.getLogger()
     root.handlers[:] = [handler]

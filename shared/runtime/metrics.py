@@ -5,7 +5,13 @@ from prometheus_client import Counter, Gauge, Histogram
 EVENTS = Counter("events_processed_total", "Events whose effects were committed", ["consumer", "type"])
 DUPLICATES = Counter("inbox_duplicates_total", "Redelivered events that the inbox dropped", ["consumer"])
 DEAD = Counter("dead_letters_buried_total", "Records that went to the dead letters", ["consumer", "topic", "reason"])
-DEAD_OPEN = Gauge("dead_letters", "Dead letters not yet replayed", ["consumer"])
+DEAD_OPEN = Gauge("dead_letters", "Dead letters not yet replayed", ["consumer", "topic"])
+FORGOTTEN = Counter(
+    "redress_inbox_forgotten_total", "Events older than the inbox remembers, which were not applied again", ["consumer"]
+)
+PRUNED = Counter(
+    "redress_pruned_rows_total", "Rows deleted because they were older than their span", ["service", "table"]
+)
 BATCH = Histogram(
     "consumer_batch_seconds",
     "Time from the first decode to the commit of a batch",

@@ -80,6 +80,7 @@ async def _grant(connection: "asyncpg.Connection[asyncpg.Record]", service: str)
             GRANT USAGE ON SCHEMA "{service}" TO "redress_{service}";
             GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA "{service}" TO "redress_{service}";
             GRANT USAGE ON ALL SEQUENCES IN SCHEMA "{service}" TO "redress_{service}";
+            GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA "{service}" TO "redress_{service}";
             '''
         )
     if "redress_auditor" in roles:

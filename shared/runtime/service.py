@@ -23,9 +23,12 @@ from shared.events.topics import Topic, types_read_by
 from shared.policies.watching import PolicySource
 from shared.runtime import metrics
 from shared.runtime.consumer import Consumer, Handle
+from shared.runtime.dead_letters import measure_open
 from shared.runtime.errors import safe_text
 from shared.runtime.http import make_app
+from shared.runtime.kept import kept_by
 from shared.runtime.pg import Database
+from shared.runtime.pruning import Pruner
 from shared.runtime.relay import Relay
 from shared.runtime.settings import CommonSettings
 from shared.runtime.telemetry import Tracing, current_traceparent
@@ -104,6 +107,7 @@ class Service:
         self.relay = Relay(self.database, name, settings.kafka_bootstrap_servers, reached=reached)
         self.consumer: Consumer | None = None
         self._tasks: dict[str, Task] = {}
+        self._spans = dict(settings.keep_days)
         self._wakers: list[Callable[[], None]] = []
         self._finishers: list[Callable[[], Awaitable[None]]] = []
         self._stop = asyncio.Event()
@@ -136,6 +140,10 @@ class Service:
     def runs(self, name: str, task: Task) -> None:
         """Run a background task: `async def task(stop)`; it ends soon after `stop` is set. If it fails it starts anew."""
         self._tasks[name] = task
+
+    def keeps(self, name: str, days: int) -> None:
+        """Keep the rows of a table of `kept.py` for so many days, unless `KEEP_DAYS` says otherwise."""
+        self._spans.setdefault(name, days)
 
     def wakes(self, wake: Callable[[], None]) -> None:
         """Call `wake` after each committed transaction, beside the relay's."""
@@ -208,7 +216,11 @@ class Service:
             self.settings.watchdog_seconds,
             self.fail,
         )
-        tasks: dict[str, Task] = {"watchdog": watchdog.run, "housekeeping": self._housekeeping}
+        tasks: dict[str, Task] = {
+            "watchdog": watchdog.run,
+            "housekeeping": self._housekeeping,
+            "pruning": Pruner(self.database, self.name, kept_by(self.name, self._spans)).run,
+        }
         if self.consumer is not None:
             tasks["consumer"] = self._consume
         return tasks | self._tasks
@@ -288,8 +300,7 @@ class Service:
     async def _measure_database(self) -> None:
         drift = await self.database.fetchval("SELECT extract(epoch FROM clock.now())::float8 - $1::float8", time.time())
         metrics.CLOCK_DRIFT.labels(self.name).set(drift)
-        count = await self.database.fetchval("SELECT count(*) FROM dead_letter WHERE replayed_at IS NULL")
-        metrics.DEAD_OPEN.labels(self.name).set(count)
+        await measure_open(self.database, self.name)
 
     async def _kept_alive(self, name: str, task: Task, stop: asyncio.Event) -> None:
         """Run a task; when it fails, say so and start it again after a growing pause."""

@@ -6,8 +6,10 @@ Secrets come from files (`*_FILE`), so they show neither in `env` nor in a dump 
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.runtime.kept import refuse_spans
 
 
 class CommonSettings(BaseSettings):
@@ -42,6 +44,7 @@ class CommonSettings(BaseSettings):
     instance: int = Field(default=0, ge=0, description="slot number of this copy of the service")
     database_pool: int = Field(default=6, ge=2, le=50)
     batch_records: int = Field(default=500, ge=1, le=5000)
+    keep_days: dict[str, int] = Field(default={}, description='spans of kept.py by name, as JSON: {"dead_letter": 120}')
     watchdog_seconds: float = Field(default=120, gt=0, description="no progress for so long: exit and be restarted")
 
     @model_validator(mode="after")
@@ -54,6 +57,12 @@ class CommonSettings(BaseSettings):
             if path.stat().st_size < 32:
                 raise ValueError(f"key file {path} holds fewer than 32 bytes: create it anew with 32 random bytes")
         return self
+
+    @field_validator("keep_days")
+    @classmethod
+    def _spans_of_known_tables(cls, value: dict[str, int]) -> dict[str, int]:
+        refuse_spans(value)
+        return value
 
     @property
     def master_key(self) -> bytes:

@@ -180,8 +180,6 @@ class Servers:
 
     def _home(self, name: str) -> Path:
         home = Path(tempfile.mkdtemp(prefix=f"redress-{name}-", dir=self._folders.get(name)))
-        # Postgres may run under another account and has to get in.
-        home.chmod(0o755)
         self._cleanup.callback(shutil.rmtree, home, ignore_errors=True)
         return home
 

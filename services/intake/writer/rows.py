@@ -53,12 +53,15 @@ class Contacts:
 
     @classmethod
     def of(cls, complaint: Complaint, vault: Vault) -> "Contacts":
-        """The hashes of a complaint's contacts."""
+        """The hashes of a complaint's contacts; none where there is a character that cannot be written (`build_row` says)."""
         customer = complaint.customer
-        return cls(
-            vault.contact_hash("email", lookup_email(customer.email)) if customer.email else None,
-            vault.contact_hash("phone", customer.phone) if customer.phone else None,
-        )
+        try:
+            return cls(
+                vault.contact_hash("email", lookup_email(customer.email)) if customer.email else None,
+                vault.contact_hash("phone", customer.phone) if customer.phone else None,
+            )
+        except UnicodeError:
+            return cls(None, None)
 
     @property
     def person(self) -> bytes | None:

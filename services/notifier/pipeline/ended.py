@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from services.notifier.channels.outcome import NOT_BEGUN, Outcome, Verdict
-from services.notifier.domain.retry import next_try
+from services.notifier.domain.retry import next_look, next_try
 from services.notifier.domain.values import value
 from services.notifier.pipeline.claim import Claimed
 from services.notifier.store.ledger import Settlement
@@ -78,6 +78,12 @@ def failed(claimed: Claimed, reason: str) -> Ended:
 def tried_in_vain(claimed: Claimed, attempts: int, reason: str, now: datetime) -> Ended:
     """Try again later, or give up when a day has passed."""
     at = next_try(attempts, now=now, due_since=claimed.due_since, notice_id=claimed.notice_id)
+    return failed(claimed, reason) if at is None else put_back(claimed, reason, at)
+
+
+def not_written(claimed: Claimed, reason: str, now: datetime) -> Ended:
+    """There is no mail to send yet: look again later, or give up when a day has passed."""
+    at = next_look(now=now, due_since=claimed.due_since, notice_id=claimed.notice_id)
     return failed(claimed, reason) if at is None else put_back(claimed, reason, at)
 
 

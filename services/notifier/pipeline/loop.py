@@ -274,7 +274,7 @@ class Pipeline:
         seconds = 0.0
         while not stop.is_set():
             try:
-                while await self._recorder.record_lost(self._unrecorded):
+                while await self._record_lost():
                     self._look()
                     self._wake.set()
                 if seconds % _MEASURE == 0:
@@ -285,6 +285,26 @@ class Pipeline:
                 log.warning("pipeline cannot look", extra={"action": "pipeline_retry", "error": safe_text(error)})
             seconds += _LOOK_FOR_LOST
             await _first_of(stop.wait(), seconds=_LOOK_FOR_LOST)
+
+    async def _record_lost(self) -> int:
+        """Take over what was lost, together; where that fails one by one, so that one notice holds up only itself."""
+        try:
+            return await self._recorder.record_lost(self._unrecorded)
+        except Exception as error:
+            if is_transient(error):
+                raise
+            log.error("lost notices are taken over one by one", extra={"action": "lost_alone"}, exc_info=error)
+        count = 0
+        for notice_id in await ledger.due_lost(self._database, self._size):
+            try:
+                count += await self._recorder.record_lost(self._unrecorded, notice_id)
+            except Exception as error:
+                if is_transient(error):
+                    raise
+                extra = {"action": "lost_refused", "notice": str(notice_id), "error": safe_text(error)}
+                log.error("a lost notice cannot be taken over, it waits", extra=extra)
+                await ledger.postpone_lost(self._database, notice_id)
+        return count
 
 
 async def _first_of(*waits: Coroutine[Any, Any, object], seconds: float) -> None:

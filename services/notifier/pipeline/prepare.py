@@ -10,7 +10,7 @@ from services.notifier.domain.compose import Facts, compose
 from services.notifier.domain.suppress import Silence, silence
 from services.notifier.domain.values import value
 from services.notifier.pipeline.claim import Claimed
-from services.notifier.pipeline.ended import Ended, failed, suppressed, tried_in_vain
+from services.notifier.pipeline.ended import Ended, failed, not_written, suppressed
 from services.notifier.templates.render import Renderer
 from shared.policies.watching import PolicySource
 from shared.runtime.errors import safe_text
@@ -70,18 +70,9 @@ class Preparer:
         return mails, ends
 
     def _decide(self, claimed: Claimed, key: PersonKey | None) -> Prepared | Ended:
-        journey = claimed.journey
-        why = silence(claimed.kind, claimed.subject_id, claimed.epoch, journey)
-        if why is not None:
-            return suppressed(claimed, why)
-        if not journey.told:
-            return tried_in_vain(claimed, 2, "not_submitted", claimed.now)
-        if journey.pack not in self._policies.packs.by_name:
-            return tried_in_vain(claimed, 4, "no_such_pack", claimed.now)
-        if key is None or claimed.email is None or claimed.token is None:
-            return suppressed(claimed, Silence.ERASED)
+        """The mail, or what becomes of the notice. Whatever is wrong with one notice is no matter of its neighbours."""
         try:
-            return self._write(claimed, key)
+            return self._silent(claimed, key) or self._write(claimed, key)
         except _Gone:
             return suppressed(claimed, Silence.ERASED)
         except BadAddress:
@@ -91,12 +82,32 @@ class Preparer:
         except Exception as error:
             log.error(
                 "notice could not be written",
-                extra={"action": "prepare", "notice": str(claimed.notice_id), "error": safe_text(error)},
+                extra={
+                    "action": "prepare",
+                    "complaint_id": str(claimed.complaint_id),
+                    "notice": str(claimed.notice_id),
+                    "error": safe_text(error),
+                },
                 exc_info=error,
             )
-            return tried_in_vain(claimed, claimed.attempts + 4, "not_written", claimed.now)
+            return not_written(claimed, "not_written", claimed.now)
 
-    def _write(self, claimed: Claimed, key: PersonKey) -> Prepared:
+    def _silent(self, claimed: Claimed, key: PersonKey | None) -> Ended | None:
+        """Why there is nothing to write, now or ever."""
+        journey = claimed.journey
+        why = silence(claimed.kind, claimed.subject_id, claimed.epoch, journey)
+        if why is not None:
+            return suppressed(claimed, why)
+        if not journey.told:
+            return not_written(claimed, "not_submitted", claimed.now)
+        if journey.pack not in self._policies.packs.by_name:
+            return not_written(claimed, "no_such_pack", claimed.now)
+        if key is None or claimed.email is None or claimed.token is None:
+            return suppressed(claimed, Silence.ERASED)
+        return None
+
+    def _write(self, claimed: Claimed, key: PersonKey | None) -> Prepared:
+        assert key is not None
         packs, journey = self._policies.packs, claimed.journey
         address = _opened(key, claimed, "email", claimed.email)
         facts = Facts(

@@ -44,15 +44,18 @@ class Recorder:
         for end in ours:
             _measure(end, tx.now)
 
-    async def record_lost(self, unrecorded: Callable[[], Container[tuple[UUID, UUID]]]) -> int:
+    async def record_lost(
+        self, unrecorded: Callable[[], Container[tuple[UUID, UUID]]], only: UUID | None = None
+    ) -> int:
         """Take over notices whose sender died while sending: unknown, and due once more. Answers how many.
 
         Args:
             unrecorded: notices, with their leases, whose outcome is known here and not yet written down. They are not
                 lost, however long the database was away. Asked when the rows are locked: outcomes come meanwhile.
+            only: this one notice.
         """
         async with self._transaction() as tx:
-            found = await ledger.find_lost(tx, _LOST)
+            found = await ledger.find_lost(tx, _LOST, only)
             known = unrecorded() if found else ()
             rows = [row for row in found if (row["notice_id"], row["lease"]) not in known]
             if not rows:
@@ -172,6 +175,6 @@ def _measure(end: Ended, now: datetime) -> None:
     if end.state is State.UNKNOWN and end.tells:
         metrics.UNKNOWN.inc()
     if end.next_at is None:
-        metrics.settled(claimed.kind, end.state)
+        metrics.settled(claimed.kind, end.state, end.reason)
     if end.state is State.SENT:
         metrics.DELAY.observe(max(0.0, (now - claimed.due_since).total_seconds()))

@@ -149,12 +149,22 @@ async def newest_assignments(tx: Tx, complaint_ids: Collection[UUID]) -> dict[UU
     return {row["complaint_id"]: row["event_id"] for row in rows}
 
 
-async def find_lost(tx: Tx, count: int) -> list[Row]:
-    """Notices whose sender died between sending and recording, locked."""
-    return await tx.fetch(QUERIES.find_lost, count)
+async def find_lost(tx: Tx, count: int, notice_id: UUID | None = None) -> list[Row]:
+    """Notices whose sender died between sending and recording, locked; or one of them."""
+    return await tx.fetch(QUERIES.find_lost, count, notice_id)
+
+
+async def due_lost(database: Database, count: int) -> list[UUID]:
+    """The ids of such notices."""
+    return [row["notice_id"] for row in await database.fetch(QUERIES.due_lost, count)]
+
+
+async def postpone_lost(database: Database, notice_id: UUID) -> None:
+    """Leave such a notice alone for a while that grows."""
+    await database.execute(QUERIES.postpone_lost, notice_id)
 
 
 async def measure(database: Database) -> tuple[int, float]:
-    """How many notices are due and not sent, and for how many seconds the oldest has waited."""
+    """How many notices are due and not sent, retries included, and for how many seconds the oldest has waited."""
     row = await database.fetchrow(QUERIES.measure_ledger)
     return (row["waiting"], row["oldest"]) if row is not None else (0, 0.0)

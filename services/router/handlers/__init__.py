@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from uuid import UUID
 
 from services.router.handlers.fold import TICKS, Fold
@@ -30,12 +30,12 @@ class Router:
         """Apply a batch: load all cases it touches, fold its events one by one, save everything at once."""
         await self._apply(batch.events, tx)
 
-    async def catch_up(self, tx: Tx) -> int:
-        """Apply events that were held although their complaint is there by now; answers how many.
+    async def catch_up(self, tx: Tx, complaint_ids: Collection[UUID]) -> int:
+        """Apply events that were held although these complaints are there by now; answers how many.
 
         That happens when another copy of the router stored the complaint in the same instant.
         """
-        held = await store.take_overtaken(tx)
+        held = await store.take_early(tx, complaint_ids)
         if held:
             log.info("held events applied", extra={"action": "catch_up", "count": len(held)})
             await self._apply(held, tx)

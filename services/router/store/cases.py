@@ -1,6 +1,7 @@
 """Loads and saves cases for the rules, a whole batch with one statement per table."""
 
 import json
+import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
@@ -13,10 +14,12 @@ from services.router.domain.clocks import Dials, next_due, packed, unpacked
 from services.router.domain.story import Line
 from shared.events.envelope import Bilingual, Event
 from shared.events.topics import ADAPTERS
-from shared.runtime.pg import load_queries
+from shared.runtime.errors import safe_text
+from shared.runtime.pg import Database, load_queries
 from shared.runtime.transaction import Connection, Tx
 
 QUERIES = load_queries("services.router")
+log = logging.getLogger(__name__)
 
 
 def case_of(row: Any) -> Case:
@@ -141,19 +144,29 @@ async def hold_early(tx: Tx, events: Sequence[Event]) -> None:
 
 
 async def take_early(tx: Tx, complaint_ids: Collection[UUID]) -> list[Event]:
-    """Take out the events that waited for these complaints, in the order they were made."""
+    """Take out the events that waited for these complaints, in the order they were made. What cannot be read stays."""
     if not complaint_ids:
         return []
-    return _events(await tx.fetch(QUERIES.take_early, list(complaint_ids)))
+    events: list[Event] = []
+    for row in await tx.fetch(QUERIES.early_of, list(complaint_ids)):
+        try:
+            events.append(ADAPTERS[row["type"]].validate_json(row["payload"]))
+        except (KeyError, ValueError) as error:
+            extra = {
+                "action": "held_unreadable",
+                "complaint_id": str(row["complaint_id"]),
+                "event_id": str(row["event_id"]),
+                "error": safe_text(error),
+            }
+            log.error("a held event cannot be read, it stays held", extra=extra)
+    if events:
+        await tx.execute(QUERIES.forget_early, [event.event_id for event in events])
+    return events
 
 
-async def take_overtaken(tx: Tx) -> list[Event]:
-    """Take out held events whose complaint is there."""
-    return _events(await tx.fetch(QUERIES.take_overtaken))
-
-
-def _events(rows: Sequence[Any]) -> list[Event]:
-    return [ADAPTERS[row["type"]].validate_json(row["payload"]) for row in rows]
+async def overtaken(db: Database) -> list[UUID]:
+    """Complaints that are there although events of theirs are held."""
+    return [row["complaint_id"] for row in await db.fetch(QUERIES.overtaken)]
 
 
 async def erase(tx: Tx, person_ids: Collection[UUID]) -> None:
@@ -168,7 +181,25 @@ async def erase(tx: Tx, person_ids: Collection[UUID]) -> None:
 
 async def index_words(tx: Connection, vector_of: Callable[[str, str], str], limit: int) -> int:
     """Make up to `limit` rows searchable; answers how many there were."""
-    rows = await tx.fetch(QUERIES.unindexed, limit)
+    return await _index(tx, await tx.fetch(QUERIES.unindexed, limit), vector_of)
+
+
+async def index_one(tx: Connection, vector_of: Callable[[str, str], str], complaint_id: UUID) -> int:
+    """The same for one row, when they are worked off one by one."""
+    return await _index(tx, await tx.fetch(QUERIES.unindexed_one, complaint_id), vector_of)
+
+
+async def unindexable(db: Database, limit: int) -> list[UUID]:
+    """The rows that wait to be made searchable, without their words."""
+    return [row["complaint_id"] for row in await db.fetch(QUERIES.unindexable, limit)]
+
+
+async def give_up_indexing(db: Database, complaint_id: UUID) -> None:
+    """Leave a row unsearchable until something is added to it."""
+    await db.execute(QUERIES.give_up_indexing, complaint_id)
+
+
+async def _index(tx: Connection, rows: Sequence[Any], vector_of: Callable[[str, str], str]) -> int:
     if rows:
         vectors = [vector_of(row["title"], row["body"]) for row in rows]
         await tx.execute(QUERIES.index_words, [row["complaint_id"] for row in rows], vectors)

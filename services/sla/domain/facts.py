@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 from uuid import UUID
 
 from shared.events import notices, routing
@@ -12,6 +12,11 @@ FactKind = Literal[
     "assigned", "accepted", "contact", "asked", "answered", "promised", "resolved", "closed", "reopened",
     "heard", "extended",
 ]  # fmt: skip
+_KINDS = frozenset(get_args(FactKind))
+
+
+class UnknownFact(ValueError):
+    """A newer copy wrote a kind of fact that this one cannot weigh: without it every date would be a guess."""
 
 
 class Assignment(NamedTuple):
@@ -24,6 +29,10 @@ class Assignment(NamedTuple):
     category: str | None
     channel: str
     received_at: datetime
+    beyond: Mapping[str, Any] | None = None
+
+
+_ASSIGNMENT = frozenset(Assignment._fields) - {"beyond"}
 
 
 class Fact(NamedTuple):
@@ -35,6 +44,7 @@ class Fact(NamedTuple):
         due_at: the date promised.
         subject: the promise it makes, moves or keeps.
         spoken: the customer said it on the phone and staff recorded it, so they were spoken to then.
+        beyond: fields that a newer copy wrote and this one does not know; written back as they are.
     """
 
     kind: FactKind
@@ -45,6 +55,7 @@ class Fact(NamedTuple):
     due_at: datetime | None = None
     subject: UUID | None = None
     spoken: bool = False
+    beyond: Mapping[str, Any] | None = None
 
     @property
     def key(self) -> tuple[str, int]:
@@ -57,6 +68,8 @@ class Fact(NamedTuple):
         """Where it stands among the facts of its complaint, in whatever order they became known."""
         return (self.after, self.order) if self.kind == "extended" else (self.order, 0)
 
+
+_FACT = frozenset(Fact._fields) - {"beyond"}
 
 _PLAIN: Mapping[type[Event], FactKind] = {
     routing.ComplaintAccepted: "accepted",
@@ -121,13 +134,19 @@ def to_json(facts: Iterable[Fact]) -> list[dict[str, Any]]:
     return [_fact_to_json(fact) for fact in facts]
 
 
-def from_json(stored: Iterable[Mapping[str, Any]]) -> tuple[Fact, ...]:
-    """Read back what `to_json` wrote."""
+def from_json(stored: Any) -> tuple[Fact, ...]:
+    """Read back what `to_json` wrote, here or in a newer copy.
+
+    Raises:
+        UnknownFact: this copy does not know a kind of fact, or this is no list of facts.
+    """
+    if not isinstance(stored, list):
+        raise UnknownFact
     return tuple(_fact_from_json(entry) for entry in stored)
 
 
 def _fact_to_json(fact: Fact) -> dict[str, Any]:
-    entry: dict[str, Any] = {"kind": fact.kind, "at": fact.at, "order": fact.order}
+    entry: dict[str, Any] = {**(fact.beyond or {}), "kind": fact.kind, "at": fact.at, "order": fact.order}
     if fact.after:
         entry["after"] = fact.after
     if fact.due_at is not None:
@@ -138,6 +157,7 @@ def _fact_to_json(fact: Fact) -> dict[str, Any]:
         entry["spoken"] = True
     if (made := fact.assignment) is not None:
         entry["assignment"] = {
+            **(made.beyond or {}),
             "department": made.department,
             "epoch": made.epoch,
             "stage": made.stage,
@@ -152,6 +172,8 @@ def _fact_to_json(fact: Fact) -> dict[str, Any]:
 def _fact_from_json(entry: Mapping[str, Any]) -> Fact:
     made = entry.get("assignment")
     due_at, subject = entry.get("due_at"), entry.get("subject")
+    if entry["kind"] not in _KINDS:
+        raise UnknownFact
     return Fact(
         kind=entry["kind"],
         at=datetime.fromisoformat(entry["at"]),
@@ -160,7 +182,14 @@ def _fact_from_json(entry: Mapping[str, Any]) -> Fact:
         due_at=None if due_at is None else datetime.fromisoformat(due_at),
         subject=None if subject is None else UUID(subject),
         spoken=entry.get("spoken", False),
-        assignment=None
-        if made is None
-        else Assignment(**{**made, "received_at": datetime.fromisoformat(made["received_at"])}),
+        assignment=None if made is None else _assignment(made),
+        beyond=None if entry.keys() <= _FACT else {key: entry[key] for key in entry.keys() - _FACT},
     )
+
+
+def _assignment(made: Mapping[str, Any]) -> Assignment:
+    beyond = None
+    if not made.keys() <= _ASSIGNMENT:
+        beyond = {key: made[key] for key in made.keys() - _ASSIGNMENT}
+        made = {key: made[key] for key in made.keys() & _ASSIGNMENT}
+    return Assignment(**{**made, "received_at": datetime.fromisoformat(made["received_at"]), "beyond": beyond})

@@ -90,12 +90,12 @@ class Rules:
 
     @classmethod
     def from_snapshot(cls, pack: str, version: str, body: Mapping[str, Any]) -> Self:
-        """Read back what `snapshot` wrote."""
-        departments = [Department.model_validate(entry) for entry in body["departments"]]
+        """Read back what `snapshot` wrote, here or in a newer copy: fields this one does not know are passed over."""
+        departments = [Department.model_validate(entry, extra="ignore") for entry in body["departments"]]
         return cls(
             pack=pack,
             version=version,
-            sla=SlaRules.model_validate(body["sla"]),
+            sla=SlaRules.model_validate(body["sla"], extra="ignore"),
             departments={department.id: department for department in departments},
             calendars={name: Calendar(_spec_from_json(entry)) for name, entry in body["calendars"].items()},
         )

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.sla.domain.firing import Firing
@@ -25,6 +25,14 @@ QUERIES = load_queries("services.sla")
 
 Changed = tuple[Stored, Life]
 """A complaint with what follows from its facts now."""
+
+
+class Unreadable(NamedTuple):
+    """A complaint whose row this copy cannot read."""
+
+    complaint_id: UUID
+    reference: str
+    error: Exception
 
 
 class Rulebook:
@@ -69,13 +77,19 @@ class Rulebook:
             return packs[self._default]
 
     async def promised(self, tx: Any, keys: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], Rules]:
-        """Rules by pack and version; those not yet in memory are fetched with one query."""
+        """Rules by pack and version; those not yet in memory are fetched with one query. What cannot be read is missing."""
         missing = {key for key in keys if key not in self._by_version}
         if missing:
             packs, versions = zip(*sorted(missing), strict=True)
             for row in await tx.fetch(QUERIES.fetch_rules, list(packs), list(versions)):
                 key = (row["pack"], row["version"])
-                self._by_version[key] = Rules.from_snapshot(*key, row["body"])
+                try:
+                    self._by_version[key] = Rules.from_snapshot(*key, row["body"])
+                except Exception as error:
+                    # Only the complaints that follow these rules have to wait.
+                    extra = {"action": "rules_unreadable", "pack": key[0], "version": key[1]}
+                    log.error("kept rules cannot be read", extra=extra, exc_info=error)
+                    continue
                 self._kept.add(key)
         return self._by_version
 
@@ -97,15 +111,35 @@ async def no_news(tx: Tx, heard: Sequence[NoticeSent]) -> set[UUID]:
     return {heard[row["place"] - 1].event_id for row in rows}
 
 
-async def claim(tx: Tx, book: Rulebook, limit: int) -> list[Stored]:
-    """Complaints that are due by the transaction's time, locked, the longest overdue first."""
-    return list((await _stored(tx, book, await tx.fetch(QUERIES.claim, tx.now, limit))).values())
+async def claim(tx: Tx, book: Rulebook, limit: int) -> tuple[list[Stored], list[Unreadable]]:
+    """Complaints that are due by the transaction's time, locked, the longest overdue first; and those not readable."""
+    return await _readable(tx, book, await tx.fetch(QUERIES.claim, tx.now, limit))
+
+
+async def claim_one(tx: Tx, book: Rulebook, complaint_id: UUID) -> tuple[list[Stored], list[Unreadable]]:
+    """The same for one complaint; nothing when somebody else holds it."""
+    return await _readable(tx, book, await tx.fetch(QUERIES.claim_one, tx.now, complaint_id))
+
+
+async def _readable(tx: Tx, book: Rulebook, rows: Sequence[Any]) -> tuple[list[Stored], list[Unreadable]]:
+    rules = await book.promised(tx, _keys(rows))
+    read: list[Stored] = []
+    unreadable: list[Unreadable] = []
+    for row in rows:
+        try:
+            read.append(stored_of(row, rules))
+        except Exception as error:
+            unreadable.append(Unreadable(row["complaint_id"], row["reference"], error))
+    return read, unreadable
 
 
 async def _stored(tx: Tx, book: Rulebook, rows: Sequence[Any]) -> dict[UUID, Stored]:
-    keys = {(row["rules_pack"], row["rules_version"]) for row in rows if row["rules_version"]}
-    rules = await book.promised(tx, keys)
+    rules = await book.promised(tx, _keys(rows))
     return {row["complaint_id"]: stored_of(row, rules) for row in rows}
+
+
+def _keys(rows: Sequence[Any]) -> set[tuple[str, str]]:
+    return {(row["rules_pack"], row["rules_version"]) for row in rows if row["rules_version"]}
 
 
 async def save(tx: Tx, changed: Sequence[Changed]) -> None:
@@ -150,9 +184,9 @@ async def record(tx: Tx, firings: Sequence[tuple[UUID, Firing]]) -> set[UUID]:
     return {row["event_id"] for row in rows if row["event_id"] is not None}
 
 
-async def postpone(tx: Tx, ids: Sequence[UUID], until: datetime) -> None:
-    """Leave complaints alone until a moment."""
-    await tx.execute(QUERIES.postpone, list(ids), until)
+async def set_aside(tx: Tx, complaints: Sequence[tuple[UUID, str]]) -> None:
+    """Leave complaints alone for a while that grows, and note why."""
+    await tx.execute(QUERIES.set_aside, tx.now, *map(list, zip(*complaints, strict=True)))
 
 
 def _by_id(pair: Changed) -> int:

@@ -13,9 +13,14 @@ from services.sla.domain.clocks import Clock
 from services.sla.domain.levels import next_due
 from services.sla.domain.life import Life
 from services.sla.domain.rules import Rules
+from shared.runtime.errors import RedressError
 
 _OWED = frozenset({"journey", "owner", "first_response", "silence", "promise"})
 """Clocks whose date we owe somebody; the others are dates the customer owes us."""
+
+
+class RulesMissing(RedressError):
+    """The rules that a complaint was promised are not there, or a newer copy wrote what this one does not know."""
 
 
 class Stored(NamedTuple):
@@ -34,8 +39,14 @@ class Stored(NamedTuple):
 
 
 def stored_of(row: Any, rules: Mapping[tuple[str, str], Rules]) -> Stored:
-    """A complaint from its row."""
+    """A complaint from its row.
+
+    Raises:
+        RulesMissing: the rules it follows are not there or cannot be read by this copy.
+    """
     version = row["rules_version"]
+    if version and (row["rules_pack"], version) not in rules:
+        raise RulesMissing(f"the rules {row['rules_pack']}@{version} it follows cannot be read by this copy")
     case = Case(
         complaint_id=row["complaint_id"],
         reference=row["reference"],

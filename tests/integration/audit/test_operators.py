@@ -113,7 +113,7 @@ def test_where_answers_the_contract_for_a_reference_however_it_is_typed(redress:
     assert (found["state"], found["owner"]) == ("assigned", "product-quality")
     assert {clock["kind"] for clock in found["clocks"]} >= {"journey", "owner", "first_response", "silence"}
     assert all(set(clock) == {"kind", "due_at", "state"} for clock in found["clocks"])
-    assert all(set(notice) == {"kind", "channel", "state", "at"} for notice in found["notices"])
+    assert all(set(notice) == {"kind", "channel", "state", "at", "reason"} for notice in found["notices"])
     assert document(run(redress, "where", told["complaint_id"], "--json"))["reference"] == reference
     shown = run(redress, "where", reference)
     assert shown.returncode == 0

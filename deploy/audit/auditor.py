@@ -81,7 +81,7 @@ async def look(places: Places, answers: tuple[Answer, ...] = ()) -> Snapshot:
     mailbox, whole = await read_mailbox(places.mail) if places.mail else (None, False)
     return replace(
         seen,
-        told=tuple(topics.told),
+        told=tuple(one for one in topics.told if one.event_id not in seen.void),
         poison=tuple(topics.poison),
         dead_records=tuple(topics.dead_records),
         whole_topics=frozenset(topics.whole),

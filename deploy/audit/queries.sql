@@ -54,10 +54,17 @@ SELECT complaint_id, encode(token_hash, 'hex') AS token_hash FROM notifier.conta
 
 -- name: outbox
 -- Committed events that the broker has not acknowledged.
-SELECT 'intake' AS service, topic, event_id, occurred_at, key, payload, headers FROM intake.outbox
-UNION ALL SELECT 'router', topic, event_id, occurred_at, key, payload, headers FROM router.outbox
-UNION ALL SELECT 'sla', topic, event_id, occurred_at, key, payload, headers FROM sla.outbox
-UNION ALL SELECT 'notifier', topic, event_id, occurred_at, key, payload, headers FROM notifier.outbox
+SELECT 'intake' AS service, topic, event_id, occurred_at, key, payload, headers FROM intake.outbox_unpublished
+UNION ALL SELECT 'router', topic, event_id, occurred_at, key, payload, headers FROM router.outbox_unpublished
+UNION ALL SELECT 'sla', topic, event_id, occurred_at, key, payload, headers FROM sla.outbox_unpublished
+UNION ALL SELECT 'notifier', topic, event_id, occurred_at, key, payload, headers FROM notifier.outbox_unpublished
+
+-- name: void
+-- Events on the topics that no longer count, since a restored database did not know them (`redress recover`).
+SELECT event_id FROM intake.void_event
+UNION ALL SELECT event_id FROM router.void_event
+UNION ALL SELECT event_id FROM sla.void_event
+UNION ALL SELECT event_id FROM notifier.void_event
 
 -- name: inbox
 -- Which events each consumer has applied.

@@ -63,16 +63,24 @@ def search_logs(folders: Iterable[Path], clear_text: ClearText) -> None:
 
 
 async def search_traces(url: str | None, clear_text: ClearText) -> None:
-    """Search what the trace viewer holds; nothing where it is switched off or away."""
+    """Search what the trace viewer holds; nothing where it is switched off.
+
+    Raises:
+        StackError: it does not answer, so that nobody can say that no trace holds what a customer wrote.
+    """
     if not url:
         return
     base = url.rstrip("/").removesuffix("/zipkin")
     try:
         async with httpx.AsyncClient(timeout=60) as http:
-            services = (await http.get(f"{base}/api/v2/services")).json()
+            services = (await http.get(f"{base}/api/v2/services")).raise_for_status().json()
             for service in services:
                 query = {"serviceName": service, "limit": _MOST_TRACES, "lookback": 7 * 86_400_000}
-                answer = await http.get(f"{base}/api/v2/traces", params=query)
+                answer = (await http.get(f"{base}/api/v2/traces", params=query)).raise_for_status()
+                answer.json()
                 clear_text.search(answer.content, f"the traces of {service}")
-    except (httpx.HTTPError, ValueError):
-        return
+    except (httpx.HTTPError, ValueError) as error:
+        raise StackError(
+            f"I17 cannot be checked: the trace viewer at {url} does not answer ({type(error).__name__})",
+            "See `make status`, or bring the stack up with REDRESS_TRACES=0",
+        ) from error

@@ -67,6 +67,7 @@ async def read_tables(dsn: str, clear_text: ClearText) -> Snapshot:
             ),
             token_hashes={row["complaint_id"]: row["token_hash"] for row in await connection.fetch(Q.tokens)},
             outbox=tuple(map(_outbox, outbox)),
+            void=frozenset(row["event_id"] for row in await connection.fetch(Q.void)),
             inbox=_inbox(await connection.fetch(Q.inbox)),
             dead_letters=tuple(map(_letter, letters)),
         )

@@ -252,6 +252,7 @@ class Snapshot:
     notices: tuple[NoticeRow, ...] = ()
     suppressions: tuple[Suppression, ...] = ()
     outbox: tuple[OutboxRow, ...] = ()
+    void: frozenset[UUID] = frozenset()
     inbox: Mapping[str, frozenset[UUID]] = field(default_factory=dict)
     dead_letters: tuple[DeadLetterRow, ...] = ()
     told: tuple[Told, ...] = ()

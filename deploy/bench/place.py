@@ -90,7 +90,8 @@ class Place:
         around = self._surroundings(passwords)
         for name in NAMES:
             spec = service_spec(name, around)
-            spec = replace(spec, env={**spec.env, "TRACE_RATIO": str(self.trace_ratio), "LOG_LEVEL": "WARNING"})
+            traced = {"TRACE_RATIO": str(self.trace_ratio), "TRACES_PER_SECOND": "0"}
+            spec = replace(spec, env={**spec.env, **traced, "LOG_LEVEL": "WARNING"})
             if name == "intake":
                 self._add_client(spec)
             self._launch(stack, name, _Process(spec, url_of(self.ports, name)))

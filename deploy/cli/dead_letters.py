@@ -11,6 +11,7 @@ import typer
 
 from deploy.stack.errors import StackError
 
+_REPLAYED_AT_ONCE = 100_000
 app = typer.Typer(
     name="dead-letters",
     help="What could not be processed: list it, look at it, send it again.",
@@ -38,12 +39,15 @@ def list_command(
     from deploy.dead_letters.store import Filter, list_letters
     from deploy.endpoints import load_endpoints
 
-    async def read() -> list[dict[str, object]]:
+    async def read() -> tuple[list[dict[str, object]], int]:
         async with operator_connection(load_endpoints().dsn) as connection:
             wanted = Filter(service=service, reason=reason, topic=topic, waiting=waiting, limit=limit)
-            return [dict(row) for row in await list_letters(connection, wanted)]
+            found, total = await list_letters(connection, wanted)
+            return [dict(row) for row in found], total
 
-    rows = asyncio.run(read())
+    rows, total = asyncio.run(read())
+    if total > len(rows):
+        typer.echo(f"The newest {len(rows)} of {total} dead letters; --limit {total} shows all", err=True)
     if as_json:
         typer.echo(json.dumps(rows, default=str, ensure_ascii=False))
     else:
@@ -103,8 +107,11 @@ def replay_command(
         async with operator_connection(endpoints.dsn) as connection:
             addresses = [Address.read(text) for text in letters or ()]
             if not addresses:
-                wanted = Filter(service=service, reason=reason, topic=topic, waiting=not again, limit=100_000)
-                addresses = [Address.read(str(row["address"])) for row in await list_letters(connection, wanted)][::-1]
+                wanted = Filter(service=service, reason=reason, topic=topic, waiting=not again, limit=_REPLAYED_AT_ONCE)
+                found, total = await list_letters(connection, wanted)
+                addresses = [Address.read(str(row["address"])) for row in found][::-1]
+                if total > len(found):
+                    typer.echo(f"The newest {len(found)} of {total}; send the command again for the others", err=True)
             who = by or getpass.getuser()
             return await replay(connection, endpoints.kafka, addresses, by=who, dry_run=dry_run, again=again)
 

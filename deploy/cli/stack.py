@@ -12,6 +12,7 @@ import typer
 
 from deploy.stack.control import Control
 from deploy.stack.errors import StackError
+from deploy.stack.memory import Servers
 from deploy.stack.record import RunFolder
 from deploy.stack.settings import StackSettings, load_settings
 from deploy.stack.state import StateFolder
@@ -19,17 +20,29 @@ from deploy.stack.terminal import Terminal
 
 #: Characters of the last words that fit a table; `--json` has all of them.
 _LONGEST_WHY = 110
+#: Seconds after which a process that runs and does not answer is no longer thought to be starting.
+_LONGEST_START = 60
 
 
 def up(
     first: Annotated[
         bool, typer.Option(help="File one complaint when the stack was not running, and follow it.")
     ] = True,
+    servers: Annotated[
+        Servers,
+        typer.Option(
+            help="When the shell names other servers than last time: ask, keep those, or change to the shell's."
+        ),
+    ] = "ask",
 ) -> None:
-    """Start everything locally and wait until it is ready; where it runs already, change nothing and say so."""
+    """Start everything locally and wait until it is ready; where it runs already, change nothing and say so.
+
+    Settings of the shell are remembered in the state folder; a later `up` without them means the same stack.
+    """
     from deploy.stack.up import up as bring_up
 
-    bring_up(load_settings(), Terminal(), first=first)
+    ask = typer.confirm if sys.stdin.isatty() else None
+    bring_up(load_settings(), Terminal(), first=first, servers=servers, ask=ask)
 
 
 def fetch() -> None:
@@ -90,7 +103,7 @@ def reset(
 
 
 def _processes(settings: StackSettings) -> list[dict[str, Any]]:
-    """The processes on record, in reading order; a service that runs but does not answer is `starting`."""
+    """The processes on record, in reading order; what runs but does not answer is `starting`, after a minute `not answering`."""
     from deploy.stack.stack import NAMES
 
     run = RunFolder(settings.home)
@@ -107,7 +120,7 @@ def _processes(settings: StackSettings) -> list[dict[str, Any]]:
             {
                 "name": name,
                 "pid": record.identity.pid if alive and record.identity else None,
-                "state": "starting" if state == "running" and not ready[name] else state,
+                "state": _silent(record.since) if state == "running" and not ready[name] else state,
                 "restarts": record.restarts,
                 "since": record.since,
                 "why": record.why,
@@ -120,6 +133,7 @@ def _answers(settings: StackSettings, name: str) -> bool:
     from deploy.stack import kafka, postgres, services
     from deploy.stack.mail.server import accepts
     from deploy.stack.ports import Ports
+    from deploy.stack.process import is_well
 
     ports = Ports.at(_base(settings))
     if name in services.NAMES:
@@ -128,7 +142,9 @@ def _answers(settings: StackSettings, name: str) -> bool:
         return kafka.answers("127.0.0.1", ports.kafka)
     if name == "postgres":
         return postgres.answers(ports.postgres)
-    return accepts(getattr(ports, name))
+    if name == "traces":
+        return is_well(f"http://127.0.0.1:{ports.traces}/health")
+    return accepts(ports.mail)
 
 
 def _base(settings: StackSettings) -> int:
@@ -152,6 +168,12 @@ def _show(settings: StackSettings, processes: list[dict[str, Any]]) -> None:
     terminal.table(f"State: {settings.home}", ("process", "pid", "state", "restarts", "for", "why it ended last"), rows)
     if Control(RunFolder(settings.home)).supervisor() is None:
         terminal.say("\nThe supervisor is gone, so nothing is restarted: run `make up` to bring it back.")
+
+
+def _silent(since: str) -> str:
+    """What a process does that runs and does not answer."""
+    age = (datetime.now(UTC) - datetime.fromisoformat(since)).total_seconds()
+    return "starting" if age < _LONGEST_START else "not answering"
 
 
 def _short(why: str) -> str:

@@ -14,7 +14,7 @@ from deploy.stack.terminal import Terminal
 def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
-    """Show every topic: who writes it, who reads which events, and what the running Kafka holds."""
+    """Show every topic: who writes it, who reads it, what the running Kafka holds, and which settings are not ours."""
     topics = asyncio.run(_topics())
     if as_json:
         print(json.dumps({"topics": topics}, indent=2))
@@ -31,11 +31,15 @@ def command(
         for topic in topics
     ]
     Terminal().table("Topics", ("topic", "writer", "readers", "partitions", "records", "lag"), rows)
+    for topic in topics:
+        for line in topic["differences"]:
+            Terminal().say(f"{topic['name']}: {line}")
 
 
 async def _topics() -> list[dict[str, Any]]:
     """The table of `shared.events.topics` with the live figures of the running Kafka."""
     from deploy.endpoints import load_endpoints
+    from deploy.stack.topics import differences
     from shared.events.envelope import type_of
     from shared.events.topics import DEAD_LETTERS, TOPICS
 
@@ -51,7 +55,9 @@ async def _topics() -> list[dict[str, Any]]:
     ]
     found.append({"name": DEAD_LETTERS, "writer": "all", "readers": [], "partitions": 1, "events": {}})
     live = await _live(load_endpoints().kafka, [topic["name"] for topic in found])
+    otherwise = await differences(load_endpoints().kafka)
     for topic in found:
+        topic["differences"] = otherwise.get(topic["name"], [])
         topic["offsets"], topic["records"], topic["lag"] = live.get(topic["name"], ({}, None, {}))
     return found
 

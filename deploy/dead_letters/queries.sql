@@ -1,6 +1,6 @@
 -- name: list_letters
 -- Dead letters of all services, newest first. $1 service, $2 reason, $3 topic, $4 only those not replayed, $5 at most.
-SELECT * FROM (
+SELECT *, count(*) OVER () AS total FROM (
     SELECT 'intake' AS service, id, consumer, topic, partition, record_offset, event_type, reason, detail, traceparent,
            attempts, failed_at, replayed_at, replayed_by FROM intake.dead_letter
     UNION ALL

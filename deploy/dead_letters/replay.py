@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
+from uuid import UUID
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -14,6 +15,8 @@ from deploy.dead_letters.store import Address, Letter, mark_replayed, read_lette
 from deploy.stack.errors import StackError
 from shared.events.ids import new_id
 from shared.runtime.kafka import make_producer, stop_producer
+from shared.runtime.outbox import shard_of
+from shared.runtime.relay.lane import partition_of
 
 REPLAY_HEADER = "x-replay-id"
 _PATIENCE = 20.0
@@ -32,6 +35,14 @@ def headers_of(letter: Letter, replay_id: str) -> list[tuple[str, bytes | None]]
     """Its own headers, the same `ce_id` among them, and which replay this is. An older replay's id is replaced."""
     kept = [(name, value) for name, value in letter.headers if name != REPLAY_HEADER]
     return [*kept, (REPLAY_HEADER, replay_id.encode())]
+
+
+def partition_for(letter: Letter, partitions: int) -> int:
+    """Where the relay sends what has this key; where it was, if the key is no complaint's."""
+    try:
+        return partition_of(shard_of(UUID((letter.key or b"").decode("ascii"))), partitions)
+    except ValueError:
+        return letter.partition % partitions
 
 
 async def replay(
@@ -89,8 +100,7 @@ async def _send(producer: AIOKafkaProducer, letter: Letter) -> None:
                 letter.topic,
                 value=letter.value,
                 key=letter.key,
-                # With a key the partition follows from it, as it did at first; without one it is the one it was on.
-                partition=letter.partition if letter.key is None else None,
+                partition=partition_for(letter, len(await producer.partitions_for(letter.topic))),
                 headers=headers_of(letter, str(new_id())),
             )
     except (KafkaError, TimeoutError) as error:

@@ -77,12 +77,16 @@ class Filter:
     limit: int = 100
 
 
-async def list_letters(connection: Connection, wanted: Filter) -> list[Mapping[str, Any]]:
-    """Dead letters without their bytes, newest first."""
-    rows = await connection.fetch(
-        Q.list_letters, wanted.service, wanted.reason, wanted.topic, wanted.waiting, wanted.limit
-    )
-    return [{"address": f"{row['service']}/{row['id']}", **dict(row)} for row in rows]
+async def list_letters(connection: Connection, wanted: Filter) -> tuple[list[Mapping[str, Any]], int]:
+    """Dead letters without their bytes, newest first, at most `limit` of them; and how many there are."""
+    rows = [
+        dict(row)
+        for row in await connection.fetch(
+            Q.list_letters, wanted.service, wanted.reason, wanted.topic, wanted.waiting, wanted.limit
+        )
+    ]
+    total = max((row.pop("total") for row in rows), default=0)
+    return [{"address": f"{row['service']}/{row['id']}", **row} for row in rows], total
 
 
 async def read_letter(connection: Connection, address: Address, *, hold: bool = False) -> Letter:

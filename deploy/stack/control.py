@@ -14,7 +14,7 @@ from deploy.stack.errors import StackError
 from deploy.stack.process import last_line, plain_environment
 from deploy.stack.record import Identity, Planned, RunFolder, digest
 from deploy.stack.settings import CHECKOUT
-from deploy.stack.supervisor import Supervisor
+from deploy.stack.supervisor import Supervisor, code_fingerprint
 
 _START_PATIENCE = 10.0
 #: Longer than all graces of one orderly stop together.
@@ -31,6 +31,10 @@ class Control:
         """The supervisor, if one lives."""
         found = self.run.read_status().supervisor
         return found if found is not None and found.is_alive() else None
+
+    def is_current(self) -> bool:
+        """Say whether the supervisor that lives runs the code that is on disk."""
+        return self.supervisor() is not None and self.run.read_status().code == code_fingerprint()
 
     def alive(self) -> dict[str, Identity]:
         """The processes that live, supervised or left over."""
@@ -69,6 +73,8 @@ class Control:
 
     def follow(self, plan: Sequence[Planned]) -> None:
         """Make the supervisor run exactly this; returns once it began to."""
+        if not self.is_current():
+            self._replace_supervisor()
         self.run.write_plan(plan)
         running = self.supervisor()
         if running is not None:
@@ -79,6 +85,16 @@ class Control:
         while {name: record.digest for name, record in self.run.read_status().processes.items()} != wanted:
             if time.monotonic() > deadline or not supervisor.is_alive():
                 raise StackError("The supervisor does not follow", "Try `make down`, then `make up`")
+            time.sleep(0.02)
+
+    def _replace_supervisor(self) -> None:
+        """End a supervisor of another version, which might not understand the plan; what it runs goes on."""
+        old = self.supervisor()
+        if old is None:
+            return
+        os.kill(old.pid, signal.SIGKILL)
+        deadline = time.monotonic() + _START_PATIENCE
+        while old.is_alive() and time.monotonic() < deadline:
             time.sleep(0.02)
 
     def stop(self, report: Callable[[str], None]) -> bool:

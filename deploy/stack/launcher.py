@@ -1,4 +1,4 @@
-"""Starts one command as another user, at a lower priority or tied to its parent's life; run as a script, imports nothing of ours.
+"""Starts one command as another user, at a lower priority, tied to its parent's life or held by it; run as a script, imports nothing of ours.
 
 Postgres refuses to run as root. As root we therefore become an ordinary user first. When a folder on the way to its data
 (say `/root`) is closed to that user, nothing is opened up for everybody: we open the data folder while we are root, and
@@ -22,9 +22,14 @@ def main() -> None:
     parser.add_argument("--group", type=int)
     parser.add_argument("--hand-over", action="append", default=[])
     parser.add_argument("--die-with-parent", action="store_true")
+    parser.add_argument("--held-by", type=int)
     parser.add_argument("--nice", type=int, default=0)
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
+    if options.held_by is not None:
+        if not os.read(options.held_by, 1):  # who holds us is gone and does not know us
+            return
+        os.close(options.held_by)
     os.nice(options.nice)
     command = _with_open_files(options.command, options.hand_over)
     if options.user is not None:

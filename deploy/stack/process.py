@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.request import urlopen
 
 from deploy.stack.errors import StackError
 
@@ -34,6 +36,7 @@ class ProcessSpec:
         handed: Files and folders that this user may be unable to reach by name; wherever a path of them stands in
             `argv`, the open file is handed over instead. They belong to the user.
         nice: Steps of lower priority, for what nobody waits for.
+        health: Address that answers 200 while the process is well; one that hangs is killed, and so restarted.
     """
 
     name: str
@@ -46,10 +49,11 @@ class ProcessSpec:
     user: tuple[int, int] | None = None
     handed: tuple[str, ...] = ()
     nice: int = 0
+    health: str = ""
 
-    def command(self, *, die_with_parent: bool = False) -> list[str]:
+    def command(self, *, die_with_parent: bool = False, held_by: int | None = None) -> list[str]:
         """Return the full command line, through the launcher where one is needed."""
-        if self.user is None and not self.nice and not die_with_parent:
+        if self.user is None and not self.nice and not die_with_parent and held_by is None:
             return list(self.argv)
         launch = [sys.executable, "-I", "-S", str(_LAUNCHER)]
         if self.user is not None:
@@ -57,22 +61,46 @@ class ProcessSpec:
             launch += [option for path in self.handed for option in ("--hand-over", path)]
         if die_with_parent:
             launch.append("--die-with-parent")
+        if held_by is not None:
+            launch += ["--held-by", str(held_by)]
         if self.nice:
             launch += ["--nice", str(self.nice)]
         return [*launch, "--", *self.argv]
 
     def spawn(self, *, die_with_parent: bool = False) -> subprocess.Popen[bytes]:
         """Start the process in a session of its own, so that Ctrl-C in a terminal does not reach it."""
+        return self._spawn(self.command(die_with_parent=die_with_parent))
+
+    def spawn_held(self) -> tuple[subprocess.Popen[bytes], Callable[[], None]]:
+        """Start a process that becomes the command when the function is called, and ends if we end before."""
+        held, release = os.pipe()
+        try:
+            process = self._spawn(self.command(held_by=held), (held,))
+        except OSError:
+            os.close(release)
+            raise
+        finally:
+            os.close(held)
+
+        def let_go() -> None:
+            with contextlib.suppress(BrokenPipeError):  # it was killed meanwhile
+                os.write(release, b"\n")
+            os.close(release)
+
+        return process, let_go
+
+    def _spawn(self, command: list[str], passed: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab", buffering=0) as log:
             return subprocess.Popen(
-                self.command(die_with_parent=die_with_parent),
+                command,
                 env=dict(self.env),
                 cwd=self.cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                pass_fds=passed,
             )
 
 
@@ -159,6 +187,15 @@ def wait_until(
                 f"The whole story is in {spec.log}",
             )
         time.sleep(_POLL)
+
+
+def is_well(url: str, timeout: float = 1.0) -> bool:
+    """Say whether a GET of this address is answered with 200 in time."""
+    try:
+        with urlopen(url, timeout=timeout) as answer:  # noqa: S310 - our own http address
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 def last_line(log: Path) -> str:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import signal
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -35,11 +36,14 @@ class Planned:
         tier: Stopped in falling order: services (2) before brokers and mail (1) before the database (0).
         fingerprint: Changes when the code or the configuration file behind it changes, so that a second `make up`
             restarts what is stale.
+        started_as: The digest under which it was started, for a process that shall go on as it is, whatever version of
+            Redress started it.
     """
 
     spec: ProcessSpec
     tier: int
     fingerprint: str = ""
+    started_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,9 @@ class Recorded:
         since: When it entered this state, ISO 8601.
         why: What ended it the last time, with its last words.
         digest: Of the plan it was started by.
+        tier: Of that plan; here too, so that a process that no plan names any more can be stopped in order.
+        stop_signal: Likewise.
+        grace: Likewise, seconds.
     """
 
     name: str
@@ -87,13 +94,35 @@ class Recorded:
     since: str = ""
     why: str = ""
     digest: str = ""
+    tier: int = 2
+    stop_signal: int = signal.SIGTERM
+    grace: float = 30.0
+
+    @classmethod
+    def of(cls, planned: Planned) -> Recorded:
+        """The record of a process that was not started yet."""
+        spec = planned.spec
+        return cls(
+            name=spec.name,
+            digest=digest(planned),
+            tier=planned.tier,
+            stop_signal=int(spec.stop_signal),
+            grace=spec.grace,
+        )
 
 
 @dataclass(slots=True, kw_only=True)
 class Status:
-    """The content of `status.json`."""
+    """The content of `status.json`.
+
+    Attributes:
+        supervisor: Who wrote it.
+        code: Names the supervisor's code; another version's is replaced before it gets a plan it may not understand.
+        processes: Name → what is known.
+    """
 
     supervisor: Identity | None = None
+    code: str = ""
     processes: dict[str, Recorded] = field(default_factory=dict)
 
 
@@ -118,7 +147,7 @@ class RunFolder:
         """Say what runs."""
         supervisor = asdict(status.supervisor) if status.supervisor else None
         processes = [asdict(recorded) for recorded in status.processes.values()]
-        _replace(self.status_file, {"supervisor": supervisor, "processes": processes})
+        _replace(self.status_file, {"supervisor": supervisor, "code": status.code, "processes": processes})
 
     def read_status(self) -> Status:
         """What ran when the supervisor last wrote; ask `Identity.is_alive` whether it still does."""
@@ -128,8 +157,8 @@ class RunFolder:
         for entry in raw.get("processes", []):
             identity = Identity(**entry.pop("identity")) if entry.get("identity") else None
             entry.pop("identity", None)
-            processes[entry["name"]] = Recorded(identity=identity, **entry)
-        return Status(supervisor=supervisor, processes=processes)
+            processes[entry["name"]] = Recorded(identity=identity, **_known(Recorded, entry))
+        return Status(supervisor=supervisor, code=raw.get("code", ""), processes=processes)
 
     def take_lock(self, what: str) -> IO[bytes] | None:
         """Become the only one who does `what` to this stack; the lock goes with the process, however it ends."""
@@ -144,10 +173,15 @@ class RunFolder:
 
 
 def digest(planned: Planned) -> str:
-    """Name the plan of one process, to see whether it changed."""
+    """Name the plan of one process, to see whether it changed. A new setting that is not used changes nothing."""
     import hashlib
 
-    text = json.dumps(_planned_as_dict(planned), sort_keys=True)
+    if planned.started_as:
+        return planned.started_as
+    unused = {name: item.default for name, item in ProcessSpec.__dataclass_fields__.items()}
+    said = _planned_as_dict(planned)
+    said["spec"] = {name: value for name, value in said["spec"].items() if name not in unused or value != unused[name]}
+    text = json.dumps(said, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -159,14 +193,24 @@ def timestamp() -> str:
 def _planned_as_dict(planned: Planned) -> dict[str, Any]:
     spec = asdict(planned.spec)
     spec.update(log=str(planned.spec.log), cwd=str(planned.spec.cwd), env=dict(planned.spec.env))
-    return {"spec": spec, "tier": planned.tier, "fingerprint": planned.fingerprint}
+    as_it_is = {"started_as": planned.started_as} if planned.started_as else {}
+    return {"spec": spec, "tier": planned.tier, "fingerprint": planned.fingerprint, **as_it_is}
 
 
 def _planned(raw: dict[str, Any]) -> Planned:
     spec = raw["spec"]
     spec.update(log=Path(spec["log"]), cwd=Path(spec["cwd"]), argv=tuple(spec["argv"]))
-    spec["user"] = tuple(spec["user"]) if spec["user"] else None
-    return Planned(spec=ProcessSpec(**spec), tier=raw["tier"], fingerprint=raw["fingerprint"])
+    spec.update(user=tuple(spec["user"]) if spec["user"] else None, handed=tuple(spec.get("handed", ())))
+    return Planned(
+        spec=ProcessSpec(**_known(ProcessSpec, spec)),
+        **_known(Planned, {name: raw[name] for name in raw if name != "spec"}),
+    )
+
+
+def _known(kind: type, raw: dict[str, Any]) -> dict[str, Any]:
+    """Without what another version wrote and this one does not know: files outlive an upgrade."""
+    names = {field.name for field in fields(kind)}
+    return {name: value for name, value in raw.items() if name in names}
 
 
 def _read(path: Path) -> Any:

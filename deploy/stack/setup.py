@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -18,10 +19,16 @@ from shared.runtime.migrate import MigrationChanged, migrate
 
 CHANNELS: tuple[Channel, ...] = ("web", "phone", "store")
 _OLDEST_POSTGRES = 15
+Phase = Literal["pre", "post", "all"]
 
 
-async def prepare_database(dsn: str, passwords: Mapping[str, str]) -> list[str]:
+async def prepare_database(dsn: str, passwords: Mapping[str, str], phase: Phase = "all") -> list[str]:
     """Create the database where it is missing, then roles, schemas and tables; returns the migrations applied.
+
+    Args:
+        dsn: An owner of the database who may create roles.
+        passwords: Role without `redress_` → password.
+        phase: `pre` while services of an older version run: they go on working with what it changes.
 
     Raises:
         StackError: The server is too old, refuses, or a migration does not fit what is there.
@@ -29,10 +36,7 @@ async def prepare_database(dsn: str, passwords: Mapping[str, str]) -> list[str]:
     await _create_database(dsn)
     try:
         await bootstrap(dsn, passwords)
-        applied: list[str] = []
-        for name in NAMES:
-            applied += await migrate(dsn, name, ("shared.runtime", f"services.{name}"))
-        return applied
+        return await migrate_all(dsn, phase)
     except MigrationChanged as error:
         raise StackError(
             f"The tables come from another version of Redress: {error}", "Start empty with `make reset`"
@@ -41,6 +45,14 @@ async def prepare_database(dsn: str, passwords: Mapping[str, str]) -> list[str]:
         raise StackError(
             f"Postgres at {database_host(dsn)} refuses: {error}", "DATABASE_URL must be an owner who may create roles"
         ) from error
+
+
+async def migrate_all(dsn: str, phase: Phase) -> list[str]:
+    """Apply the missing migrations of all services; returns their names."""
+    applied: list[str] = []
+    for name in NAMES:
+        applied += await migrate(dsn, name, ("shared.runtime", f"services.{name}"), phase)
+    return applied
 
 
 async def prepare_clients(dsn: str, state: StateFolder, pack: str) -> dict[str, str]:

@@ -105,6 +105,11 @@ class LocalStack:
         return self.postgres.url(DATABASE) if self.postgres else str(self.settings.database_url)
 
     @property
+    def is_all_its_own(self) -> bool:
+        """Whether nobody else uses the servers: database, Kafka and mail are ours."""
+        return all(server is not None for server in (self.postgres, self.kafka, self.mail))
+
+    @property
     def archives_missing(self) -> bool:
         """Whether a JVM could start faster than it did."""
         return any(server is not None and not server.archive.exists() for server in (self.kafka, self.traces))

@@ -56,7 +56,7 @@ class StateFolder:
         """Return a file with 32 random bytes, or with 64 hexadecimal digits, made at the first call."""
         path = self.keys / name
         if not path.exists():
-            _write_private(path, secrets.token_hex(32).encode() if as_text else secrets.token_bytes(32))
+            write_private(path, secrets.token_hex(32).encode() if as_text else secrets.token_bytes(32))
         return path
 
     def passwords(self, name: str, owners: Iterable[str], length: int = 24) -> dict[str, str]:
@@ -67,19 +67,27 @@ class StateFolder:
         if missing:
             for owner in missing:
                 known[owner] = "".join(secrets.choice(_ALPHABET) for _ in range(length))
-            _write_private(path, json.dumps(known, indent=1).encode())
+            write_private(path, json.dumps(known, indent=1).encode())
         return {owner: known[owner] for owner in owners}
 
     def write_endpoints(self, content: dict[str, Any]) -> Path:
         """Write `endpoints.json`, which other people's tools read; it holds secrets, so it is private."""
         path = self.home / "endpoints.json"
-        _write_private(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+        write_private(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
         return path
 
     def is_filled_with(self, contents: str | None) -> bool:
         """Say whether the servers were filled with exactly this before."""
         mark = self.home / "filled"
         return contents is not None and mark.exists() and mark.read_text() == contents
+
+    def mark_unsettled(self) -> None:
+        """From here on, until `mark_filled`, old and new may run beside each other and migrations may be missing."""
+        (self.home / "filled").unlink(missing_ok=True)
+
+    def is_settled(self) -> bool:
+        """Say whether the last `up` did all it began."""
+        return (self.home / "filled").exists()
 
     def mark_filled(self, contents: str | None) -> None:
         """Remember what the servers were filled with."""
@@ -134,7 +142,8 @@ def _user_name(user: int) -> str:
         return f"user {user}"
 
 
-def _write_private(path: Path, content: bytes) -> None:
+def write_private(path: Path, content: bytes) -> None:
+    """Replace a file that only its owner may read."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     fresh = path.with_name(path.name + ".new")
     with open(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:

@@ -15,12 +15,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.stack.process import last_line
+from deploy.stack.process import ProcessSpec, is_well, last_line
 from deploy.stack.record import Identity, Planned, Recorded, RunFolder, Status, digest, timestamp
+from deploy.stack.services import fingerprint
 
 #: Seconds before the first, second, ... restart in a row.
 PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
@@ -29,6 +31,10 @@ STABLE = 60.0
 _HOUSEKEEPING = 15.0
 #: Somebody else's child cannot be waited for, so an adopted one is looked at this often.
 _ADOPTED = 0.5
+#: Seconds between two questions whether a process is well, and for one answer.
+_ASKED = 5.0
+#: So many questions in a row without an answer, and it is killed: a minute.
+_UNANSWERED = 12
 _LOG_LIMIT = 10 * 1024 * 1024
 _LOG_KEPT = 3
 _KILLED = "killed by SIGKILL"
@@ -42,6 +48,17 @@ class _Child:
     in_a_row: int = 0
     started: float = 0.0
     due: float | None = None
+    asked: float = 0.0
+    asking: bool = False
+    unanswered: int = 0
+
+    def ask(self) -> None:
+        """Ask whether it is well; in a thread, because what hangs would hold everybody up."""
+        if not is_well(self.planned.spec.health, _ASKED):
+            self.unanswered += 1
+        else:
+            self.unanswered = 0
+        self.asking = False
 
     def is_dead(self) -> bool:
         """Say whether it ran and ended."""
@@ -64,6 +81,7 @@ class Supervisor:
         """Run until SIGTERM or SIGINT, then stop everything in order."""
         wake, signals = _signals()
         self.status.supervisor = Identity.of(os.getpid())
+        self.status.code = code_fingerprint()
         self.adopt()
         self.follow_plan()
         next_housekeeping = time.monotonic()
@@ -81,13 +99,31 @@ class Supervisor:
         self.run.status_file.unlink(missing_ok=True)
 
     def adopt(self) -> None:
-        """Take over what a killed supervisor left running; what ended since is started again by `look_after`."""
+        """Take over what a killed supervisor left running; what ended since is started again by `look_after`.
+
+        What runs and is in no plan any more is taken over too, so that `follow_plan` stops it: the plan may have changed
+        while nobody looked after it.
+        """
         before = self.run.read_status()
         plans = {planned.spec.name: planned for planned in self.run.read_plan()}
         for name, record in before.processes.items():
-            if name in plans and record.identity is not None:
-                self.children[name] = _Child(planned=plans[name], record=record, started=time.monotonic())
+            if record.identity is None or not (name in plans or record.identity.is_alive()):
+                continue
+            planned = plans[name] if name in plans else self._unplanned(record)
+            self.children[name] = _Child(planned=planned, record=record, started=time.monotonic())
         self._publish()
+
+    def _unplanned(self, record: Recorded) -> Planned:
+        """What is left of the plan of a process that shall not run: how to stop it."""
+        spec = ProcessSpec(
+            name=record.name,
+            argv=(),
+            log=self.run.home / "logs" / f"{record.name}.log",
+            cwd=self.run.home,
+            stop_signal=record.stop_signal,
+            grace=record.grace,
+        )
+        return Planned(spec=spec, tier=record.tier)
 
     def follow_plan(self) -> None:
         """Stop what is not wanted any more or differently, start what is missing."""
@@ -102,7 +138,7 @@ class Supervisor:
             del self.children[name]
         for name, planned in wanted.items():
             if name not in self.children:
-                self.children[name] = _Child(planned=planned, record=Recorded(name=name, digest=digest(planned)))
+                self.children[name] = _Child(planned=planned, record=Recorded.of(planned))
                 self._start(self.children[name])
         self._publish()
 
@@ -117,8 +153,17 @@ class Supervisor:
             elif child.due is not None and now >= child.due:
                 self._start(child)
                 changed = True
+            elif child.planned.spec.health and _lives(child):
+                self._look_whether_well(child, now)
         if changed:
             self._publish()
+
+    def _look_whether_well(self, child: _Child, now: float) -> None:
+        if child.unanswered >= _UNANSWERED:
+            _signal(child, signal.SIGKILL)
+        elif not child.asking and now - child.asked >= _ASKED:
+            child.asked, child.asking = now, True
+            threading.Thread(target=child.ask, daemon=True).start()
 
     def stop(self, names: list[str]) -> None:
         """Stop these, the highest tier first; what does not go in its time is killed."""
@@ -142,9 +187,10 @@ class Supervisor:
 
     def _start(self, child: _Child) -> None:
         child.due = None
+        child.unanswered = 0
         child.started = time.monotonic()
         try:
-            child.process = child.planned.spec.spawn()
+            child.process, release = child.planned.spec.spawn_held()
         except OSError as error:
             child.record.why = f"{timestamp()} cannot be started: {error}"
             child.record.identity = None
@@ -152,13 +198,16 @@ class Supervisor:
             return
         child.record.identity = Identity.of(child.process.pid) or Identity(child.process.pid, time.time())
         _enter(child.record, "running")
-        # At once: what is not on record when we are killed cannot be adopted.
+        # It becomes the command only when it is on record: what we do not know when we are killed cannot be adopted.
         self._publish()
+        release()
 
     def _plan_restart(self, child: _Child, now: float) -> None:
         ending = _ending(child.process.returncode) if child.process else "ended"
+        if child.unanswered >= _UNANSWERED:
+            ending = f"did not answer for {_ASKED * _UNANSWERED:.0f} s and was {_KILLED}"
         # Whoever is killed from outside has no last words.
-        words = "" if ending == _KILLED else f": {last_line(child.planned.spec.log)}"
+        words = "" if ending.endswith(_KILLED) else f": {last_line(child.planned.spec.log)}"
         child.record.why = f"{timestamp()} {ending}{words}"
         child.record.identity = None
         child.process = None
@@ -177,6 +226,8 @@ class Supervisor:
         due = [child.due - time.monotonic() for child in self.children.values() if child.due is not None]
         if any(child.process is None and child.record.identity for child in self.children.values()):
             due.append(_ADOPTED)
+        if any(child.planned.spec.health for child in self.children.values()):
+            due.append(_ASKED)
         return max(0.0, min([_HOUSEKEEPING, *due]))
 
     def _publish(self) -> None:
@@ -189,6 +240,11 @@ class Supervisor:
         for child in self.children.values():
             with contextlib.suppress(OSError):
                 rotate(child.planned.spec.log)
+
+
+def code_fingerprint() -> str:
+    """Name the supervisor's code as it is on disk now."""
+    return fingerprint("deploy/stack")
 
 
 def rotate(log: Path, limit: int = _LOG_LIMIT, kept: int = _LOG_KEPT) -> None:

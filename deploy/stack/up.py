@@ -4,31 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from deploy.stack import archive, preflight, services
 from deploy.stack.control import Control
 from deploy.stack.errors import StackError
 from deploy.stack.fetch import check_space, ensure_java, fetch_parts
+from deploy.stack.memory import Servers, recall, remember
 from deploy.stack.ports import Ports
 from deploy.stack.record import Planned, RunFolder, digest
 from deploy.stack.settings import StackSettings
 from deploy.stack.stack import LocalStack, Wanted, database_host
 from deploy.stack.state import StateFolder
 from deploy.stack.terminal import Terminal
+from deploy.stack.upgrade import ORDER, replace_services, running_services
 from deploy.stack.waiting import wait_for_all, wait_for_one
 
 
-def up(settings: StackSettings, terminal: Terminal, *, first: bool = True) -> None:
+def up(
+    settings: StackSettings,
+    terminal: Terminal,
+    *,
+    first: bool = True,
+    servers: Servers = "ask",
+    ask: Callable[[str], bool] | None = None,
+) -> None:
     """Bring everything up and show where it is.
 
     Args:
         settings: What the user asked for.
         terminal: Where progress is shown.
-        first: File and follow a complaint when the stack was not running yet.
+        first: File and follow a complaint when the stack was not running yet; only through servers that are its own.
+        servers: What becomes of the servers of last time when the shell names others.
+        ask: Puts a question to the person at the terminal; `None` when nobody is there.
 
     Raises:
         StackError: Something is in the way; one line with the remedy.
@@ -40,21 +51,22 @@ def up(settings: StackSettings, terminal: Terminal, *, first: bool = True) -> No
     if lock is None:
         raise StackError("Another `redress up` is at work in this state folder", "Wait until it is done")
     with lock:
-        _up(settings, terminal, control, first=first)
+        _up(recall(settings, servers, say=terminal.say, ask=ask), terminal, control, first=first)
 
 
 def _up(settings: StackSettings, terminal: Terminal, control: Control, *, first: bool) -> None:
     stack = _check_and_fetch(settings, terminal, control)
     if _runs_already(stack, control):
+        remember(stack.settings)
         terminal.say(f"Redress is already running, nothing changed. State: {stack.home}")
         show_addresses(terminal, _read_endpoints(stack.home))
         return
-    endpoints = _start(stack, control, terminal)
+    endpoints, went_on = _start(stack, control, terminal)
     terminal.say(f"Everything is ready after {terminal.seconds:.1f} s.")
     if stack.archives_missing:
-        archive.build_in_background(settings)
-    if first:
-        _tell_first_story(terminal, endpoints, settings)
+        archive.build_in_background(stack.settings)
+    if first and not went_on:
+        _tell_first_story(terminal, endpoints, stack)
     show_addresses(terminal, endpoints)
 
 
@@ -76,7 +88,7 @@ def _check_and_fetch(settings: StackSettings, terminal: Terminal, control: Contr
 
 def _runs_already(stack: LocalStack, control: Control) -> bool:
     """Say whether a supervisor runs exactly what we would start, and all of it is ready."""
-    if control.supervisor() is None or not (stack.home / "endpoints.json").exists():
+    if not control.is_current() or not (stack.home / "endpoints.json").exists() or not stack.state.is_settled():
         return False
     if stack.postgres and not (stack.home / "postgres" / "PG_VERSION").exists():
         return False
@@ -88,46 +100,69 @@ def _runs_already(stack: LocalStack, control: Control) -> bool:
     return all(services.is_ready(services.url_of(stack.ports, name)) for name in services.NAMES)
 
 
-def _start(stack: LocalStack, control: Control, terminal: Terminal) -> dict[str, Any]:
+def _start(stack: LocalStack, control: Control, terminal: Terminal) -> tuple[dict[str, Any], bool]:
+    """Start or replace what is not as wanted; answers the addresses, and whether services went on all the time."""
     terminal.say(f"Starting Redress; state in {stack.home}, ports from {stack.ports.base}")
     with terminal.step("laying out the data folders"):
         stack.prepare()
-    filled = stack.state.is_filled_with(stack.contents()) and (stack.home / "endpoints.json").exists()
-    if not filled:
-        _start_infrastructure(stack, control)
-        with terminal.step("starting and filling " + ", ".join(p.spec.name for p in stack.infrastructure())):
-            endpoints = asyncio.run(_fill(stack, control))
-        stack.state.write_endpoints(endpoints)
-        stack.state.mark_filled(stack.contents())
     plan = stack.everything()
-    with terminal.step("starting " + ", ".join(p.spec.name for p in (plan if filled else plan[-4:]))) as tell:
-        control.follow(plan)
+    filled = stack.state.is_filled_with(stack.contents()) and (stack.home / "endpoints.json").exists()
+    old = running_services(control, plan)
+    if filled:
+        remember(stack.settings)
+        _start_services(stack, control, terminal, plan)
+        return _read_endpoints(stack.home), bool(old)
+    stack.state.mark_unsettled()
+    _start_infrastructure(stack, control, old)
+    with terminal.step("starting and filling " + ", ".join(p.spec.name for p in stack.infrastructure())):
+        endpoints = asyncio.run(_fill(stack, control, "pre" if old else "all"))
+    remember(stack.settings)
+    stack.state.write_endpoints(endpoints)
+    if old:
+        _upgrade(stack, control, terminal, old, plan)
+    else:
+        _start_services(stack, control, terminal, plan[-len(services.NAMES) :])
+    stack.state.mark_filled(stack.contents())
+    return _read_endpoints(stack.home), bool(old)
+
+
+def _start_services(stack: LocalStack, control: Control, terminal: Terminal, named: Sequence[Planned]) -> None:
+    with terminal.step("starting " + ", ".join(planned.spec.name for planned in named)) as tell:
+        control.follow(stack.everything())
         wait_for_all(control, stack.probes(), lambda left: tell(f"waiting for {', '.join(left)}"))
-    return _read_endpoints(stack.home)
 
 
-def _start_infrastructure(stack: LocalStack, control: Control) -> None:
-    """Start servers that do not run yet; leave services of an earlier run alone until everything is prepared."""
+def _upgrade(
+    stack: LocalStack, control: Control, terminal: Terminal, old: Sequence[Planned], plan: Sequence[Planned]
+) -> None:
+    from deploy.stack.setup import migrate_all
+
+    with terminal.step("replacing " + ", ".join(ORDER) + ", one at a time") as tell:
+        replace_services(control, old, plan, stack.probes(), lambda name: tell(f"waiting for {name}"))
+        wait_for_all(control, stack.probes(), lambda left: tell(f"waiting for {', '.join(left)}"))
+    with terminal.step("removing what only the old copies needed"):
+        asyncio.run(migrate_all(stack.database, "post"))
+
+
+def _start_infrastructure(stack: LocalStack, control: Control, old: Sequence[Planned]) -> None:
+    """Start servers that do not run yet, below the services that go on running until each is replaced."""
     wanted: Sequence[Planned] = stack.infrastructure()
     alive = control.alive()
     records = control.run.read_status().processes
     settled = all(
         planned.spec.name in alive and records[planned.spec.name].digest == digest(planned) for planned in wanted
     )
-    if settled and control.supervisor() is not None:
+    if settled and control.is_current() and old:
         return
-    if settled:  # only the supervisor died: the next one takes over what the old plan names
-        control.ensure_supervisor()
-        return
-    control.follow(wanted)
+    control.follow([*wanted, *old])
 
 
-async def _fill(stack: LocalStack, control: Control) -> dict[str, Any]:
+async def _fill(stack: LocalStack, control: Control, phase: Literal["pre", "all"]) -> dict[str, Any]:
     """Prepare Postgres and Kafka at the same time, each as soon as it answers."""
     try:
         async with asyncio.TaskGroup() as both:
             both.create_task(_fill_kafka(stack, control))
-            endpoints = both.create_task(_fill_postgres(stack, control))
+            endpoints = both.create_task(_fill_postgres(stack, control, phase))
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from None
     return endpoints.result()
@@ -141,13 +176,13 @@ async def _fill_kafka(stack: LocalStack, control: Control) -> None:
     await create_topics(stack.bootstrap)
 
 
-async def _fill_postgres(stack: LocalStack, control: Control) -> dict[str, Any]:
+async def _fill_postgres(stack: LocalStack, control: Control, phase: Literal["pre", "all"]) -> dict[str, Any]:
     from deploy.stack.people import demo_staff
     from deploy.stack.setup import prepare_clients, prepare_database, prepare_staff
 
     if stack.postgres is not None:
         await asyncio.to_thread(wait_for_one, control, "postgres", stack.postgres.is_ready)
-    await prepare_database(stack.database, stack.passwords())
+    await prepare_database(stack.database, stack.passwords(), phase)
     pack = stack.settings.default_pack
     keys, sign_ins = await asyncio.gather(
         prepare_clients(stack.database, stack.state, pack),
@@ -156,9 +191,13 @@ async def _fill_postgres(stack: LocalStack, control: Control) -> dict[str, Any]:
     return stack.endpoints(keys, sign_ins)
 
 
-def _tell_first_story(terminal: Terminal, endpoints: dict[str, Any], settings: StackSettings) -> None:
+def _tell_first_story(terminal: Terminal, endpoints: dict[str, Any], stack: LocalStack) -> None:
+    """File a made-up complaint, unless it would reach servers that other people use."""
     from deploy.stack.first import follow_one
 
+    if not stack.is_all_its_own:
+        terminal.say("No first complaint is filed, because it would go through servers that are not this stack's own.")
+        return
     story = follow_one(endpoints)
     terminal.say("\nThe first complaint, filed through the public API:")
     terminal.say(
@@ -167,7 +206,7 @@ def _tell_first_story(terminal: Terminal, endpoints: dict[str, Any], settings: S
     terminal.say(
         f"  {story.assigned * 1000:6.0f} ms  assigned to {story.owner}" + (f": {story.why}" if story.why else "")
     )
-    due = _as_customers_read(story.due_at, story.department, settings.policies_dir)
+    due = _as_customers_read(story.due_at, story.department, stack.settings.policies_dir)
     terminal.say(f"  {story.dated * 1000:6.0f} ms  answer due {due}")
     if story.subject:
         terminal.say(f"  {story.mailed * 1000:6.0f} ms  in the mailbox of {story.recipient}: {story.subject}")

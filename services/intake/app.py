@@ -1,7 +1,9 @@
 """The wiring of intake: the one place that knows writer, keys, HTTP and Kafka together."""
 
 from services.intake import handlers
+from services.intake.domain.complaint import MAX_BATCH_BYTES
 from services.intake.handlers import Intake
+from services.intake.handlers.sealing import seal_links
 from services.intake.http.api import router
 from services.intake.http.complaints import ChannelApi
 from services.intake.http.front import Front
@@ -57,12 +59,13 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
     service.handles(handlers.handle)
     channels = ChannelApi(intake, keys, service.sessions)
     service.serves(router(channels), pages(parts))
+    service.takes("/v1/complaints:batch", MAX_BATCH_BYTES)
     service.app.middleware_stack = Front(
         service.app.build_middleware_stack(), service=service.name, tracing=service.tracing, handle=channels.file
     )
     service.runs("writer", writer.run)
     service.runs("keys", keys.run)
-    service.keeps("intake.idempotency", settings.intake_idempotency_days)
+    service.runs("clear links", seal_links(service.database, service.vault))
     service.finishes(writer.close)
     service.finishes(bulk.close)
     return service

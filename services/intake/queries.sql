@@ -77,9 +77,9 @@ FROM (
 
 -- name: stored_answers
 -- What was answered under keys that were used before.
-SELECT r.n, d.digest, d.answer
+SELECT r.n, d.digest, d.answer, d.complaint_id, c.person_id
 FROM unnest($1::int[], $2::uuid[]) WITH ORDINALITY AS r (client_id, key, n)
-JOIN idempotency d USING (client_id, key)
+JOIN idempotency d USING (client_id, key) LEFT JOIN complaint c USING (complaint_id)
 
 -- name: store_answer
 -- Stores the answer of an operation under its key; no row when the key was used before.
@@ -105,12 +105,13 @@ FOR UPDATE
 -- Where a complaint stands, locked: its row is made if nobody said anything of it yet.
 INSERT INTO standing AS s (complaint_id, state, seen_version) VALUES ($1, 'submitted', 0)
 ON CONFLICT (complaint_id) DO UPDATE SET state = s.state
-RETURNING state, department, epoch, seen_version, journey_due_at, extended_due_at, clock_version
+RETURNING state, department, epoch, seen_version, journey_due_at, extended_due_at, clock_version, waits_for, waits_version
 
 -- name: complaint_status
 -- One complaint as its own client may see it; null: as staff may see it.
 SELECT complaint_id, reference, channel, language, received_at, coalesce(s.state, 'submitted') AS state, s.department,
-       s.journey_due_at, s.extended_due_at
+       s.journey_due_at, s.extended_due_at, s.waits_for, coalesce(s.seen_version, 0) AS seen_version,
+       coalesce(s.clock_version, 0) AS clock_version
 FROM complaint LEFT JOIN standing s USING (complaint_id)
 WHERE complaint_id = $1 AND ($2::int IS NULL OR client_id = $2)
 
@@ -131,12 +132,16 @@ UPDATE complaint SET version = $2 WHERE complaint_id = $1
 -- Where complaints stand of which nothing was said before; answers which those are. A complaint that is not ours was
 -- filed in another database, and gets no row.
 INSERT INTO standing (
-    complaint_id, state, department, epoch, seen_version, journey_due_at, extended_due_at, clock_version
+    complaint_id, state, department, epoch, seen_version, journey_due_at, extended_due_at, clock_version, waits_for,
+    waits_version
 )
-SELECT complaint_id, state, department, epoch, seen_version, journey_due_at, extended_due_at, clock_version
+SELECT complaint_id, state, department, epoch, seen_version, journey_due_at, extended_due_at, clock_version, waits_for,
+       waits_version
 FROM unnest(
-    $1::uuid[], $2::text[], $3::text[], $4::int[], $5::int[], $6::timestamptz[], $7::timestamptz[], $8::int[]
-) AS t (complaint_id, state, department, epoch, seen_version, journey_due_at, extended_due_at, clock_version)
+    $1::uuid[], $2::text[], $3::text[], $4::int[], $5::int[], $6::timestamptz[], $7::timestamptz[], $8::int[],
+    $9::text[], $10::int[]
+) AS t (complaint_id, state, department, epoch, seen_version, journey_due_at, extended_due_at, clock_version, waits_for,
+        waits_version)
 WHERE EXISTS (SELECT FROM complaint c WHERE c.complaint_id = t.complaint_id)
 ORDER BY complaint_id
 ON CONFLICT DO NOTHING
@@ -144,23 +149,29 @@ RETURNING complaint_id
 
 -- name: standings
 -- What is known of the cases a batch speaks about, locked in key order.
-SELECT complaint_id, state, department, epoch, seen_version, journey_due_at, extended_due_at, clock_version FROM standing
+SELECT complaint_id, state, department, epoch, seen_version, journey_due_at, extended_due_at, clock_version, waits_for,
+       waits_version
+FROM standing
 WHERE complaint_id = ANY ($1::uuid[]) ORDER BY complaint_id FOR UPDATE
 
 -- name: save_standings
 -- Writes what was heard of cases.
 UPDATE standing s SET
     state = t.state, department = t.department, epoch = t.epoch, seen_version = t.seen_version,
-    journey_due_at = t.journey_due_at, extended_due_at = t.extended_due_at, clock_version = t.clock_version
+    journey_due_at = t.journey_due_at, extended_due_at = t.extended_due_at, clock_version = t.clock_version,
+    waits_for = t.waits_for, waits_version = t.waits_version
 FROM unnest(
-    $1::uuid[], $2::text[], $3::text[], $4::int[], $5::int[], $6::timestamptz[], $7::timestamptz[], $8::int[]
-) AS t (complaint_id, state, department, epoch, seen_version, journey_due_at, extended_due_at, clock_version)
+    $1::uuid[], $2::text[], $3::text[], $4::int[], $5::int[], $6::timestamptz[], $7::timestamptz[], $8::int[],
+    $9::text[], $10::int[]
+) AS t (complaint_id, state, department, epoch, seen_version, journey_due_at, extended_due_at, clock_version, waits_for,
+        waits_version)
 WHERE s.complaint_id = t.complaint_id
 
 -- name: open_cases
--- Open complaints of whoever is reached by one of these contacts, newest first.
+-- Open complaints of whoever is reached by one of these contacts, newest first, and how many there are.
 SELECT complaint_id, reference, channel, language, received_at, title, body, category,
-       coalesce(s.state, 'submitted') AS state, s.department, s.journey_due_at, s.extended_due_at, customer_name
+       coalesce(s.state, 'submitted') AS state, s.department, s.journey_due_at, s.extended_due_at, customer_name,
+       count(*) OVER () AS total
 FROM complaint LEFT JOIN standing s USING (complaint_id)
 WHERE (email_hash = ANY ($1::bytea[]) OR phone_hash = ANY ($1::bytea[]))
   AND coalesce(s.state, 'submitted') IN ('submitted', 'assigned')
@@ -204,3 +215,13 @@ SELECT c.name, c.channel, c.pack, c.store_id, c.rate, c.built_in, c.created_at,
        array_remove(array_agg(encode(substr(k.key_hash, 1, 4), 'hex') ORDER BY k.created_at), NULL) AS live_keys
 FROM client c LEFT JOIN client_key k ON k.client_id = c.client_id AND k.revoked_at IS NULL
 GROUP BY c.client_id ORDER BY c.name
+
+-- name: clear_answers
+-- Answers that an earlier release kept with the private link in clear, and whose it is.
+SELECT d.client_id, d.key, d.answer, c.person_id FROM idempotency d JOIN complaint c USING (complaint_id)
+WHERE d.answer LIKE '%"progress_url"%' LIMIT $1
+
+-- name: replace_answers
+-- The same answers with the link sealed.
+UPDATE idempotency d SET answer = t.answer FROM unnest($1::int[], $2::uuid[], $3::text[]) AS t (client_id, key, answer)
+WHERE d.client_id = t.client_id AND d.key = t.key

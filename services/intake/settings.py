@@ -16,7 +16,6 @@ class Settings(CommonSettings):
     intake_keys_seconds: float = Field(default=2.0, gt=0, description="how often channel keys are read again")
     intake_form_rate: float = Field(default=50.0, gt=0, description="public form: requests per second and address")
     intake_form_burst: float = Field(default=100.0, ge=1, description="public form: requests at once per address")
-    intake_idempotency_days: int = Field(default=30, ge=1, description="how long a stored answer is kept")
 
     @field_validator("public_notifier_url")
     @classmethod

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from services.intake.domain.admission import Client
-from services.intake.domain.lifecycle import Standing, answer_date
+from services.intake.domain.lifecycle import Stage, Standing, answer_date, stage_of
 from shared.events.envelope import type_of
 from shared.events.intake import ComplaintSubmitted
 from shared.events.topics import INTAKE
@@ -81,6 +81,15 @@ class Row(NamedTuple):
     payload: bytes
 
 
+class Stored(NamedTuple):
+    """What is kept under a key that was used."""
+
+    digest: bytes
+    answer: str
+    complaint_id: UUID
+    person_id: UUID | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FiledComplaint:
     """A complaint as intake knows it, in clear: for the call desk and for its own channel."""
@@ -94,6 +103,9 @@ class FiledComplaint:
     department: str | None
     journey_due_at: datetime | None = None
     extended_due_at: datetime | None = None
+    waits_for: str | None = None
+    seen_version: int = 0
+    clock_version: int = 0
     title: str | None = None
     body: str | None = None
     category: str | None = None
@@ -103,6 +115,12 @@ class FiledComplaint:
     def due_at(self) -> datetime | None:
         """By when the customer has an answer, if that is known and not paused."""
         return answer_date(self.state, self.journey_due_at, self.extended_due_at)
+
+    @property
+    def stage(self) -> Stage:
+        """Where it stands, as finely as intake knows."""
+        paused = self.clock_version > 0 and self.journey_due_at is None
+        return stage_of(self.state, waits_for=self.waits_for, paused=paused, reopened=self.seen_version > 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,10 +163,10 @@ async def file_with_persons(db: Reads, rows: Sequence[Row], now: datetime, perso
     return FiledWithPersons(answer["now"], set(answer["won"]), list(zip(places, ids, keys, strict=True)))
 
 
-async def stored_answers(db: Reads, keys: Sequence[tuple[int, UUID]]) -> list[tuple[bytes, str] | None]:
-    """Digest and answer stored under each (client, key), in order; None where there is none."""
+async def stored_answers(db: Reads, keys: Sequence[tuple[int, UUID]]) -> list[Stored | None]:
+    """What is stored under each (client, key), in order; None where there is nothing."""
     found = await db.fetch(Q.stored_answers, [client for client, _ in keys], [key for _, key in keys])
-    by_place = {row["n"]: (row["digest"], row["answer"]) for row in found}
+    by_place = {row["n"]: Stored(row["digest"], row["answer"], row["complaint_id"], row["person_id"]) for row in found}
     return [by_place.get(place) for place in range(1, len(keys) + 1)]
 
 
@@ -227,9 +245,13 @@ async def status(db: Reads, complaint_id: UUID, client: Client | None) -> FiledC
     return FiledComplaint(**row) if row is not None else None
 
 
-async def open_cases(db: Reads, contact_hashes: Sequence[bytes], limit: int = 20) -> list[FiledComplaint]:
-    """Open complaints of whoever is reached by one of these contacts (`Vault.contact_hash`), newest first."""
-    return [FiledComplaint(**row) for row in await db.fetch(Q.open_cases, list(contact_hashes), limit)]
+async def open_cases(db: Reads, contact_hashes: Sequence[bytes], limit: int = 20) -> tuple[list[FiledComplaint], int]:
+    """Open complaints of whoever is reached by one of these contacts (`Vault.contact_hash`), newest first, at most `limit`
+    of them; and how many there are.
+    """
+    rows = [dict(row) for row in await db.fetch(Q.open_cases, list(contact_hashes), limit)]
+    total = max((row.pop("total") for row in rows), default=0)
+    return [FiledComplaint(**row) for row in rows], total
 
 
 async def by_reference(db: Reads, reference: str) -> FiledComplaint | None:
@@ -261,3 +283,17 @@ def _columns(standings: Mapping[UUID, Standing]) -> tuple[list[Any], ...]:
     """One array for each parameter of the statements, in the order of the table."""
     values = standings.values()
     return list(standings), *([getattr(standing, name) for standing in values] for name in _STANDING)
+
+
+async def clear_answers(db: Reads, limit: int) -> list[tuple[int, UUID, str, UUID]]:
+    """Client, key, answer and person of answers that hold their private link in clear."""
+    return [
+        (row["client_id"], row["key"], row["answer"], row["person_id"])
+        for row in await db.fetch(Q.clear_answers, limit)
+    ]
+
+
+async def replace_answers(db: Reads, answers: Sequence[tuple[int, UUID, str]]) -> None:
+    """Store other answers under keys: client, key, answer."""
+    clients, keys, texts = ([row[place] for row in answers] for place in range(3))
+    await db.execute(Q.replace_answers, clients, keys, texts)

@@ -274,9 +274,10 @@ SELECT * FROM journey WHERE reference = $1 LIMIT 1;
 SELECT j.*, c.name FROM journey AS j LEFT JOIN contact AS c USING (complaint_id) WHERE j.complaint_id = $1;
 
 -- name: read_entries
--- The story of one complaint, oldest first.
-SELECT event_id, at, what, department, text, field, due_at FROM entry
-WHERE complaint_id = $1 ORDER BY at, event_id LIMIT 500;
+-- The story of one complaint, oldest first; of a very long one its latest 500 lines.
+SELECT * FROM (SELECT event_id, at, what, department, text, field, due_at FROM entry
+               WHERE complaint_id = $1 ORDER BY at DESC, event_id DESC LIMIT 500) AS latest
+ORDER BY at, event_id;
 
 -- name: recently_added
 -- What the customer added of late, sealed; the newest first.
@@ -284,10 +285,11 @@ SELECT text FROM entry WHERE complaint_id = $1 AND what = 'added' AND at >= $2 A
 ORDER BY event_id DESC LIMIT 10;
 
 -- name: read_notices
--- The ledger of one complaint, oldest first.
-SELECT notice_id, kind, channel, state, reason, attempts, resends, message_id, cause_id, created_at, settled_at, next_at,
-       traceparent
-FROM notice WHERE complaint_id = $1 ORDER BY created_at, notice_id LIMIT 500;
+-- The ledger of one complaint, oldest first; of a very long one its latest 500 lines.
+SELECT * FROM (SELECT notice_id, kind, channel, state, reason, attempts, resends, message_id, cause_id, created_at,
+                      settled_at, next_at, traceparent
+               FROM notice WHERE complaint_id = $1 ORDER BY created_at DESC, notice_id DESC LIMIT 500) AS latest
+ORDER BY created_at, notice_id;
 
 -- name: read_troubles
 -- The latest notices that did not reach their customer for certain, newest first, as far as a reader may see them.
@@ -296,7 +298,15 @@ SELECT n.notice_id, n.kind, n.channel, n.state, n.reason, n.attempts, n.resends,
 FROM notice AS n JOIN journey AS j USING (complaint_id)
 WHERE n.trouble_at IS NOT NULL AND ($4::text IS NULL OR n.state = $4)
   AND ($1::text IS NULL OR j.pack = $1) AND ($2::text[] IS NULL OR j.department = ANY ($2))
-ORDER BY n.trouble_at DESC LIMIT $3;
+  AND ($5::timestamptz IS NULL OR (n.trouble_at, n.notice_id) < ($5, $6::uuid))
+ORDER BY n.trouble_at DESC, n.notice_id DESC LIMIT $3;
+
+-- name: count_troubles
+-- How many there are, up to 10,000.
+SELECT count(*) FROM (
+    SELECT FROM notice AS n JOIN journey AS j USING (complaint_id)
+    WHERE n.trouble_at IS NOT NULL AND ($3::text IS NULL OR n.state = $3)
+      AND ($1::text IS NULL OR j.pack = $1) AND ($2::text[] IS NULL OR j.department = ANY ($2)) LIMIT 10000) AS counted;
 
 -- name: read_waiting
 -- Notices that are not settled, the most urgent first, as far as a reader may see them.
@@ -304,4 +314,12 @@ SELECT n.notice_id, n.kind, n.channel, n.state, n.reason, n.attempts, n.resends,
        n.settled_at, n.next_at, n.traceparent, j.reference, j.department
 FROM notice AS n JOIN journey AS j USING (complaint_id)
 WHERE n.next_at IS NOT NULL AND ($1::text IS NULL OR j.pack = $1) AND ($2::text[] IS NULL OR j.department = ANY ($2))
-ORDER BY n.next_at LIMIT $3;
+  AND ($4::timestamptz IS NULL OR (n.next_at, n.notice_id) > ($4, $5::uuid))
+ORDER BY n.next_at, n.notice_id LIMIT $3;
+
+-- name: count_waiting
+-- How many there are, up to 10,000.
+SELECT count(*) FROM (
+    SELECT FROM notice AS n JOIN journey AS j USING (complaint_id)
+    WHERE n.next_at IS NOT NULL AND ($1::text IS NULL OR j.pack = $1)
+      AND ($2::text[] IS NULL OR j.department = ANY ($2)) LIMIT 10000) AS counted;

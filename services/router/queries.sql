@@ -199,18 +199,22 @@ WHERE state <> 'closed' AND pack = $1 AND ($2::text IS NULL OR state = $2)
 ORDER BY coalesce(due_at, timestamptz '9999-01-01Z'), complaint_id LIMIT $5;
 
 -- name: offered_to_department
--- Transfers that wait for a department's answer; $2 and the place to go on are not used.
-SELECT complaint_id, due_at, count(*) OVER () AS total
+-- Transfers that wait for a department's answer.
+SELECT complaint_id, due_at,
+       (SELECT count(*) FROM cases WHERE offered_to = $1 AND ($2::text IS NULL OR state = $2)) AS total
 FROM cases
 WHERE offered_to = $1 AND ($2::text IS NULL OR state = $2)
   AND (coalesce(due_at, timestamptz '9999-01-01Z'), complaint_id) > ($3::timestamptz, $4::uuid)
 ORDER BY coalesce(due_at, timestamptz '9999-01-01Z'), complaint_id LIMIT $5;
 
 -- name: escalated_of_pack
--- Open cases on the escalation ladder.
-SELECT complaint_id, due_at, count(*) OVER () AS total
+-- Open cases on the escalation ladder; $6 of one department, or null.
+SELECT complaint_id, due_at,
+       (SELECT count(*) FROM cases WHERE escalated_to IS NOT NULL AND state <> 'closed' AND pack = $1
+          AND ($2::text IS NULL OR state = $2) AND ($6::text IS NULL OR department = $6)) AS total
 FROM cases
 WHERE escalated_to IS NOT NULL AND state <> 'closed' AND pack = $1 AND ($2::text IS NULL OR state = $2)
+  AND ($6::text IS NULL OR department = $6)
   AND (coalesce(due_at, timestamptz '9999-01-01Z'), complaint_id) > ($3::timestamptz, $4::uuid)
 ORDER BY coalesce(due_at, timestamptz '9999-01-01Z'), complaint_id LIMIT $5;
 
@@ -232,16 +236,27 @@ WHERE state = 'closed' AND pack = $1 AND ($2::uuid IS NULL OR complaint_id < $2)
 ORDER BY complaint_id DESC LIMIT $3;
 
 -- name: search_cases
--- The best of the newest 500 hits. $2 packs, $3 a department or null: what the one who asks may read.
+-- Hits, the newest 500 by how well they fit, then the others, newest first. $2 packs, $3 a department or null: what the
+-- one who asks may read; $6 the view that is searched; $7, $8 the place after which to go on.
 WITH hits AS MATERIALIZED (
-    SELECT x.complaint_id, x.search, c.due_at
+    SELECT x.complaint_id, c.due_at
     FROM case_text x JOIN cases c USING (complaint_id)
     WHERE x.search @@ $1::text::tsquery AND c.pack = ANY ($2::text[])
       AND ($3::text IS NULL OR c.department = $3 OR c.offered_to = $3)
       AND ($4::text IS NULL OR c.state = $4)
-    ORDER BY x.complaint_id DESC LIMIT 500)
-SELECT complaint_id, due_at, count(*) OVER () AS total
-FROM hits ORDER BY ts_rank(search, $1::text::tsquery) DESC, complaint_id DESC LIMIT $5;
+      AND ($6::text <> 'escalated' OR (c.escalated_to IS NOT NULL AND c.state <> 'closed'))
+      AND ($6::text <> 'offered' OR c.offered_to = $3)
+      AND ($6::text <> 'closed' OR c.state = 'closed')
+    ORDER BY x.complaint_id DESC LIMIT 10000
+), best AS (
+    SELECT complaint_id, ts_rank(x.search, $1::text::tsquery) AS fit
+    FROM (SELECT complaint_id FROM hits ORDER BY complaint_id DESC LIMIT 500) AS newest JOIN case_text x USING (complaint_id)
+), ranked AS (
+    SELECT complaint_id, due_at, coalesce(fit, -1)::real AS fit FROM hits LEFT JOIN best USING (complaint_id)
+)
+SELECT complaint_id, due_at, fit, (SELECT count(*) FROM hits) AS total
+FROM ranked WHERE $7::real IS NULL OR (fit, complaint_id) < ($7::real, $8::uuid)
+ORDER BY fit DESC, complaint_id DESC LIMIT $5;
 
 -- name: case_rows
 -- What lists and pages show of cases, without locking them.
@@ -309,5 +324,5 @@ DELETE FROM sign_in_failure WHERE subject = $1;
 
 -- name: by_reference
 -- The case of a reference, if the one who asks may read it.
-SELECT complaint_id, due_at, 1::bigint AS total FROM cases
+SELECT complaint_id, due_at, 0::real AS fit, 1::bigint AS total FROM cases
 WHERE reference = $1 AND pack = ANY ($2::text[]) AND ($3::text IS NULL OR department = $3 OR offered_to = $3);

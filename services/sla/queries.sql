@@ -107,11 +107,13 @@ FROM journey WHERE reference = $1
 SELECT clock, epoch, level, due_at, fired_at, late, event_id FROM fired WHERE complaint_id = $1 ORDER BY fired_at, due_at
 
 -- name: board
--- What is late or at risk in some departments, the nearest date first.
+-- What is late or at risk in some departments, the nearest date first; $4, $5 the place after which to go on.
 SELECT j.reference, j.department, j.priority, j.category, j.received_at, j.due_at, j.due_clock, j.stage, j.trace
 FROM unnest($1::text[]) AS d (department)
 CROSS JOIN LATERAL (
-    SELECT * FROM journey AS one WHERE one.department = d.department AND one.soon_at <= $2 ORDER BY one.due_at LIMIT $3
+    SELECT * FROM journey AS one WHERE one.department = d.department AND one.soon_at <= $2
+      AND ($4::timestamptz IS NULL OR (one.due_at, one.reference) > ($4, $5::text))
+    ORDER BY one.due_at, one.reference LIMIT $3
 ) AS j
 ORDER BY j.due_at, j.reference LIMIT $3
 

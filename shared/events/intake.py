@@ -1,11 +1,16 @@
 """What intake says on `complaints.intake`: the complaint as told."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from pydantic import Field
 
 from shared.events.envelope import Channel, Code, Event, Frozen, Instant, Language, Sealed
+
+OLDEST_RECEIPT_DAYS: Final = 400
+"""How far back `received_at` may reach: a year of retention on paper and a month to type it in. Whoever may be so late has
+to be known for as long, so this decides too how long idempotency keys are kept.
+"""
 
 
 class CallBack(Frozen):

@@ -32,6 +32,14 @@ def reference_of(number: int) -> str:
     return f"R-{body[:4]}-{body[4:]}{ALPHABET[weighted % len(ALPHABET)]}"
 
 
+def number_of(reference: str) -> int:
+    """The number a canonical reference was made of: the inverse of `reference_of`."""
+    value = 0
+    for character in reversed(reference.replace("-", "")[1:8]):
+        value = value * len(ALPHABET) + _VALUE[character]
+    return (value * pow(_STRIDE, -1, SPACE)) % SPACE
+
+
 def parse_reference(text: str) -> str:
     """The canonical form of a reference typed or dictated in any case, width or spacing.
 

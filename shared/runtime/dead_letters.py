@@ -13,6 +13,7 @@ from shared.runtime.errors import Permanent
 from shared.runtime.kafka import pack_headers
 from shared.runtime.outbox import SHARDS, OutboxRow
 from shared.runtime.pg import Database
+from shared.runtime.telemetry import valid_traceparent
 from shared.runtime.transaction import Tx
 
 _INSERT = """
@@ -67,7 +68,7 @@ async def bury(tx: Tx, consumer: str, letters: Sequence[DeadLetter]) -> int:
             d.header("ce_type"),
             d.error.reason.value,
             d.error.detail,
-            d.header("traceparent"),
+            valid_traceparent(d.header("traceparent")),
             d.attempts,
         )
         for d in letters

@@ -12,6 +12,7 @@ from shared.events.envelope import Event
 from shared.events.topics import ADAPTERS
 from shared.runtime.errors import Permanent, Reason
 from shared.runtime.kafka import MAX_RECORD_BYTES
+from shared.runtime.telemetry import valid_traceparent
 
 Record: TypeAlias = ConsumerRecord
 _KNOWN_NAMES = frozenset(kind.rpartition(".")[0] for kind in ADAPTERS)
@@ -84,7 +85,7 @@ def _type_and_trace(record: Record) -> tuple[str | None, str | None]:
         if name == "ce_type":
             kind = text
         elif name == "traceparent":
-            trace = text
+            trace = valid_traceparent(text)
     return kind, trace
 
 

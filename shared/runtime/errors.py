@@ -28,6 +28,8 @@ class Reason(StrEnum):
     TOO_DEEP = "too_deep"
     REFUSED_BY_DATABASE = "refused_by_database"
     HANDLER_BUG = "handler_bug"
+    REFUSED_BY_BROKER = "refused_by_broker"
+    BEHIND_REFUSED = "behind_refused"
 
 
 class RedressError(Exception):

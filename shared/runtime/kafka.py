@@ -13,10 +13,17 @@ from aiokafka.client import AIOKafkaClient
 _original_update = AIOKafkaClient._metadata_update
 
 
-async def _paced(self: AIOKafkaClient, *args: Any, **kwargs: Any) -> Any:
-    """Pause after a failed metadata update. Without it a cleanly stopped broker makes the sender spin at 100 % CPU."""
-    ok = await _original_update(self, *args, **kwargs)
-    if not ok:
+async def _paced(self: AIOKafkaClient, cluster: Any, topics: Any) -> Any:
+    """Pause after a metadata update that failed, or that knows no leader of a partition that is asked for.
+
+    Without it a cleanly stopped broker, or a deleted topic, makes a producer with data queued spin at 100 % CPU.
+    """
+    ok = await _original_update(self, cluster, topics)
+    if not ok or any(
+        cluster.available_partitions_for_topic(topic) != cluster.partitions_for_topic(topic)
+        or not cluster.partitions_for_topic(topic)
+        for topic in topics or ()
+    ):
         await asyncio.sleep(self._retry_backoff)
     return ok
 
@@ -60,7 +67,9 @@ async def stop_producer(producer: AIOKafkaProducer, seconds: float = 5) -> None:
 def cloud_event_headers(
     source: str, event_id: UUID, kind: str, key: bytes | None, occurred_at: datetime, traceparent: str | None
 ) -> list[tuple[str, bytes | None]]:
-    """The headers of a CloudEvents 1.0 event in Kafka binary mode, plus W3C `traceparent`."""
+    """The headers of a CloudEvents 1.0 event in Kafka binary mode, plus W3C `traceparent`; one that is not 55 characters
+    (older versions kept whatever a caller sent) is left out, or its record could be one that no broker takes.
+    """
     headers: list[tuple[str, bytes | None]] = [
         ("ce_specversion", b"1.0"),
         ("ce_id", str(event_id).encode()),
@@ -70,7 +79,7 @@ def cloud_event_headers(
         ("ce_subject", key or b""),
         ("content-type", b"application/json"),
     ]
-    if traceparent:
+    if traceparent and len(traceparent) == 55:
         headers.append(("traceparent", traceparent.encode()))
     return headers
 

@@ -7,10 +7,16 @@ not here fails a test.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from shared.events.intake import OLDEST_RECEIPT_DAYS
+
 TOPIC_DAYS = 30
 """How long Kafka keeps the records of our topics."""
 INBOX_DAYS = 45
 """How long a consumer remembers which events it applied: longer than a topic, or a row sent again, can bring one back."""
+KEY_DAYS = OLDEST_RECEIPT_DAYS + 1
+"""How long a channel's idempotency key is known. A request that tells when it was received is refused as too old before its
+key is forgotten.
+"""
 EVERY = "every service"
 CASE = "part of the case"
 CONFIGURATION = "grows by people's hands only"
@@ -58,7 +64,12 @@ TABLES: tuple[Kept, ...] = (
         why="events applied long after they were told, such as replayed dead letters",
     ),
     Kept(service=EVERY, table="inbox_floor", why="one row per consumer"),
-    Kept(service=EVERY, table="outbox", why="the relay empties it"),
+    Kept(service=EVERY, table="outbox", why="`OUTBOX_DAYS` (7) after they were published; then their partition is dropped"),
+    Kept(service=EVERY, table="void_event", why="what a restored database did not know; one row per event"),
+    Kept(service=EVERY, table="relay_copy", why="one row per live copy"),
+    Kept(service=EVERY, table="relay_lease", why="one row per shard"),
+    Kept(service=EVERY, table="relay_position", why="one row per shard, and per topic of it that stands still"),
+    Kept(service=EVERY, table="relay_partition", why="one row per partition"),
     Kept(
         service=EVERY, table="dead_letter", days=90, least=INBOX_DAYS, old="replayed_at < $1",
         why="replayed: long enough to see what came of it",
@@ -67,6 +78,10 @@ TABLES: tuple[Kept, ...] = (
         service=EVERY, table="dead_letter", days=400, least=90, old="replayed_at IS NULL AND failed_at < $1",
         why="never replayed: the alert `dead_letters` has asked for more than a year",
     ),
+    Kept(
+        service=EVERY, table="command_key", days=7, old="asked_at < $1",
+        why="a command of staff or a customer is sent again within minutes, or it is another one",
+    ),
     Kept(service=EVERY, table="migration", why=CONFIGURATION),
     Kept(service="intake", table="client", why=CONFIGURATION),
     Kept(service="intake", table="client_key", why=CONFIGURATION),
@@ -74,8 +89,8 @@ TABLES: tuple[Kept, ...] = (
     Kept(service="intake", table="addition", why=CASE),
     Kept(service="intake", table="standing", why=CASE),
     Kept(
-        service="intake", table="idempotency", days=30, old="answered_at < $1",
-        why="a till may be offline that long; `INTAKE_IDEMPOTENCY_DAYS`",
+        service="intake", table="idempotency", days=KEY_DAYS, least=KEY_DAYS, old="answered_at < $1",
+        why="a day longer than `received_at` may reach back: sent again it never files twice",
     ),
     Kept(service="router", table="cases", why=CASE),
     Kept(service="router", table="case_text", why=CASE),

@@ -37,3 +37,9 @@ REQUESTS = Histogram(
     ["service", "route", "status"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
+TRUNCATIONS = Counter(
+    "redress_truncations_total", "Logs that lost records the broker had acknowledged", ["service", "topic", "partition"]
+)
+TURNED_AWAY = Counter(
+    "redress_http_turned_away_total", "Requests and connections refused before any work", ["service", "why"]
+)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -52,7 +53,22 @@ def load_queries(package: str, file: str = "queries.sql") -> Queries:
     return Queries(package, dict(zip(names, (text.strip() for text in parts[1::2]), strict=True)))
 
 
+_KEEP_ALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 3, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 20_000}
+"""Seconds, seconds, probes, milliseconds: each side notices within 20 s that the other's host is gone, not after hours."""
+
+
+def _keep_alive(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    sock = connection._transport.get_extra_info("socket")  # type: ignore[attr-defined]
+    if sock is None or sock.family not in {socket.AF_INET, socket.AF_INET6}:
+        return
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEP_ALIVE.items():
+        if hasattr(socket, name):  # not every system has all of them
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
 async def _prepare(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    _keep_alive(connection)
     for name in ("jsonb", "json"):
         await connection.set_type_codec(name, schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
 
@@ -70,6 +86,10 @@ class Database:
             "application_name": name,
             "statement_timeout": str(statement_timeout_ms),
             "idle_in_transaction_session_timeout": "30000",
+            "tcp_keepalives_idle": "10",
+            "tcp_keepalives_interval": "3",
+            "tcp_keepalives_count": "3",
+            "tcp_user_timeout": "20000",
             "timezone": "UTC",
             "jit": "off",
             "random_page_cost": "1.1",  # hot tables are in memory; the default prefers sequential scans of young ones

@@ -30,6 +30,7 @@ from shared.runtime.kept import kept_by
 from shared.runtime.pg import Database
 from shared.runtime.pruning import Pruner
 from shared.runtime.relay import Relay
+from shared.runtime.server import make_server
 from shared.runtime.settings import CommonSettings
 from shared.runtime.telemetry import Tracing, current_traceparent
 from shared.runtime.transaction import Tx
@@ -104,8 +105,11 @@ class Service:
         )
         self.app: FastAPI = make_app(name, title, description, self.tracing, self._ready, self._alive)
         install_web(self.app, self.look, self.sessions)
-        self.relay = Relay(self.database, name, settings.kafka_bootstrap_servers, reached=reached)
+        self.relay = Relay(
+            self.database, name, settings.kafka_bootstrap_servers, reached=reached, days=settings.outbox_days
+        )
         self.consumer: Consumer | None = None
+        self._bodies: dict[str, int] = {}
         self._tasks: dict[str, Task] = {}
         self._spans = dict(settings.keep_days)
         self._wakers: list[Callable[[], None]] = []
@@ -136,6 +140,10 @@ class Service:
         """Add HTTP routes."""
         for router in routers:
             self.app.include_router(router)
+
+    def takes(self, path: str, size: int) -> None:
+        """Let the bodies of a route be larger than HTTP_BODY_BYTES: at most `size` bytes."""
+        self._bodies[path] = size
 
     def runs(self, name: str, task: Task) -> None:
         """Run a background task: `async def task(stop)`; it ends soon after `stop` is set. If it fails it starts anew."""
@@ -226,22 +234,7 @@ class Service:
         return tasks | self._tasks
 
     def _server(self) -> uvicorn.Server:
-        config = uvicorn.Config(
-            self.app,
-            host=self.settings.http_host,
-            port=self.settings.http_port,
-            loop="none",
-            http="httptools",
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            backlog=2048,
-            server_header=False,
-            proxy_headers=bool(self.settings.trusted_proxies),
-            forwarded_allow_ips=self.settings.trusted_proxies or None,
-            timeout_graceful_shutdown=8,
-        )
-        return uvicorn.Server(config)
+        return make_server(self.app, self.look, self.settings, self.name, self._bodies)
 
     async def _consume(self, stop: asyncio.Event) -> None:
         """Keep a started broker; while Kafka is away at start, try again with a growing pause."""
@@ -356,7 +349,10 @@ class Service:
             status = "ready"
         else:
             status = "degraded" if checks["database"] and self._was_ready else "not ready"
-        return (503 if status == "not ready" else 200), {"status": status, "service": self.name, "checks": checks}
+        told = {"status": status, "service": self.name, "checks": checks}
+        if troubles := self.relay.troubles:
+            told["relay"] = troubles
+        return (503 if status == "not ready" else 200), told
 
     async def _database_answers(self) -> bool:
         try:

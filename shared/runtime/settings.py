@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.runtime.kept import refuse_spans
+from shared.runtime.web.addresses import Networks
 
 
 class CommonSettings(BaseSettings):
@@ -23,6 +24,20 @@ class CommonSettings(BaseSettings):
     smtp_url: str = "smtp://127.0.0.1:8107"
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=0, ge=0, le=65535)
+    http_head_bytes: int = Field(default=32 * 1024, ge=4096, description="request line and headers in all; else 431")
+    http_body_bytes: int = Field(
+        default=256 * 1024, ge=65_536, description="body of a route that says no other; else 413"
+    )
+    http_head_seconds: float = Field(default=10, gt=0, description="for the headers to arrive; else 408")
+    http_body_seconds: float = Field(default=20, gt=0, description="for a body, besides the time HTTP_BODY_RATE gives")
+    http_body_rate: float = Field(
+        default=16 * 1024, gt=0, description="bytes per second a body must come with; else 408"
+    )
+    http_idle_seconds: float = Field(default=15, ge=1, description="a kept connection may wait for the next request")
+    http_connections: int = Field(default=512, ge=8, le=7000, description="open at once in this process; else 503")
+    http_connections_per_address: int = Field(
+        default=128, ge=1, description="of one IPv4 address or IPv6 /64; else 503"
+    )
     master_key_file: Path = Field(description="32 random bytes; wraps the keys of persons. Not in Postgres")
     session_key_file: Path = Field(description="signs staff sessions; the same for all services")
     trusted_proxies: str = Field(
@@ -40,12 +55,24 @@ class CommonSettings(BaseSettings):
     traces_url: str = Field(default="", description="Zipkin v2 span endpoint; empty: off")
     otel_exporter_otlp_endpoint: str = ""
     trace_ratio: float = Field(default=1.0, ge=0, le=1)
+    traces_per_second: int = Field(
+        default=0, ge=0, description="new traces that one process records in a second at most; 0: no limit"
+    )
     log_level: str = "INFO"
     instance: int = Field(default=0, ge=0, description="slot number of this copy of the service")
     database_pool: int = Field(default=6, ge=2, le=50)
+    outbox_days: float = Field(
+        default=7, ge=1, le=90, description="days that published events are kept to be sent again"
+    )
     batch_records: int = Field(default=500, ge=1, le=5000)
     keep_days: dict[str, int] = Field(default={}, description='spans of kept.py by name, as JSON: {"dead_letter": 120}')
     watchdog_seconds: float = Field(default=120, gt=0, description="no progress for so long: exit and be restarted")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_addresses(cls, value: str) -> str:
+        Networks(value)
+        return value
 
     @model_validator(mode="after")
     def _key_files_hold_keys(self) -> Self:

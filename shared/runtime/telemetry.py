@@ -6,7 +6,9 @@ Spans carry ids and codes only.
 """
 
 import contextvars
+import re
 import secrets
+import threading
 import time
 from collections.abc import Mapping
 from typing import Final
@@ -24,21 +26,37 @@ from shared.runtime.settings import CommonSettings
 current_traceparent: contextvars.ContextVar[str | None] = contextvars.ContextVar("traceparent", default=None)
 """The context of the request being answered; `Tx` takes it for the events it emits."""
 
-_HEX: Final = frozenset("0123456789abcdef")
+_TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
+_NO_TRACE: Final = "0" * 32
+_NO_SPAN: Final = "0" * 16
+#: Seconds for the last spans at shutdown, and for each batch.
+_LAST_SPANS: Final = 3.0
 Attributes = Mapping[str, str | int | float | bool]
+
+
+def valid_traceparent(value: str | None) -> str | None:
+    """The 55 characters of a W3C `traceparent` as we read them, `None` when it is absent or malformed: who sent it is
+    not asked, and a new trace begins (W3C Trace Context §3.2, §4.3).
+
+    Version 00 has exactly 55 characters. A later version may append fields behind a dash; they mean nothing to us and
+    are cut off, so that nobody decides how large the rows and records are that carry the context on.
+    """
+    if value is None:
+        return None
+    match = _TRACEPARENT.match(value)
+    if match is None or match[1] == _NO_TRACE or match[2] == _NO_SPAN:
+        return None
+    if len(value) > 55 and (value[:2] == "00" or value[55] != "-"):
+        return None
+    return match[0]
 
 
 def parse_traceparent(value: str | None) -> SpanContext | None:
     """The span context of a W3C `traceparent` header; `None` when absent or malformed (W3C Trace Context §3.2)."""
-    if value is None or len(value) < 55:
+    valid = valid_traceparent(value)
+    if valid is None:
         return None
-    version, trace_id, span_id, flags = value[:2], value[3:35], value[36:52], value[53:55]
-    if version == "ff" or value[2] != "-" or value[35] != "-" or value[52] != "-":
-        return None
-    if not (_HEX.issuperset(trace_id) and _HEX.issuperset(span_id) and _HEX.issuperset(flags)):
-        return None
-    context = SpanContext(int(trace_id, 16), int(span_id, 16), True, TraceFlags(int(flags, 16)))
-    return context if context.is_valid else None
+    return SpanContext(int(valid[3:35], 16), int(valid[36:52], 16), True, TraceFlags(int(valid[53:55], 16)))
 
 
 def format_traceparent(context: SpanContext) -> str:
@@ -56,10 +74,15 @@ class Tracing:
 
     def __init__(self, service: str, settings: CommonSettings) -> None:
         self._ratio = settings.trace_ratio
+        self._most = settings.traces_per_second
+        self._second = 0
+        self._begun = 0
         exporter = _exporter(settings)
         self.enabled = exporter is not None
         self._provider = TracerProvider(
-            sampler=ALWAYS_ON, resource=Resource.create({"service.name": service, "service.namespace": "redress"})
+            sampler=ALWAYS_ON,
+            resource=Resource.create({"service.name": service, "service.namespace": "redress"}),
+            shutdown_on_exit=False,  # it waits for a viewer that hangs
         )
         if exporter is not None:
             self._provider.add_span_processor(
@@ -102,19 +125,32 @@ class Tracing:
         links: tuple[str | None, ...] = (),
         start_ns: int | None = None,
     ) -> tuple[trace.Span | None, str]:
-        """Start a new trace, sampled by the configured ratio; unsampled, a context that says so."""
-        if not self.enabled or (self._ratio < 1 and secrets.randbelow(1_000_000) >= self._ratio * 1_000_000):
+        """Start a new trace, sampled by the configured ratio and rate; unsampled, a context that says so."""
+        if not self.enabled or not self._is_drawn():
             drawn = secrets.token_hex(24)
             return None, f"00-{drawn[:32]}-{drawn[32:]}-00"
         return self._record(name, Context(), kind, attributes, links, start_ns)
 
+    def _is_drawn(self) -> bool:
+        """Draw by the ratio, then count: at the pace of people every trace is recorded, under load the first ones."""
+        if self._ratio < 1 and secrets.randbelow(1_000_000) >= self._ratio * 1_000_000:
+            return False
+        if not self._most:
+            return True
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._begun = second, 0
+        self._begun += 1
+        return self._begun <= self._most
+
     def start_request(
         self, name: str, parent: str | None, attributes: Attributes | None = None
     ) -> tuple[trace.Span | None, str]:
-        """The server span of a request: below the caller's, or the root of a new trace."""
-        if parse_traceparent(parent) is not None:
-            span, context = self.start(name, parent, SpanKind.SERVER, attributes)
-            return span, context or ""
+        """The server span of a request: below the caller's, or the root of a new trace when it sent none or no valid one."""
+        valid = valid_traceparent(parent)
+        if valid is not None:
+            span, context = self.start(name, valid, SpanKind.SERVER, attributes)
+            return span, context or valid
         return self.start_root(name, SpanKind.SERVER, attributes)
 
     def fired(self, name: str, link: str | None, attributes: Attributes | None = None) -> str | None:
@@ -140,9 +176,13 @@ class Tracing:
         return span, format_traceparent(span.get_span_context())
 
     def shutdown(self) -> None:
-        """Send what is still queued; waits at most 3 s."""
-        self._provider.force_flush(3_000)
-        self._provider.shutdown()
+        """Send what is still queued; waits at most 3 s, and what a viewer that hangs has not taken by then is dropped.
+
+        The provider's own limits do not hold: a flush waits for each batch in turn.
+        """
+        sending = threading.Thread(target=self._provider.shutdown, name="last spans", daemon=True)
+        sending.start()
+        sending.join(_LAST_SPANS)
 
 
 def now_ns() -> int:
@@ -158,5 +198,5 @@ def _exporter(settings: CommonSettings) -> SpanExporter | None:
     if settings.traces_url:
         from opentelemetry.exporter.zipkin.json import ZipkinExporter
 
-        return ZipkinExporter(endpoint=settings.traces_url)
+        return ZipkinExporter(endpoint=settings.traces_url, timeout=int(_LAST_SPANS))
     return None

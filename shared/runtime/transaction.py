@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, Union
 import asyncpg
 
 from shared.events.envelope import Event
-from shared.runtime.outbox import INSERT, OutboxRow, rows_of
+from shared.runtime.outbox import INSERT, OutboxRow, check_size, rows_of
 
 Connection: TypeAlias = Union["asyncpg.Connection[asyncpg.Record]", "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"]
 
@@ -76,6 +76,12 @@ class Tx:
 
 
 async def write_rows(connection: Connection, rows: Sequence[OutboxRow]) -> None:
-    """Insert outbox rows with one statement, keeping their order."""
+    """Insert outbox rows with one statement, keeping their order.
+
+    Raises:
+        Permanent: one of them is larger than a record may be.
+    """
     if rows:
+        for row in rows:
+            check_size(row)
         await connection.execute(INSERT, *(list(column) for column in zip(*rows, strict=True)))

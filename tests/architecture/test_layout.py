@@ -92,7 +92,7 @@ def test_only_the_relay_publishes():
         if re.search(r"producer\.send|\.publish\(|send_and_wait", (ROOT / path).read_text("utf-8"))
         and path.parts[0] in {"services", "shared"}
     ]
-    assert senders == ["shared/runtime/relay.py"]
+    assert senders == ["shared/runtime/relay/sending.py"]
 
 
 def test_nothing_names_a_registry_or_a_path_of_a_machine():

@@ -63,7 +63,7 @@ def test_intake_killed_around_its_commit_keeps_one_complaint_per_key(redress: Wo
     assert len(_acknowledged(redress, to, first.json()["reference"])) == 1
 
 
-@pytest.mark.parametrize("point", ["CP.intake.relay_acked_before_delete", "CP.intake.relay_mid_batch"])
+@pytest.mark.parametrize("point", ["CP.intake.relay_acked_before_noted", "CP.intake.relay_mid_batch"])
 def test_intake_killed_while_publishing_publishes_the_rest_and_nothing_is_applied_twice(redress: World, point):
     """Rows 3 and 4."""
     redress.restart("intake", crash_at=point)

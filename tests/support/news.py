@@ -34,6 +34,11 @@ def paused(version: int, complaint_id: UUID = ID, **fields: Any) -> sla.ClockPau
     return sla.ClockPaused(**_case(complaint_id, version), clocks=(_clock("journey", None),), **_owner(fields))
 
 
+def awaited(version: int, complaint_id: UUID = ID, *, kind: sla.ClockKind, **fields: Any) -> sla.ClockStarted:
+    """The clock of a question (`answer`) or of a resolution (`confirmation`), which the customer is to meet."""
+    return sla.ClockStarted(**_case(complaint_id, version), clocks=(_clock(kind, NOW),), **_owner(fields))
+
+
 def resumed(version: int, complaint_id: UUID = ID, *, journey: datetime, **fields: Any) -> sla.ClockResumed:
     return sla.ClockResumed(**_case(complaint_id, version), clocks=(_clock("journey", journey),), **_owner(fields))
 

@@ -171,7 +171,7 @@ class Probe:
 
     async def outbox_empty(self) -> bool:
         """Whether everything committed has left."""
-        return await self.database.fetchval("SELECT count(*) = 0 FROM outbox")
+        return await self.database.fetchval("SELECT count(*) = 0 FROM outbox_unpublished")
 
 
 @asynccontextmanager

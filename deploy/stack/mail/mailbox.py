@@ -30,15 +30,18 @@ class Entry:
 class Mailbox:
     """The last `keep` messages, oldest dropped first.
 
-    A segment file is named by the id of its first message and holds, for each message, a line of JSON and the bytes.
+    A segment file is named by the id of its first message and holds, for each message, a line of JSON and the bytes. The
+    last one is written on after a restart. What the operating system took (`write` returned) survives the death of this
+    process, however it comes; only a machine that loses power may lose the last messages.
 
     Args:
         folder: Where the segments lie; made when missing.
-        keep: How many messages to keep at least; up to a quarter more are kept on disk.
+        keep: How many messages to keep at least; up to a quarter more are kept.
     """
 
     def __init__(self, folder: Path, keep: int) -> None:
         self._folder = folder
+        self._keep = keep
         self._per_segment = max(1, keep // _SEGMENTS)
         self._lock = threading.Lock()
         self._entries: list[Entry] = []
@@ -46,11 +49,18 @@ class Mailbox:
         self._file: int | None = None
         self._segment = 0
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for segment in self._segments():
+        segments = self._segments()
+        for segment in segments:
             self._load(segment)
+        if segments:
+            self._reopen(segments[-1])
 
     def add(self, sender: str, recipients: tuple[str, ...], content: bytes) -> int:
-        """Keep a message; when this returns, the operating system has it. Returns its id."""
+        """Keep a message; when this returns, the operating system has it. Returns its id.
+
+        Raises:
+            OSError: it could not be kept, and nothing of it was.
+        """
         with self._lock:
             if self._file is None or self._next_id - self._segment >= self._per_segment:
                 self._open_segment()
@@ -58,8 +68,14 @@ class Mailbox:
             now = time.time()
             head = {"from": sender, "to": recipients, "at": now, "size": len(content)}
             line = json.dumps(head, ensure_ascii=False).encode() + b"\n"
-            offset = os.lseek(self._file, 0, os.SEEK_END) + len(line)
-            _write_all(self._file, line + content)
+            begin = os.lseek(self._file, 0, os.SEEK_END)
+            offset = begin + len(line)
+            try:
+                _write_all(self._file, line + content)
+            except OSError:
+                # Half a message would hide all that come after it from the next start.
+                self._cut(begin)
+                raise
             entry = Entry(self._next_id, sender, recipients, now, self._segment, offset, len(content))
             self._entries.append(entry)
             self._next_id += 1
@@ -93,6 +109,7 @@ class Mailbox:
                 self._file = None
             for segment in self._segments():
                 self._path(segment).unlink(missing_ok=True)
+            self._open_segment()  # its name keeps the number of the next message
 
     def close(self) -> None:
         """Release the open file."""
@@ -104,11 +121,29 @@ class Mailbox:
     def _open_segment(self) -> None:
         if self._file is not None:
             os.close(self._file)
-        self._segment = self._next_id
-        self._file = os.open(self._path(self._segment), os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600)
-        for segment in self._segments()[: -_SEGMENTS - 1]:
-            self._path(segment).unlink(missing_ok=True)
-            self._entries = [entry for entry in self._entries if entry.segment != segment]
+            self._file = None
+        self._reopen(self._next_id)
+        self._drop_oldest()
+
+    def _reopen(self, segment: int) -> None:
+        self._segment = segment
+        self._file = os.open(self._path(segment), os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600)
+
+    def _drop_oldest(self) -> None:
+        """Drop a segment when those after it hold what is to be kept: restarts make segments of any length."""
+        segments = self._segments()
+        while len(segments) > 1 and self._next_id - segments[1] >= self._keep:
+            oldest = segments.pop(0)
+            self._path(oldest).unlink(missing_ok=True)
+            self._entries = [entry for entry in self._entries if entry.segment != oldest]
+
+    def _cut(self, end: int) -> None:
+        assert self._file is not None
+        try:
+            os.ftruncate(self._file, end)
+        except OSError:  # write on elsewhere; reading stops at the half one, which is the last of its segment
+            os.close(self._file)
+            self._file = None
 
     def _segments(self) -> list[int]:
         return sorted(int(path.stem) for path in self._folder.glob("*.mail") if path.stem.isdigit())

@@ -3,12 +3,13 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from services.intake.domain import contact
 from services.intake.domain.text import CodeName, Identifier, Line, Name, Note, Story, Title
 from shared.events.envelope import Channel, Language
+from shared.events.instants import GivenInstantAsTold
 from shared.events.reference import BadReference, parse_reference
 
 MAX_BODY_BYTES = 64 * 1024
@@ -80,7 +81,7 @@ class Complaint(Told):
     title: Title | None = None
     text: Story
     category: CodeName | None = Field(default=None, description="A category of the pack; routing decides without it")
-    received_at: AwareDatetime | None = Field(
+    received_at: GivenInstantAsTold | None = Field(
         default=None, description="When the organisation received it, if that was before this request"
     )
     store_id: Identifier | None = None
@@ -97,10 +98,25 @@ class Complaint(Told):
     )
 
 
+def _key(value: str) -> str:
+    try:
+        if UUID(value).int:
+            return value
+    except ValueError:
+        pass
+    raise PydanticCustomError("uuid_parsing", "not a UUID")
+
+
+Key = Annotated[
+    str, StringConstraints(max_length=64), AfterValidator(_key), Field(json_schema_extra={"format": "uuid"})
+]
+"""An idempotency key as it was sent: a UUID in any of its spellings, but not the nil UUID, which is no key of anybody's."""
+
+
 class BatchItem(Complaint):
     """One complaint of a batch, with its own idempotency key."""
 
-    idempotency_key: UUID = Field(strict=False)
+    idempotency_key: Key
 
 
 class Batch(Told):

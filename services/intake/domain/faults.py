@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
@@ -47,6 +47,8 @@ class Fault:
     pointer: str
     code: str
     detail: str
+    values: Mapping[str, object] | None = field(default=None, compare=False)
+    """What the words are filled with, of a fault that can be said in the other language too."""
 
     def as_json(self) -> dict[str, str]:
         """The entry of a problem's `errors`."""
@@ -55,7 +57,12 @@ class Fault:
 
 def fault(code: str, pointer: str, language: Language, **values: object) -> Fault:
     """A fault found by a rule outside the request model."""
-    return Fault(pointer=pointer, code=code, detail=_text(FAULTS[code], language).format(**values))
+    return Fault(pointer=pointer, code=code, detail=_text(FAULTS[code], language).format(**values), values=values)
+
+
+def in_language(faults: Iterable[Fault], language: Language) -> tuple[Fault, ...]:
+    """The same faults in a language. Those of a request model were said in the caller's language as they were found."""
+    return tuple(one if one.values is None else fault(one.code, one.pointer, language, **one.values) for one in faults)
 
 
 def faults_of(error: ValidationError, language: Language) -> tuple[Fault, ...]:

@@ -13,6 +13,13 @@ from shared.events.routing import ComplaintClosed, ComplaintReopened
 from shared.events.sla import ClockPaused, ClockResumed, ClockStarted, DeadlineWarned
 
 State = Literal["submitted", "assigned", "withdrawn", "closed"]
+WaitsFor = Literal["answer", "confirmation"]
+Stage = Literal[
+    "received", "with_department", "waiting_for_customer", "resolution_proposed", "reopened", "closed", "withdrawn"
+]
+"""Where a complaint stands, in the words of channels. Finer than `State`, which is kept for those who know it."""
+DueReason = Literal["not_yet_known", "waiting_for_customer", "over"]
+"""Why there is no date of the answer."""
 CaseNews = ComplaintClosed | ComplaintReopened
 ClockNews = ClockStarted | ClockPaused | ClockResumed
 News = CaseNews | ClockNews | DeadlineWarned
@@ -28,6 +35,8 @@ class Standing:
         journey_due_at: the journey clock's date; none while it is paused or not yet known.
         extended_due_at: the latest date that a delay notice gave the customer.
         clock_version: of sla's newest event that spoke of the journey clock.
+        waits_for: what the customer is to give before it goes on.
+        waits_version: of sla's newest event that spoke of that.
     """
 
     state: State = "submitted"
@@ -37,6 +46,8 @@ class Standing:
     journey_due_at: datetime | None = None
     extended_due_at: datetime | None = None
     clock_version: int = 0
+    waits_for: WaitsFor | None = None
+    waits_version: int = 0
 
 
 SUBMITTED: Final = Standing()
@@ -49,6 +60,7 @@ def hear(standing: Standing, news: News) -> Standing:
     state, seen = _state_after(standing, news)
     due_at, clock_version = standing.journey_due_at, standing.clock_version
     extended = standing.extended_due_at
+    waits_for, waits_version = _wait_after(standing, news)
     if isinstance(news, DeadlineWarned):
         extended = _later(extended, news.new_due_at)
     elif not isinstance(news, CaseNews) and news.version > clock_version:
@@ -63,7 +75,22 @@ def hear(standing: Standing, news: News) -> Standing:
         journey_due_at=due_at,
         extended_due_at=extended,
         clock_version=clock_version,
+        waits_for=waits_for,
+        waits_version=waits_version,
     )
+
+
+def _wait_after(standing: Standing, news: News) -> tuple[WaitsFor | None, int]:
+    """What the customer is to give: a clock for it starts with a question or a resolution, and the journey's runs again
+    when it was given or is no longer awaited.
+    """
+    if isinstance(news, ClockStarted | ClockResumed) and news.version > standing.waits_version:
+        for clock in news.clocks:
+            if clock.kind in ("answer", "confirmation") and clock.state == "running":
+                return clock.kind, news.version
+            if clock.kind == "journey" and isinstance(news, ClockResumed):
+                return None, news.version
+    return standing.waits_for, standing.waits_version
 
 
 def _state_after(standing: Standing, news: News) -> tuple[State, int]:
@@ -89,6 +116,31 @@ def answer_date(state: str, journey_due_at: datetime | None, extended_due_at: da
     if state != "assigned" or journey_due_at is None:
         return None
     return _later(journey_due_at, extended_due_at)
+
+
+def stage_of(state: str, *, waits_for: str | None, paused: bool, reopened: bool) -> Stage:
+    """The stage of a complaint.
+
+    Args:
+        state: as intake keeps it.
+        waits_for: as in `Standing`; unknown of a case that waits since before it was kept.
+        paused: the journey's clock stands still.
+        reopened: it was closed before.
+    """
+    if state == "assigned":
+        if paused:
+            return "resolution_proposed" if waits_for == "confirmation" else "waiting_for_customer"
+        return "reopened" if reopened else "with_department"
+    return "closed" if state == "closed" else "withdrawn" if state == "withdrawn" else "received"
+
+
+def due_reason(stage: Stage, due_at: datetime | None) -> DueReason | None:
+    """Why there is no date of the answer; None: there is one."""
+    if due_at is not None:
+        return None
+    if stage in ("closed", "withdrawn"):
+        return "over"
+    return "waiting_for_customer" if stage in ("waiting_for_customer", "resolution_proposed") else "not_yet_known"
 
 
 def may_amend(standing: Standing) -> bool:

@@ -2,11 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 
+from shared.events.intake import OLDEST_RECEIPT_DAYS
+
 CLOCK_SKEW = timedelta(minutes=5)
 """How far ahead the clock of a till may run before its time is refused."""
 
-OLDEST = timedelta(days=400)
-"""How long ago a complaint may have been received: a year of retention on paper and a month to type it in."""
+OLDEST = timedelta(days=OLDEST_RECEIPT_DAYS)
+"""How long ago a complaint may have been received. Keys are kept a day longer (`shared/runtime/kept.py`)."""
 
 
 def refusal(received_at: datetime | None, now: datetime) -> str | None:

@@ -64,9 +64,9 @@ async def make_once(change: Change, author: Author, key: UUID, person: PersonKey
         raise Refusal("not-found")
     (stored,) = await store.stored_answers(tx, [(author.client.client_id, key)])
     if stored is not None:
-        if judge(stored=stored[0], sent=change.digest) is Verdict.OTHER_BODY:
+        if judge(stored=stored.digest, sent=change.digest) is Verdict.OTHER_BODY:
             raise Refusal("idempotency-key-reused")
-        return Done(stored[1], replayed=True)
+        return Done(stored.answer, replayed=True)
     body = await _make(change, held, author, key, person, tx)
     if not await store.keep_answer(
         tx, author.client, key, change.digest, complaint_id=held.complaint_id, answer=body, now=tx.now

@@ -146,14 +146,18 @@ class Intake:
             raise Refusal("not-found")
         return found
 
-    async def open_cases(self, *, email: str | None = None, phone: str | None = None) -> list[FiledComplaint]:
-        """Open complaints of the person who is reached there; contacts normalised (`domain.contact`)."""
+    async def open_cases(
+        self, *, email: str | None = None, phone: str | None = None
+    ) -> tuple[list[FiledComplaint], int]:
+        """The newest 20 open complaints of the person who is reached there, and how many there are; contacts normalised
+        (`domain.contact`).
+        """
         hashes = []
         if email:
             hashes.append(self._vault.contact_hash("email", lookup_email(email)))
         if phone:
             hashes.append(self._vault.contact_hash("phone", phone))
-        return await store.open_cases(self._database, hashes) if hashes else []
+        return await store.open_cases(self._database, hashes) if hashes else ([], 0)
 
     async def by_reference(self, reference: str) -> FiledComplaint | None:
         """A complaint by its reference (canonical form), for staff."""

@@ -10,6 +10,7 @@ from fastapi.security import HTTPBearer
 from pydantic import BaseModel, Field
 
 from services.intake.domain.complaint import Amendment, Batch, Complaint, Withdrawal
+from services.intake.domain.lifecycle import DueReason, Stage
 from services.intake.http.complaints import ChannelApi
 from services.intake.http.lean import Handler, lean
 from services.intake.http.problems import SCHEMA, documented
@@ -38,8 +39,11 @@ class Result(BaseModel):
     """What became of one entry of a batch."""
 
     index: int = Field(description="place of the entry in the batch, from 0")
-    idempotency_key: UUID | None
+    idempotency_key: UUID | None = Field(description="as it was sent; null: there was none that could be read")
     status: int = Field(description="201, or that of the problem; 5xx: send this entry again with the same key")
+    replayed: bool = Field(
+        default=False, description="the entry was filed by an earlier request, and this is its answer"
+    )
     complaint: Accepted | None = None
     problem: Annotated[dict[str, Any] | None, Field(json_schema_extra=SCHEMA)] = None
 
@@ -67,12 +71,20 @@ class Status(BaseModel):
     channel: Literal["web", "phone", "store"]
     language: Literal["zh", "en"]
     received_at: datetime
-    state: Literal["submitted", "assigned", "withdrawn", "closed"]
+    state: Literal["submitted", "assigned", "withdrawn", "closed"] = Field(description="coarse; `stage` says more")
+    stage: Stage = Field(
+        description="received (nobody owns it yet), with_department, waiting_for_customer (a question is open), "
+        "resolution_proposed (the customer is asked whether that settles it), reopened (closed before, worked on again), "
+        "closed, withdrawn. More may be added"
+    )
     department: str | None
     due_at: datetime | None = Field(
         default=None,
-        description="By when the customer has an answer; null while the case waits for the customer, before the date "
-        "is known (a moment after filing), and once it is over. A delay that the customer was told of moves it",
+        description="By when the customer has an answer. A delay that the customer was told of moves it",
+    )
+    due_reason: DueReason | None = Field(
+        default=None,
+        description="Why `due_at` is null: not_yet_known (a moment after filing), waiting_for_customer, over",
     )
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import TypeAdapter, ValidationError
 
 from services.intake.domain.complaint import Batch, BatchItem, Complaint
-from services.intake.domain.faults import Fault, faults_of
+from services.intake.domain.faults import Fault, faults_of, in_language
 from services.intake.handlers import Refusal
 from services.intake.http.lean import parse_key
 from services.intake.http.problems import document as problem
@@ -25,24 +25,31 @@ _ENTRIES: Final = TypeAdapter(dict[str, list[Any]])
 class Good:
     """An entry that can be filed."""
 
-    key: UUID
+    sent_key: str
+    """Its key as it was sent, so that the sender finds the answer."""
     complaint: Complaint
+
+    @property
+    def key(self) -> UUID:
+        """The key, however it is spelt."""
+        return UUID(self.sent_key)
 
 
 @dataclass(frozen=True, slots=True)
 class Bad:
-    """An entry that cannot be read; its key, if that much could be read."""
+    """An entry that cannot be read; its key as it was sent, if that much could be read."""
 
-    key: UUID | None
+    sent_key: str | None
     language: Language
     faults: tuple[Fault, ...]
 
 
-def read(raw: bytes, fallback: Callable[[], Language]) -> list[Good | Bad]:
+def read(raw: bytes, named: Language | None, fallback: Callable[[], Language]) -> list[Good | Bad]:
     """The entries of a batch, in order.
 
     Args:
         raw: the body.
+        named: the language of ours that the sender accepts by name; it comes before that of an entry.
         fallback: finds the language of faults in entries whose own language cannot be read.
 
     Raises:
@@ -58,20 +65,22 @@ def read(raw: bytes, fallback: Callable[[], Language]) -> list[Good | Bad]:
             if len(fault["loc"]) < 2 and not (of_entries and fault["type"] == "too_short"):
                 raise
     otherwise = fallback()
-    return [_read_one(entry, otherwise) for entry in _ENTRIES.validate_json(raw)["complaints"]]
+    return [_read_one(entry, named, otherwise) for entry in _ENTRIES.validate_json(raw)["complaints"]]
 
 
-def result(index: int, entry: Good | Bad, outcome: Filed | Refusal | None) -> str:
-    """What became of one entry, as JSON."""
-    head = f'{{"index":{index},"idempotency_key":{json.dumps(str(entry.key) if entry.key else None)}'
+def result(index: int, entry: Good | Bad, outcome: Filed | Refusal | None, named: Language | None) -> str:
+    """What became of one entry, as JSON; a refusal in the language `named`, else in that of the entry."""
+    head = f'{{"index":{index},"idempotency_key":{json.dumps(entry.sent_key)}'
     if isinstance(outcome, Filed):
-        return f'{head},"status":201,"complaint":{outcome.answer}}}'
+        marked = ',"replayed":true' if outcome.replayed else ""
+        return f'{head},"status":201{marked},"complaint":{outcome.answer}}}'
     if isinstance(entry, Bad):
         missing = {fault.pointer for fault in entry.faults} == {"/idempotency_key"}
         said = problem("idempotency-key-missing" if missing else "invalid", entry.language, entry.faults)
     else:
         assert isinstance(outcome, Refusal)
-        said = problem(outcome.slug, entry.complaint.language, outcome.faults)
+        spoken = named or entry.complaint.language
+        said = problem(outcome.slug, spoken, in_language(outcome.faults, spoken))
     return f'{head},"status":{said["status"]},"problem":{json.dumps(said, ensure_ascii=False)}}}'
 
 
@@ -80,12 +89,13 @@ def document(results: Iterable[str]) -> str:
     return f'{{"results":[{",".join(results)}]}}'
 
 
-def _read_one(entry: Any, fallback: Language) -> Good | Bad:
+def _read_one(entry: Any, named: Language | None, fallback: Language) -> Good | Bad:
     try:
         item = _ITEM.validate_json(json.dumps(entry))
     except ValidationError as error:
         told: Mapping[str, Any] = entry if isinstance(entry, dict) else {}
-        language: Language = told["language"] if told.get("language") in ("zh", "en") else fallback
-        key = told.get("idempotency_key")
-        return Bad(parse_key(key) if isinstance(key, str) else None, language, faults_of(error, language))
+        own: Language = told["language"] if told.get("language") in ("zh", "en") else fallback
+        language, key = named or own, told.get("idempotency_key")
+        legible = isinstance(key, str) and parse_key(key) is not None
+        return Bad(key if legible else None, language, faults_of(error, language))
     return Good(item.idempotency_key, item)

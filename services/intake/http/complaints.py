@@ -13,12 +13,14 @@ from starlette.responses import Response
 from services.intake.domain.admission import Client
 from services.intake.domain.complaint import MAX_BATCH_BYTES, MAX_BODY_BYTES, Amendment, Complaint, Withdrawal
 from services.intake.domain.faults import faults_of
+from services.intake.domain.lifecycle import due_reason
 from services.intake.handlers import DESK, Author, Done, Intake, Refusal
 from services.intake.http import batch
-from services.intake.http.lean import Json, bearer, guarded, idempotency_key, parse_key, read_body
-from services.intake.http.problems import answer, language_of
+from services.intake.http.lean import Json, bearer, guarded, header, idempotency_key, parse_key, read_body
+from services.intake.http.problems import language_of
 from services.intake.keys import KeyRing
 from services.intake.store import FiledComplaint
+from shared.runtime.web import language as languages
 from shared.runtime.web.sessions import Sessions, Staff, current_staff
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -64,8 +66,9 @@ class ChannelApi:
         try:
             filed = await self._intake.file(complaint, client, key)
         except Refusal as refusal:
-            return answer(request, refusal, complaint.language)
-        return Json(filed.answer, 201, replayed=filed.replayed)
+            refusal.language = complaint.language
+            raise
+        return Json(filed.answer, 201, replayed=filed.replayed, location=f"/v1/complaints/{filed.complaint_id}")
 
     async def _file_batch(self, request: Request) -> Response:
         """`POST /v1/complaints:batch`."""
@@ -80,14 +83,15 @@ class ChannelApi:
 
     async def _file_entries(self, request: Request, client: Client) -> Response:
         raw = await read_body(request, MAX_BATCH_BYTES)
+        named = languages.named(header(request, b"accept-language"))
         try:
-            entries = batch.read(raw, partial(language_of, raw, request))
+            entries = batch.read(raw, named, partial(language_of, raw, request))
         except ValidationError as error:
             raise Invalid(request, raw, error) from None
         good = [(entry.complaint, entry.key) for entry in entries if isinstance(entry, batch.Good)]
         filed = iter(await self._intake.file_all(good, client))
         results = [
-            batch.result(index, entry, next(filed) if isinstance(entry, batch.Good) else None)
+            batch.result(index, entry, next(filed) if isinstance(entry, batch.Good) else None, named)
             for index, entry in enumerate(entries)
         ]
         return Json(batch.document(results), 200)
@@ -163,8 +167,10 @@ def _status_of(found: FiledComplaint) -> str:
             "language": found.language,
             "received_at": _iso(found.received_at),
             "state": found.state,
+            "stage": found.stage,
             "department": found.department,
             "due_at": _iso(found.due_at) if found.due_at else None,
+            "due_reason": due_reason(found.stage, found.due_at),
         }
     )
 

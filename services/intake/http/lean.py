@@ -20,6 +20,7 @@ from services.intake.handlers import Refusal
 from services.intake.http.problems import answer, language_of
 from shared.events.envelope import Language
 from shared.runtime.errors import is_transient, safe_text
+from shared.runtime.web import language as languages
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ def guarded(endpoint: Endpoint, limit: int) -> Handler:
         try:
             return await endpoint(request)
         except Refusal as refusal:
-            return answer(request, refusal, refusal.language or await _spoken(request))
+            return answer(request, refusal, await _spoken(request, refusal.language))
         except TooLarge:
             return answer(request, Refusal("too-large"), limit=limit)
         except ClientDisconnect:
@@ -77,7 +78,7 @@ def lean(handle: Handler) -> type[APIRoute]:
 class Json(Response):
     """A JSON answer with few headers, all known: the general class spends more on headers than on the body."""
 
-    def __init__(self, body: str, status_code: int, *, replayed: bool = False) -> None:
+    def __init__(self, body: str, status_code: int, *, replayed: bool = False, location: str | None = None) -> None:
         self.status_code = status_code
         self.background = None
         self.body = body.encode()
@@ -89,6 +90,8 @@ class Json(Response):
         ]
         if replayed:
             self.raw_headers.append((b"idempotent-replayed", b"true"))
+        if location is not None:
+            self.raw_headers.append((b"location", location.encode()))
 
 
 def header(request: Request, name: bytes) -> str:
@@ -121,12 +124,14 @@ async def read_body(request: Request, limit: int) -> bytes:
     return body
 
 
-async def _spoken(request: Request) -> Language | None:
-    """The language to refuse in; None: the one the caller accepts. Who accepts none hears that of the body, which is
-    read for it if nobody has, as far as it is small and quick to come.
+async def _spoken(request: Request, of_body: Language | None = None) -> Language | None:
+    """The language to refuse in: one of ours that the caller accepts; else that of the body, which is read for it if
+    nobody has, as far as it is small and quick to come; None: neither tells one.
     """
-    if header(request, b"accept-language"):
-        return None
+    if named := languages.named(header(request, b"accept-language")):
+        return named
+    if of_body is not None:
+        return of_body
     raw = request.scope.get(_BODY)
     if raw is None:
         try:
@@ -169,13 +174,14 @@ def idempotency_key(request: Request) -> UUID:
 
 
 def parse_key(text: str) -> UUID | None:
-    """A UUID in its usual form of 36 characters, or None."""
+    """A UUID in its usual form of 36 characters, or None. The nil UUID is what a client sends that forgot to make one."""
     if len(text) != 36:
         return None
     try:
-        return UUID(text)
+        found = UUID(text)
     except ValueError:
         return None
+    return found if found.int else None
 
 
 def bearer(request: Request) -> str | None:

@@ -1,11 +1,11 @@
 """How often one address may use what is open to everybody."""
 
-import ipaddress
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 
 from services.intake.domain.admission import Bucket
+from shared.runtime.web.addresses import network_of
 
 _REMEMBERED = 20_000
 
@@ -29,18 +29,3 @@ class AddressLimits:
                 self._buckets.popitem(last=False)
         self._buckets.move_to_end(name)
         return bucket.wait(self._clock())
-
-
-def network_of(address: str | None) -> str:
-    """What counts as one sender: an IPv4 address, an IPv6 /64."""
-    if not address:
-        return "unknown"
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return "unknown"
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(ipaddress.IPv6Network((parsed, 64), strict=False))
-    return str(parsed)

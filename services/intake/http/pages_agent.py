@@ -106,12 +106,14 @@ class CallForm:
     async def _known(self, request: Request, staff: Staff, form: Form) -> dict[str, Any]:
         phone, email = _normal(normalise_phone, form["phone"]), _normal(normalise_email, form["email"])
         found: list[FiledComplaint] = []
+        total = 0
         if phone or email:
-            found = await self._parts.intake.open_cases(email=email, phone=phone)
+            found, total = await self._parts.intake.open_cases(email=email, phone=phone)
         spoken = languages.of(request)
         owners = {case.reference: department_name(self._parts, case.department, spoken) for case in found}
         return {
             "cases": found,
+            "total": total,
             "owners": owners,
             "zones": {case.reference: zone_of(self._parts, case.department) for case in found},
             "opened": {case.reference for case in found if may_open(staff, case.department)},

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.intake.domain.complaint import MAX_BODY_BYTES
-from services.intake.domain.faults import Fault
+from services.intake.domain.faults import Fault, in_language
 from services.intake.domain.wording import PROBLEMS
 from services.intake.handlers import Refusal
 from shared.events.envelope import Language
@@ -73,7 +73,7 @@ def answer(
 ) -> Response:
     """The response for a refusal, in the given language or else the one the caller accepts."""
     spoken = language or languages.accepted(request.headers.get("accept-language", ""))
-    said = document(refusal.slug, spoken, refusal.faults, request.url.path, limit)
+    said = document(refusal.slug, spoken, in_language(refusal.faults, spoken), request.url.path, limit)
     headers = {
         "Content-Language": languages.HTML_LANG[spoken],
         "Cache-Control": "no-store",
@@ -95,14 +95,13 @@ _OBJECT: Final = TypeAdapter(dict[str, Any])
 
 
 def language_of(raw: bytes, request: Request) -> Language:
-    """The language of a refused body: its own `language` if it can be read, else what the caller accepts, else that of
-    the first entry of a batch that tells one.
+    """The language to refuse a body in: one of ours that the caller accepts by name; else the body's own `language`,
+    else that of the first entry of a batch that tells one; else Chinese.
     """
+    if named := languages.named(request.headers.get("accept-language", "")):
+        return named
     told = _object(raw)
-    own, accepted = _told_in(told), request.headers.get("accept-language", "")
-    if own is None and accepted:
-        return languages.accepted(accepted)
-    return own or _of_entries(told) or languages.DEFAULT
+    return _told_in(told) or _of_entries(told) or languages.DEFAULT
 
 
 def _object(raw: bytes) -> dict[str, Any]:

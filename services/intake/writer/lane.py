@@ -13,9 +13,9 @@ from services.intake import store
 from services.intake.domain import receipt
 from services.intake.domain.faults import Fault, fault
 from services.intake.domain.idempotency import Verdict, judge
-from services.intake.store import Row
+from services.intake.writer.answers import answers_again
 from services.intake.writer.persons import Persons
-from services.intake.writer.rows import Contacts, Filing, build_row
+from services.intake.writer.rows import Contacts, Filing, Ready, build_row
 from shared.runtime.errors import Transient, is_refused_by_database, safe_text
 from shared.runtime.pg import Database
 from shared.runtime.vault import PersonKey
@@ -30,6 +30,7 @@ class Filed:
     """The complaint is committed: the body of its 201. `replayed`: it was before this request."""
 
     answer: str
+    complaint_id: UUID
     replayed: bool = False
 
 
@@ -155,35 +156,38 @@ class Lane:
         """
         proposal = self._place.persons.propose(draft.contacts.person for draft in drafts)
         judged = self._judge(drafts, proposal.keys, now)
-        rows = [one for one in judged if isinstance(one, Row)]
-        if not rows:
-            return [one for one in judged if not isinstance(one, Row)]
+        ready = [one for one in judged if isinstance(one, Ready)]
+        if not ready:
+            return [one for one in judged if not isinstance(one, Ready)]
         self._place.reached("CP.intake.before_commit")
         try:
-            filed = await store.file_with_persons(self._connection, rows, now, proposal)
+            filed = await store.file_with_persons(self._connection, [one.row for one in ready], now, proposal)
         except Exception as error:
             if not is_refused_by_database(error):
                 raise
             return None
         self._committed(filed.now)
         known = self._place.persons.known(proposal, filed.known)
-        settled = iter(await self._outcomes([row for row in rows if row.person_id not in known], filed.won))
-        again = [place for place, one in enumerate(judged) if isinstance(one, Row) and one.person_id in known]
+        settled = iter(await self._outcomes([one for one in ready if one.row.person_id not in known], filed.won))
+        again = [place for place, one in enumerate(judged) if isinstance(one, Ready) and one.row.person_id in known]
         persons = [known[person.person_id] for person in (proposal.keys[place] for place in again)]
         refiled = iter(await self._file_under([drafts[place] for place in again], persons, now) if again else ())
-        return [next(refiled if one.person_id in known else settled) if isinstance(one, Row) else one for one in judged]
+        return [
+            next(refiled if one.row.person_id in known else settled) if isinstance(one, Ready) else one
+            for one in judged
+        ]
 
     async def _file_under(self, drafts: Sequence[_Draft], persons: Sequence[PersonKey], now: datetime) -> list[Outcome]:
         """File complaints of persons whose keys are stored."""
         judged = self._judge(drafts, persons, now)
-        rows = [one for one in judged if isinstance(one, Row)]
-        filed = iter(await self._insert(rows, now) if rows else ())
-        return [next(filed) if isinstance(one, Row) else one for one in judged]
+        ready = [one for one in judged if isinstance(one, Ready)]
+        filed = iter(await self._insert(ready, now) if ready else ())
+        return [next(filed) if isinstance(one, Ready) else one for one in judged]
 
-    def _judge(self, drafts: Sequence[_Draft], persons: Sequence[PersonKey], now: datetime) -> list[Row | Outcome]:
+    def _judge(self, drafts: Sequence[_Draft], persons: Sequence[PersonKey], now: datetime) -> list[Ready | Outcome]:
         return [self._prepare(draft, person, now) for draft, person in zip(drafts, persons, strict=True)]
 
-    def _prepare(self, draft: _Draft, person: PersonKey, now: datetime) -> Row | Outcome:
+    def _prepare(self, draft: _Draft, person: PersonKey, now: datetime) -> Ready | Outcome:
         """The row of one complaint, or why there is none. A mistake of ours must not take the neighbours along."""
         complaint = draft.filing.complaint
         code = receipt.refusal(complaint.received_at, now)
@@ -195,21 +199,21 @@ class Lane:
             log.error("row could not be built", extra={"action": "build_row"}, exc_info=error)
             return Broken()
 
-    async def _insert(self, rows: Sequence[Row], now: datetime) -> list[Outcome]:
+    async def _insert(self, ready: Sequence[Ready], now: datetime) -> list[Outcome]:
         """One statement; when the database refuses the data, halves, until only the bad row is left."""
         self._place.reached("CP.intake.before_commit")
         try:
-            read, won = await store.file(self._connection, rows, now)
+            read, won = await store.file(self._connection, [one.row for one in ready], now)
         except Exception as error:
             if not is_refused_by_database(error):
                 raise
-            if len(rows) == 1:
+            if len(ready) == 1:
                 log.error("row refused by the database", extra={"action": "file_row", "error": safe_text(error)})
-                return [Refused(fault("not_acceptable", "", "en" if rows[0].language == "en" else "zh"))]
-            middle = len(rows) // 2
-            return [*await self._insert(rows[:middle], now), *await self._insert(rows[middle:], now)]
+                return [Refused(fault("not_acceptable", "", "en" if ready[0].row.language == "en" else "zh"))]
+            middle = len(ready) // 2
+            return [*await self._insert(ready[:middle], now), *await self._insert(ready[middle:], now)]
         self._committed(read)
-        return await self._outcomes(rows, won)
+        return await self._outcomes(ready, won)
 
     def _committed(self, read: datetime) -> None:
         """A statement has committed and brought the database's clock along."""
@@ -217,13 +221,27 @@ class Lane:
         self._place.wake()
         self._place.reached("CP.intake.committed_before_answer")
 
-    async def _outcomes(self, rows: Sequence[Row], won: Collection[UUID]) -> list[Outcome]:
-        """What each row gets: its own answer, or the one stored under its key before."""
-        lost = [row for row in rows if row.complaint_id not in won]
-        stored = iter(
-            await store.stored_answers(self._connection, [(r.client_id, r.key) for r in lost]) if lost else ()
-        )
-        return [Filed(row.answer) if row.complaint_id in won else _earlier(row, next(stored)) for row in rows]
+    async def _outcomes(self, ready: Sequence[Ready], won: Collection[UUID]) -> list[Outcome]:
+        """What each complaint gets: its own answer, or the one kept under its key before."""
+        lost = [one for one in ready if one.row.complaint_id not in won]
+        earlier = iter(await self._earlier(lost) if lost else ())
+        return [
+            Filed(one.answer, one.row.complaint_id) if one.row.complaint_id in won else next(earlier) for one in ready
+        ]
+
+    async def _earlier(self, lost: Sequence[Ready]) -> list[Outcome]:
+        """What complaints get whose keys were used before."""
+        stored = await store.stored_answers(self._connection, [(one.row.client_id, one.row.key) for one in lost])
+        if None in stored:  # pruned between the two statements; the retry files it
+            raise Unavailable("the stored answer is gone")
+        answers = await answers_again(stored, self._place.persons, self._place.progress_base)
+        return [
+            Filed(answer, before.complaint_id, replayed=True)
+            if judge(stored=before.digest, sent=one.row.digest, as_told=one.as_told) is Verdict.SAME
+            else KeyReused()
+            for one, before, answer in zip(lost, stored, answers, strict=True)
+            if before is not None
+        ]
 
     async def _clock(self) -> datetime:
         """The database's clock: as read a moment ago plus what passed since, or read anew."""
@@ -242,11 +260,3 @@ class Lane:
 def _all_keys_differ(group: Sequence[Filing]) -> bool:
     """Of two complaints under one key the first is filed; that holds only within one statement."""
     return len({(filing.client.client_id, filing.key) for filing in group}) == len(group)
-
-
-def _earlier(row: Row, stored: tuple[bytes, str] | None) -> Outcome:
-    """What a row gets whose key was used before."""
-    if stored is None:  # pruned between the two statements; the retry files it
-        raise Unavailable("the stored answer is gone")
-    digest, answer = stored
-    return Filed(answer, replayed=True) if judge(stored=digest, sent=row.digest) is Verdict.SAME else KeyReused()

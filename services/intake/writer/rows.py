@@ -4,15 +4,16 @@ import hashlib
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from services.intake.domain import receipt
 from services.intake.domain.admission import Client, filed_store
 from services.intake.domain.complaint import CallBack, Complaint
 from services.intake.domain.contact import lookup_email
-from services.intake.domain.idempotency import digest
+from services.intake.domain.idempotency import as_told, digest
 from services.intake.store import Row
+from services.intake.writer.answers import TOKEN, answer_of, kept_answer
 from shared.events import intake as events
 from shared.events.envelope import Cause
 from shared.events.ids import new_id
@@ -69,9 +70,18 @@ class Contacts:
         return self.phone or self.email
 
 
+class Ready(NamedTuple):
+    """A complaint that can be filed: its row, and the body of its 201, which holds the private link."""
+
+    row: Row
+    answer: str
+    as_told: bytes | None
+    """Its digest of version 1, where that differs."""
+
+
 def build_row(
     filing: Filing, contacts: Contacts, person: PersonKey, number: int, now: datetime, progress_base: str
-) -> Row:
+) -> Ready:
     """Everything that is stored and said about one new complaint.
 
     Args:
@@ -112,11 +122,12 @@ def build_row(
         call_back=_call_back(complaint.call_back, complaint_id, person),
         **person.seal_all(complaint_id, _told(complaint, token)),
     )
-    return Row(
+    told = complaint.received_at
+    row = Row(
         client_id=client.client_id,
         key=filing.key,
         digest=filing.digest,
-        answer=answer_of(complaint_id, reference, f"{progress_base}{token}", received_at),
+        answer=kept_answer(complaint_id, reference, event.progress_token, received_at),
         complaint_id=complaint_id,
         reference=reference,
         pack=client.pack,
@@ -140,24 +151,14 @@ def build_row(
         traceparent=filing.traceparent,
         payload=event.__pydantic_serializer__.to_json(event),
     )
-
-
-def answer_of(complaint_id: UUID, reference: str, progress_url: str, received_at: datetime) -> str:
-    """The body of a 201. It is stored, so that a retry gets the same bytes.
-
-    Written out, because no value holds a character that JSON escapes: `Settings` checks the address.
-    """
-    moment = received_at.isoformat(timespec="microseconds").replace("+00:00", "Z")
-    return (
-        f'{{"complaint_id":"{complaint_id}","reference":"{reference}",'
-        f'"progress_url":"{progress_url}","received_at":"{moment}"}}'
-    )
+    answer = answer_of(complaint_id, reference, f"{progress_base}{token}", received_at)
+    return Ready(row, answer, as_told(complaint) if told is not None and told.utcoffset() else None)
 
 
 def _told(complaint: Complaint, token: str) -> list[tuple[str, str]]:
     """What is sealed of a complaint, by the name it is bound to."""
     customer, on_behalf = complaint.customer, complaint.on_behalf_of
-    told = [("text", complaint.text), ("progress_token", token)]
+    told = [("text", complaint.text), (TOKEN, token)]
     for name, clear in (
         ("title", complaint.title),
         ("order_id", complaint.order_id),

@@ -19,6 +19,7 @@ from services.notifier.store.reading import Line, Sent
 from shared.events.envelope import Cause, Event
 from shared.events.ids import new_id
 from shared.events.notices import ComplaintConfirmed, ComplaintDisputed, CustomerAdded, CustomerReplied, FeedbackGiven
+from shared.runtime import once
 from shared.runtime.pg import Database
 from shared.runtime.transaction import Tx
 from shared.runtime.vault import PersonKey, Vault, open_sealed
@@ -79,23 +80,43 @@ class Customers:
         opened = tuple((line, _open(key, complaint_id, line.field, line.text)) for line in lines)
         return Opened(journey, _open(key, complaint_id, "name", name), opened, sent)
 
-    async def act(self, token: str, said: Said) -> Result:
+    async def act(self, token: str, said: Said, under: UUID | None = None) -> tuple[Result, bool]:
         """Do one thing, in one transaction: state, line of the story, event.
+
+        Args:
+            token: of the private link.
+            said: what the customer does.
+            under: its idempotency key, if it has one: sent again it is not done again.
+
+        Returns:
+            What became of it, and whether that was answered before, under the same key.
 
         Raises:
             NoSuchLink: nothing is behind this token.
+            Problem: 422 the key was used for something else, 409 the same is being done right now.
         """
         complaint_id, key = await self._find(token)
+        asked = _asked(complaint_id, said, under) if under else None
         async with self._transaction() as tx:
-            journey = (await store.load(tx, [complaint_id])).get(complaint_id)
-            if journey is None or journey.erased:
-                raise NoSuchLink
-            answer = may(said.action, journey)
-            if answer != "yes":
-                return "already" if answer == "already" else "late"
-            if said.action == "add" and await self._said_before(tx, key, complaint_id, said.text):
-                return "already"
-            await _carry_out(tx, journey, key, said)
+            if asked and (given := await once.begin(tx, asked)):
+                return ("already" if given.body == "already" else "done"), True
+            result = await self._act(tx, complaint_id, key, said)
+            if asked and result == "late":
+                await once.release(tx, asked)
+            elif asked:
+                await once.finish(tx, asked, once.Given(200, result))
+            return result, False
+
+    async def _act(self, tx: Tx, complaint_id: UUID, key: PersonKey, said: Said) -> Result:
+        journey = (await store.load(tx, [complaint_id])).get(complaint_id)
+        if journey is None or journey.erased:
+            raise NoSuchLink
+        answer = may(said.action, journey)
+        if answer != "yes":
+            return "already" if answer == "already" else "late"
+        if said.action == "add" and await self._said_before(tx, key, complaint_id, said.text):
+            return "already"
+        await _carry_out(tx, journey, key, said)
         return "done"
 
     async def _find(self, token: str) -> tuple[UUID, PersonKey]:
@@ -111,6 +132,11 @@ class Customers:
         """Whether the same words came a moment ago: a form that was sent twice."""
         recent = await reading.recently_added(tx, complaint_id, tx.now - _TWICE_WITHIN)
         return any(_open(key, complaint_id, "text", sealed) == text for sealed in recent)
+
+
+def _asked(complaint_id: UUID, said: Said, key: UUID) -> once.Asked:
+    meant = once.digest_of(said.action, {"text": said.text, "rating": said.rating})
+    return once.Asked(f"customer:{complaint_id}", key, meant)
 
 
 def tidy(text: str) -> str:

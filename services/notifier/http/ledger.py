@@ -2,16 +2,18 @@
 
 import csv
 import io
+from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from services.notifier.domain.compose import department_name
 from services.notifier.domain.journey import Journey
 from services.notifier.store import reading
-from services.notifier.store.reading import Reach, Sent, Trouble
+from services.notifier.store.reading import Reach, Sent, Trouble, Troubles
 from shared.events.reference import BadReference, parse_reference
 from shared.policies import Packs
 from shared.policies.watching import PolicySource
@@ -79,25 +81,42 @@ class Ledger:
             raise Problem(403, "not-your-case")
         return journey, await reading.notices_of(self._database, journey.complaint_id)
 
-    async def rows(self, staff: Staff, typed: str, state: Wish) -> tuple[Trouble, ...]:
-        """The lines to show: of one case, or those in trouble."""
+    async def rows(self, staff: Staff, typed: str, state: Wish, after: str | None = None) -> Troubles:
+        """The lines to show: of one case, or a page of those in trouble."""
         if typed:
             journey, found = await self.of_case(staff, typed)
-            return tuple(
+            rows = tuple(
                 Trouble(sent=sent, reference=journey.reference, department=journey.department)
                 for sent in found
                 if not state or sent.state == state or (state == "waiting" and sent.next_at is not None)
             )
-        return await reading.troubles(self._database, state, self.reach(staff), _LIMIT)
+            return Troubles(rows=rows, total=len(rows))
+        return await reading.troubles(self._database, state, self.reach(staff), _LIMIT, after)
 
-    async def page(self, request: Request, staff: Staff, typed: str, state: Wish) -> Response:
+    async def csv(self, staff: Staff, typed: str, state: Wish) -> Response:
+        """All lines for a spreadsheet, page after page as they are sent."""
+        first = await self.rows(staff, typed, state)
+
+        async def lines() -> AsyncIterator[str]:
+            page, head = first, True
+            while True:
+                yield _csv(page.rows, head=head)
+                if page.after is None:
+                    return
+                page, head = await self.rows(staff, typed, state, page.after), False
+
+        headers = {**_NO_STORE, "Content-Disposition": 'attachment; filename="notices.csv"'}
+        return StreamingResponse(lines(), media_type="text/csv; charset=utf-8", headers=headers)
+
+    async def page(self, request: Request, staff: Staff, typed: str, state: Wish, after: str) -> Response:
         """The page; a reference that is none is said above an empty list."""
         wrong = ""
         try:
-            rows = await self.rows(staff, typed, state)
+            found = await self.rows(staff, typed, state, after)
         except Problem as problem:
-            rows, wrong = (), problem.said("title", self._look.texts, languages.of(request)) or problem.code
-        spoken = languages.of(request)
+            found = Troubles(rows=(), total=0)
+            wrong = problem.said("title", self._look.texts, languages.of(request)) or problem.code
+        rows, spoken = found.rows, languages.of(request)
         names = {row.department: department_name(self.packs, row.department, spoken) for row in rows}
         return self._look.render(
             request,
@@ -108,7 +127,9 @@ class Ledger:
             typed=typed,
             state=state,
             wrong=wrong,
-            limit=_LIMIT,
+            total=found.total,
+            first_page=_address(state) if after else None,
+            next_page=_address(state, found.after) if found.after else None,
             status=404 if wrong else 200,
         )
 
@@ -120,12 +141,18 @@ def make_ledger(ledger: Ledger) -> APIRouter:
     Typed = Annotated[str, Query(max_length=40)]  # noqa: N806
 
     @api.get("/ledger", include_in_schema=False)
-    async def page(request: Request, staff: Signed, reference: Typed = "", state: Wish = "") -> Response:
-        return await ledger.page(request, staff, reference.strip(), state)
+    async def page(
+        request: Request,
+        staff: Signed,
+        reference: Typed = "",
+        state: Wish = "",
+        after: Annotated[str, Query(max_length=120)] = "",
+    ) -> Response:
+        return await ledger.page(request, staff, reference.strip(), state, after)
 
     @api.get("/ledger.csv", include_in_schema=False)
     async def table(staff: Signed, reference: Typed = "", state: Wish = "") -> Response:
-        return _csv(await ledger.rows(staff, reference.strip(), state))
+        return await ledger.csv(staff, reference.strip(), state)
 
     @api.get("/v1/cases/{reference}/notices", summary="Every message of a case, and what became of it")
     async def notices(reference: str, staff: Signed) -> JSONResponse:
@@ -159,14 +186,19 @@ def _document(sent: Sent) -> dict[str, Any]:
     }
 
 
-def _csv(rows: tuple[Trouble, ...]) -> Response:
+def _address(state: str, after: str | None = None) -> str:
+    wished = {name: value for name, value in (("state", state), ("after", after)) if value}
+    return f"/ledger?{urlencode(wished)}" if wished else "/ledger"
+
+
+def _csv(rows: tuple[Trouble, ...], *, head: bool) -> str:
     """RFC 4180. Every cell is a code, a time or an id of ours; none can start a formula."""
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(_COLUMNS)
+    if head:
+        writer.writerow(_COLUMNS)
     for row in rows:
         sent = row.sent
         cells = (row.reference, row.department, sent.kind, sent.channel, sent.state, sent.reason, sent.at.isoformat())
         writer.writerow([*(cell or "" for cell in cells), sent.attempts, sent.message_id or ""])
-    headers = {**_NO_STORE, "Content-Disposition": 'attachment; filename="notices.csv"'}
-    return Response(out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+    return out.getvalue()

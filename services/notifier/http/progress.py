@@ -15,6 +15,7 @@ from services.notifier.http.customers import Customers, NoSuchLink
 from services.notifier.http.limits import LinkLimits
 from services.notifier.http.view import document_of, page_of
 from shared.policies.watching import PolicySource
+from shared.runtime import once
 from shared.runtime.web import language as languages
 from shared.runtime.web.look import Look
 from shared.runtime.web.problems import Problem, explain, wants_page
@@ -45,6 +46,15 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
         422: "wrong or missing words",
         429: "too often",
     }.items()
+}
+
+
+_KEY_PARAMETER: Mapping[str, Any] = {
+    "name": once.HEADER,
+    "in": "header",
+    "required": False,
+    "description": "For programs: a new UUID for each request, and the same one when it is sent again",
+    "schema": {"type": "string", "format": "uuid"},
 }
 
 
@@ -89,17 +99,24 @@ class Progress:
             said = said_of(action, values)
         except ValidationError as error:
             return await self._refused(request, token, action, values, error)
+        page = wants_page(request)
+        key = once.form_key(str(values.get("key", ""))) if page else once.key_of(request.headers.get(once.HEADER))
         try:
-            result = await self._customers.act(token, said)
+            result, replayed = await self._customers.act(token, said, key)
         except NoSuchLink:
             raise _nothing() from None
-        if wants_page(request):
+        except Problem as problem:
+            if page and problem.code == "idempotency-key-reused":
+                return await self._sent_before(request, token, action, values)
+            problem.headers.update(PRIVATE)
+            raise
+        if page:
             kept = f"&lang={wish}" if (wish := request.query_params.get("lang")) in ("zh", "en") else ""
             done = "late" if result == "late" else action
             return RedirectResponse(f"/c/{token}?done={done}{kept}", status_code=303, headers=PRIVATE)
         if result == "late":
             raise Problem(409, "not-now", headers=PRIVATE)
-        return JSONResponse({"status": result}, headers=PRIVATE)
+        return JSONResponse({"status": result}, headers={**PRIVATE, **(once.REPLAYED if replayed else {})})
 
     async def _open(self, token: str) -> Any:
         try:
@@ -148,8 +165,13 @@ class Progress:
         language = languages.of(request)
         errors = {form_name(action, field): f"progress.wrong.{form_name(action, field)}" for field in wrong}
         told = {name: self._look.texts.say(key, language) for name, key in errors.items()}
-        kept = {form_name(action, field): str(values.get(field, "")) for field in (FIELDS[action], "rating") if field}
-        return await self._page(request, token, 422, told, kept)
+        return await self._page(request, token, 422, told, _typed(action, values))
+
+    async def _sent_before(self, request: Request, token: str, action: Action, values: Mapping[str, Any]) -> Response:
+        """The page again: somebody went back and sent the form with other words. They are kept, under a new key."""
+        where = form_name(action, FIELDS[action] or "rating")
+        told = {where: self._look.texts.say("problem.sent-before.detail", languages.of(request))}
+        return await self._page(request, token, 409, told, _typed(action, values))
 
 
 def make_progress(progress: Progress) -> APIRouter:
@@ -179,8 +201,16 @@ def _add_action(api: APIRouter, progress: Progress, action: Action) -> None:
         summary=_SAYS[action],
         description="Twice is as good as once. A browser is led back to the page; a program gets `done` or `already`.",
         operation_id=f"customer_{action}",
-        openapi_extra={"requestBody": {"required": action != "confirm", "content": content}},
+        openapi_extra={
+            "requestBody": {"required": action != "confirm", "content": content},
+            "parameters": [_KEY_PARAMETER],
+        },
     )
+
+
+def _typed(action: Action, values: Mapping[str, Any]) -> dict[str, str]:
+    """What was typed, by field of the page."""
+    return {form_name(action, field): str(values.get(field, "")) for field in (FIELDS[action], "rating") if field}
 
 
 def _language(request: Request, own: Language) -> Language:

@@ -1,8 +1,7 @@
 """What pages read, without locking anything."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -66,6 +65,15 @@ class Reach:
     departments: tuple[str, ...] | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Troubles:
+    """A page of them, how many there are in all (counted to 10,000), and where the next page begins."""
+
+    rows: tuple[Trouble, ...]
+    total: int
+    after: str | None = None
+
+
 _LINE = tuple(field.name for field in fields(Line))
 _SENT = tuple(field.name for field in fields(Sent))
 
@@ -100,13 +108,32 @@ async def notices_of(database: Database, complaint_id: UUID) -> tuple[Sent, ...]
     return tuple(map(sent_of, await database.fetch(QUERIES.read_notices, complaint_id)))
 
 
-async def troubles(database: Database, state: str, reach: Reach, limit: int) -> tuple[Trouble, ...]:
-    """Notices that failed, whose outcome is unknown, or that wait; the newest (waiting: the most urgent) first."""
-    query = QUERIES.read_waiting if state == "waiting" else QUERIES.read_troubles
-    wanted: Sequence[Any] = () if state == "waiting" else (state or None,)
+async def troubles(database: Database, state: str, reach: Reach, limit: int, after: str | None = None) -> Troubles:
+    """A page of notices that failed, whose outcome is unknown, or that wait; the newest (waiting: the most urgent) first.
+
+    Args:
+        after: of the page before; what is no place is the beginning.
+    """
+    waiting = state == "waiting"
     departments = list(reach.departments) if reach.departments is not None else None
-    rows = await database.fetch(query, reach.pack, departments, limit, *wanted)
-    return tuple(Trouble(sent=sent_of(row), reference=row["reference"], department=row["department"]) for row in rows)
+    wanted: tuple[Any, ...] = () if waiting else (state or None,)
+    query = QUERIES.read_waiting if waiting else QUERIES.read_troubles
+    count = QUERIES.count_waiting if waiting else QUERIES.count_troubles
+    async with database.connection() as connection:
+        total: int = await connection.fetchval(count, reach.pack, departments, *wanted)
+        rows = await connection.fetch(query, reach.pack, departments, limit + 1, *wanted, *_place_of(after))
+    more, rows = len(rows) > limit, rows[:limit]
+    found = tuple(Trouble(sent=sent_of(row), reference=row["reference"], department=row["department"]) for row in rows)
+    last = (rows[-1]["next_at" if waiting else "settled_at"], rows[-1]["notice_id"]) if more else None
+    return Troubles(rows=found, total=total, after=f"{last[0].isoformat()}~{last[1]}" if last else None)
+
+
+def _place_of(after: str | None) -> tuple[datetime | None, UUID | None]:
+    at, _, notice_id = (after or "").partition("~")
+    try:
+        return datetime.fromisoformat(at).astimezone(UTC), UUID(notice_id)
+    except (ValueError, OverflowError):
+        return None, None
 
 
 async def recently_added(tx: Tx, complaint_id: UUID, since: datetime) -> list[str]:

@@ -189,6 +189,10 @@ def _promise(story: Story, command: Promise, _desks: Desks) -> None:
     before = story.case.pledge
     detail = {"due_at": command.due_at.isoformat()}
     text = story.sealed("text", command.text)
+    if before is not None and before.due_at == command.due_at:
+        # The date that was promised anyway is no new one, and nothing to be sorry for: only the words are news.
+        story.tell(ProgressReported, "progress", said=command.text, detail={"kept_promise": False}, text=text)
+        return
     if before is None:
         pledge = Pledge(promise_id=story.moment.new_id(), due_at=command.due_at)
         story.change(pledge=pledge)

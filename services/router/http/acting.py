@@ -1,7 +1,9 @@
 """Commands of staff: load the case locked, ask the rules, save, tell; one transaction each."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from services.router.domain.case import REFUSAL_TEXTS, Case, Refusal, Refused
@@ -13,15 +15,17 @@ from services.router.domain.story import Moment
 from services.router.handlers.fold import UNREADABLE
 from services.router.http.bodies import Body
 from services.router.store import cases as store
-from services.router.store.reading import Reading
+from services.router.store.reading import CaseReading, Reading
 from shared.events.envelope import Cause
 from shared.policies.packs import Pack
 from shared.policies.watching import PolicySource
+from shared.runtime import once
 from shared.runtime.transaction import Tx
 from shared.runtime.vault import PersonKey, Vault
 from shared.runtime.web.problems import Problem
 from shared.runtime.web.texts import Text
 
+_ANSWER: Final = "command.answer"
 _STATUS = {
     Refusal.NOT_YOURS: 403,
     Refusal.OWN_RESOLUTION: 403,
@@ -39,6 +43,30 @@ def problem_of(reason: Refusal) -> Problem:
         title=Text(zh="这一步现在不能做", en="This cannot be done now"),
         detail=Text(zh=words.zh, en=words.en),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A command that was carried out, now or, `replayed`, by an earlier request under the same key.
+
+    `answer` is what was rendered then; None without a key, and when the customer was erased since.
+    """
+
+    answer: str | None
+    replayed: bool = False
+
+
+Render = Callable[[CaseReading], Awaitable[str]]
+
+
+async def _nothing_more(_reading: CaseReading) -> str:
+    return ""
+
+
+def _opened(kept: str, complaint_id: UUID, person: PersonKey | None) -> str | None:
+    """An answer as it was given. It holds the customer's words, so it is kept under their key and goes with it."""
+    answer = person.open(complaint_id, _ANSWER, kept) if person and kept else None
+    return answer if isinstance(answer, str) else None
 
 
 class Acting:
@@ -60,33 +88,54 @@ class Acting:
         self._default_pack = default_pack
         self._new_id = new_id
 
-    async def act(self, reference: str, actor: Actor, body: Body, seen: str | None = None) -> Case:
-        """Carry out a command on the case of a reference; answers the case after it.
+    async def act(
+        self,
+        reference: str,
+        actor: Actor,
+        body: Body,
+        *,
+        seen: str | None = None,
+        key: UUID | None = None,
+        render: Render = _nothing_more,
+    ) -> Done:
+        """Carry out a command on the case of a reference; under a key it is carried out once.
 
         Args:
             reference: in its canonical form.
-            actor: who asks.
+            actor: who asks; keys are scoped to them.
             body: the command as it arrived.
             seen: `mark_of` the case as the form showed it; another one now is refused as stale.
+            key: the command's idempotency key, if it has one.
+            render: makes the answer that is kept under the key, with what the command's transaction sees.
 
         Raises:
-            Problem: 404 no such case, 403 not yours, 409 not now, 422 wrong words.
+            Problem: 404 no such case, 403 not yours, 409 not now or being carried out, 422 wrong words or the key of
+                another command.
         """
         whose = await self._reading.whose(reference)
         if whose is None:
             raise Problem(404, "not-found")
         complaint_id, person_id = whose
         # Before the transaction: whoever waits for a second connection with one in hand may wait for themselves.
-        key = (await self._vault.keys_of([person_id])).get(person_id)
+        person = (await self._vault.keys_of([person_id])).get(person_id)
+        asked = once.Asked(actor.name, key, once.digest_of(f"{reference}/{body.action.value}", body)) if key else None
         async with self._transaction() as tx:
+            if asked and (given := await once.begin(tx, asked)):
+                return Done(_opened(given.body, complaint_id, person), replayed=True)
             case = store.case_of((await store.load(tx, [complaint_id]))[complaint_id])
             if await store.is_erased(tx, complaint_id):
-                key = None  # the person was erased meanwhile, or long ago
-            return await self._obey(tx, case, body.command(self._new_id), key, actor, seen)
+                person = None  # the person was erased meanwhile, or long ago
+            await self._obey(tx, case, body.command(self._new_id), person, actor, seen)
+            if asked is None:
+                return Done(None)
+            answer = await render(CaseReading(tx))
+            kept = person.seal(complaint_id, _ANSWER, answer) if person else ""
+            await once.finish(tx, asked, once.Given(200, kept))
+            return Done(answer)
 
     async def _obey(
         self, tx: Tx, case: Case, command: Command, key: PersonKey | None, actor: Actor, seen: str | None
-    ) -> Case:
+    ) -> None:
         pack, moment = self.pack(case.pack), self._moment(tx, case, actor, key)
         try:
             outcome = obey(case, command, actor, desks_of(pack), moment, lambda reopened: place_again(reopened, pack))
@@ -104,7 +153,6 @@ class Acting:
             await store.mark_undelivered(tx, {after.complaint_id: None})
         for event in outcome.events:
             tx.emit(event)
-        return after
 
     def _moment(self, tx: Tx, case: Case, actor: Actor, key: PersonKey | None) -> Moment:
         def seal(name: str, text: str) -> str:

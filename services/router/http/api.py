@@ -1,19 +1,38 @@
 """The staff API: JSON, cookie or bearer token, problem details."""
 
-from typing import Annotated, Any
+import json
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Header, Query
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from services.router.domain.case import State
 from services.router.domain.rights import Action, Actor
 from services.router.http import bodies, views
 from services.router.http.office import Office, canonical
 from services.router.http.signing import Signing
-from services.router.store.reading import View, Wish
+from services.router.store.reading import CaseReading, View, Wish
+from shared.runtime import once
 
 _NO_STORE = {"Cache-Control": "no-store"}
+KeyHeader = Annotated[
+    str | None,
+    Header(
+        alias=once.HEADER,
+        description="A new UUID for each command, and the same one when it is sent again: it acts once, and the answer "
+        "is the same, marked with `Idempotent-Replayed: true`. Without it two equal commands are two",
+        json_schema_extra={"format": "uuid"},
+    ),
+]
+_KEYED: Final[dict[int | str, dict[str, Any]]] = {
+    status: {"description": said, "content": {"application/problem+json": {}}}
+    for status, said in {
+        400: "Idempotency-Key is no UUID",
+        409: "not in this state, or the same command is being carried out",
+        422: "wrong words, or the key was used for another command",
+    }.items()
+}
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"description": said, "content": {"application/problem+json": {}}}
     for status, said in {
@@ -64,7 +83,10 @@ def make_api(office: Office, signing: Signing) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
         after: Annotated[str | None, Query(max_length=120)] = None,
     ) -> JSONResponse:
-        """Open ones unless `state=closed` or `view=closed`; `q` finds words, a name, an order or a reference."""
+        """Open ones unless `state=closed` or `view=closed`; `q` finds words, a name, an order or a reference, in the view
+        if that is offered, escalated or closed, else in everything. `total` counts to 10,000 and a search finds the newest
+        10,000; `after` begins the next page, null: there is none.
+        """
         wish = wish_of(office, actor, department=department, state=state, view=view, words=q, limit=limit, after=after)
         page = await office.page(wish, actor)
         shown = [views.summary(row, office.packs) for row in page.rows]
@@ -89,10 +111,20 @@ def make_api(office: Office, signing: Signing) -> APIRouter:
 
 def _add_command(api: APIRouter, office: Office, body_type: type[bodies.Body]) -> None:
     async def command(
-        reference: str, body: bodies.Body, actor: Annotated[Actor, Depends(office.actor)]
-    ) -> JSONResponse:
-        await office.acting.act(canonical(reference), actor, body)
-        return JSONResponse(await office.after(reference, actor), headers=_NO_STORE)
+        reference: str,
+        body: bodies.Body,
+        actor: Annotated[Actor, Depends(office.actor)],
+        idempotency_key: KeyHeader = None,
+    ) -> Response:
+        async def answer(reading: CaseReading) -> str:
+            return json.dumps(await office.after_in(reading, reference, actor), ensure_ascii=False)
+
+        key = once.key_of(idempotency_key)
+        done = await office.acting.act(canonical(reference), actor, body, key=key, render=answer)
+        headers = {**_NO_STORE, **(once.REPLAYED if done.replayed else {})}
+        if done.answer is None:
+            return JSONResponse(await office.after(reference, actor), headers=headers)
+        return Response(done.answer, headers=headers, media_type="application/json")
 
     command.__annotations__["body"] = body_type  # FastAPI reads the model of each command from here
     said = (body_type.__doc__ or "").strip()
@@ -104,6 +136,7 @@ def _add_command(api: APIRouter, office: Office, body_type: type[bodies.Body]) -
         name=name,
         operation_id=name.replace("/", "_"),
         summary=said.splitlines()[0],
+        responses=_KEYED,
     )
 
 
@@ -128,7 +161,7 @@ def wish_of(
         view = "closed"
     if view is None:
         view = "all" if wide and department is None else "queue"
-    if department is None and (view in {"queue", "offered"} or not wide) and not (wide and words):
+    if department is None and (view == "offered" or ((view == "queue" or not wide) and not (wide and words))):
         department = actor.department
     return Wish(
         packs=office.packs_of(actor),

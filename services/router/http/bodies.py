@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Annotated, ClassVar
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from services.router.domain import commands
 from services.router.domain.commands import Command
 from services.router.domain.rights import Action
+from shared.events.instants import GivenInstant
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 DepartmentId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,47}$")]
@@ -80,7 +81,7 @@ class PromiseBody(Body):
     """Promise the customer a date (承诺), with zone; a second promise takes the place of the first."""
 
     action = Action.PROMISE
-    due_at: AwareDatetime
+    due_at: GivenInstant
     text: Words
 
     def command(self, new_id: Callable[[], UUID]) -> Command:

@@ -1,11 +1,13 @@
 """The desk in the browser: queue, case, every action by a plain form; script only makes it faster."""
 
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from pydantic import ValidationError
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from services.router.domain.rights import Action, Actor
 from services.router.http import queue, views
@@ -16,6 +18,8 @@ from services.router.http.office import Office, canonical
 from services.router.http.queue import Filters
 from services.router.settings import Settings
 from services.router.store.cases import case_of
+from services.router.store.reading import COUNTED
+from shared.runtime import once
 from shared.runtime.errors import is_transient
 from shared.runtime.web import language as languages
 from shared.runtime.web.forms import read_form
@@ -23,7 +27,8 @@ from shared.runtime.web.look import Look
 from shared.runtime.web.problems import Problem
 
 ROWS = 50
-EXPORTED = 5_000
+EXPORTED = 500
+"""Rows that one query of an export reads."""
 _LOUDER = ("", "changed", "moved", "gone")
 _NOTHING_NEW = Response(status_code=204, headers={"Cache-Control": "no-store"})
 
@@ -78,12 +83,25 @@ class Desk:
         return [(one.id, one.name.in_(spoken)) for pack in packs for one in pack.departments.values()]
 
     async def csv(self, request: Request, actor: Actor) -> Response:
-        """The list as a file, with everything the filters find (up to 5,000)."""
-        filters = Filters.read(request.query_params)
-        page = await self._office.page(queue.wish(self._office, actor, filters, EXPORTED), actor)
-        body = csv_of(views.summary(row, self._office.packs) for row in page.rows)
+        """The list as a file with everything the filters find, page after page as it is sent; of a search that finds more
+        than is counted, the last line says so.
+        """
+        wish = replace(queue.wish(self._office, actor, Filters.read(request.query_params), EXPORTED), after=None)
+        first = await self._office.page(wish, actor)
+
+        async def lines() -> AsyncIterator[bytes]:
+            page, head, sent = first, True, 0
+            while True:
+                yield csv_of((views.summary(row, self._office.packs) for row in page.rows), head=head)
+                head, sent = False, sent + len(page.rows)
+                if page.after is None:
+                    break
+                page = await self._office.page(replace(wish, after=page.after), actor)
+            if wish.words and sent >= COUNTED:
+                yield csv_of([], head=False, cut=self._look.texts.say("desk.csv_cut", languages.of(request), n=sent))
+
         headers = {"Content-Disposition": 'attachment; filename="cases.csv"', "Cache-Control": "no-store"}
-        return Response(body, media_type="text/csv; charset=utf-8", headers=headers)
+        return StreamingResponse(lines(), media_type="text/csv; charset=utf-8", headers=headers)
 
     async def case(self, request: Request, reference: str, actor: Actor) -> Response:
         """One case. An open page asks with `seen` whether it changed and gets a hint, never a new form under its hands."""
@@ -119,18 +137,21 @@ class Desk:
         try:
             zone = self._case.zone(form["zone_of"] or actor.department)
             body = read_body(action, form, zone)
-            case = await self._office.acting.act(canonical(reference), actor, body, form["mark"] or None)
+            key = once.form_key(form["key"])
+            await self._office.acting.act(canonical(reference), actor, body, seen=form["mark"] or None, key=key)
         except ValidationError as error:
             errors = errors_of(action, error, self._look, request)
             return await self._again(
                 request, reference, actor, Sent(action=action, form=dict(form), errors=errors), 422
             )
         except Problem as problem:
+            if problem.code == "idempotency-key-reused":  # gone back to, and sent with other words
+                problem = Problem(409, "sent-before")
             if problem.status not in {403, 409, 422} or not await self._still_readable(reference, actor):
-                raise
+                raise problem from None
             sent = refused(action, form, problem, self._look, request)
             return await self._again(request, reference, actor, sent, problem.status)
-        return self._onward(case.reference, action, await self._still_readable(reference, actor))
+        return self._onward(canonical(reference), action, await self._still_readable(reference, actor))
 
     async def _again(self, request: Request, reference: str, actor: Actor, sent: Sent, status: int) -> Response:
         response: Response = await self._case.show(request, reference, actor, sent, status)

@@ -27,11 +27,21 @@ def safe_cell(value: Any) -> str:
     return f"'{text}" if text and text[0] in _TRIGGERS else text
 
 
-def csv_of(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = COLUMNS) -> bytes:
-    """RFC 4180 with a byte-order mark, so that Excel reads Chinese."""
+def csv_of(
+    rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = COLUMNS, *, head: bool = True, cut: str = ""
+) -> bytes:
+    """RFC 4180 with a byte-order mark, so that Excel reads Chinese.
+
+    Args:
+        head: whether this is the first piece, which begins with the mark and the columns.
+        cut: a last line for people, that something is missing.
+    """
     out = io.StringIO()
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
-    writer.writerow(columns)
+    if head:
+        writer.writerow(columns)
     for row in rows:
         writer.writerow([safe_cell(row[column]) for column in columns])
-    return b"\xef\xbb\xbf" + out.getvalue().encode()
+    if cut:
+        writer.writerow([cut, *("" for _ in columns[1:])])
+    return (b"\xef\xbb\xbf" if head else b"") + out.getvalue().encode()

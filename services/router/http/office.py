@@ -10,7 +10,7 @@ from services.router.domain.rights import Action, Actor, Role, may, reads_everyt
 from services.router.http import views
 from services.router.http.acting import Acting, problem_of
 from services.router.store.cases import case_of
-from services.router.store.reading import Page, Reading, Wish
+from services.router.store.reading import CaseReading, Page, Reading, Wish
 from services.router.store.staff import Staff
 from shared.events.reference import BadReference, parse_reference
 from shared.policies.packs import Packs
@@ -81,13 +81,15 @@ class Office:
             raise problem_of(Refusal.UNKNOWN_DEPARTMENT)
         return await self.reading.page(wish)
 
-    async def row(self, reference: str, actor: Actor, action: Action = Action.READ) -> Any:
+    async def row(
+        self, reference: str, actor: Actor, action: Action = Action.READ, reading: CaseReading | None = None
+    ) -> Any:
         """One case the actor may read.
 
         Raises:
             Problem: 404 for no such case, 403 for one that is not theirs.
         """
-        row = await self.reading.case(canonical(reference))
+        row = await (reading or self.reading).case(canonical(reference))
         if row is None:
             raise Problem(404, "not-found")
         case = case_of(row)
@@ -95,10 +97,11 @@ class Office:
             raise problem_of(Refusal.NOT_YOURS)
         return row
 
-    async def whole(self, reference: str, actor: Actor) -> dict[str, Any]:
-        """One case with its story, for somebody who may read it."""
-        row = await self.row(reference, actor)
-        history = await self.reading.history(row["complaint_id"])
+    async def whole(self, reference: str, actor: Actor, reading: CaseReading | None = None) -> dict[str, Any]:
+        """One case with its story, for somebody who may read it; `reading`: as a transaction sees it."""
+        reading = reading or self.reading
+        row = await self.row(reference, actor, reading=reading)
+        history = await reading.history(row["complaint_id"])
         return views.whole(row, history, actor, self.packs, self.acting.pack(row["pack"]))
 
     async def after(self, reference: str, actor: Actor) -> dict[str, Any]:
@@ -111,13 +114,26 @@ class Office:
         except Exception as error:
             if not is_transient(error) and not (isinstance(error, Problem) and error.status == 403):
                 raise
-            return {"reference": canonical(reference), "actions": []}
+            return _given_away(reference)
+
+    async def after_in(self, reading: CaseReading, reference: str, actor: Actor) -> dict[str, Any]:
+        """As `after`, as the command's own transaction sees it: a failure to read takes the command back."""
+        try:
+            return await self.whole(reference, actor, reading)
+        except Problem as problem:
+            if problem.status != 403:
+                raise
+            return _given_away(reference)
 
     def _pack_name(self, department: str) -> str | None:
         try:
             return self.packs.pack_of(department).name
         except KeyError:
             return None
+
+
+def _given_away(reference: str) -> dict[str, Any]:
+    return {"reference": canonical(reference), "actions": []}
 
 
 def canonical(reference: str) -> str:

@@ -21,8 +21,12 @@ def make_api(views: Views) -> APIRouter:
         return case_json(await views.case(reference, staff))
 
     @api.get("/board", summary="What is late or at risk")
-    async def board(staff: SignedIn, department: Annotated[str | None, Query(max_length=64)] = None) -> Board:
-        """The nearest date first, at most 200 complaints; counts per department. 404 for a department of others."""
-        return await views.board(staff, department or None)
+    async def board(
+        staff: SignedIn,
+        department: Annotated[str | None, Query(max_length=64)] = None,
+        after: Annotated[str | None, Query(max_length=120)] = None,
+    ) -> Board:
+        """The nearest date first, 200 complaints a page; counts per department. 404 for a department of others."""
+        return await views.board(staff, department or None, after)
 
     return api

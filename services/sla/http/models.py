@@ -130,5 +130,6 @@ class Board(Answer):
 
     now: datetime
     department: str | None = Field(description="the filter")
-    counts: list[BoardCount]
+    counts: list[BoardCount] = Field(description="of all, on whichever page")
     cases: list[BoardCase]
+    after: str | None = Field(default=None, description="begins the next page; null: there is none")

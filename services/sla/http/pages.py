@@ -2,19 +2,21 @@
 
 import csv
 import io
+from collections.abc import AsyncIterator
 from datetime import datetime, time, timedelta
 from typing import Annotated, Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from services.sla.domain.clocks import Clock
 from services.sla.domain.explanation import Day, day_by_day
 from services.sla.domain.measures import WALL
 from services.sla.http.models import Board, BoardCase
-from services.sla.http.views import FIRST, CaseView, Views, trace_id_of
+from services.sla.http.views import CaseView, Views, trace_id_of
 from shared.runtime.web import language as languages
 from shared.runtime.web import moments
 from shared.runtime.web.look import Look
@@ -35,7 +37,8 @@ class Pages:
 
     async def board(self, request: Request, staff: Staff) -> Response:
         """What is late or at risk; the list alone when an open board asks."""
-        board = await self._views.board(staff, request.query_params.get("department") or None)
+        after = request.query_params.get("after", "")[:120]
+        board = await self._views.board(staff, request.query_params.get("department") or None, after)
         spoken = languages.of(request)
         alone = "hx-request" in request.headers
         return self._look.render(
@@ -44,9 +47,11 @@ class Pages:
             board=board,
             late=[case for case in board.cases if case.late],
             at_risk=[case for case in board.cases if not case.late],
-            save_first=SAVE_FIRST,
+            save_first=0 if after else SAVE_FIRST,
             totals=_totals(board),
-            most=FIRST,
+            here=_address(board.department, after),
+            first_page=_address(board.department) if after else None,
+            next_page=_address(board.department, board.after) if board.after else None,
             departments=[(one.department, self._department(one.department, spoken)) for one in board.counts],
             name=lambda department: self._department(department, spoken),
             query=f"?department={board.department}" if board.department else "",
@@ -54,10 +59,17 @@ class Pages:
         )
 
     async def board_csv(self, request: Request, staff: Staff) -> Response:
-        """The board for a spreadsheet."""
-        board = await self._views.board(staff, request.query_params.get("department") or None)
+        """The whole board for a spreadsheet, page after page as it is sent."""
+        pages = self._views.boards(staff, request.query_params.get("department") or None)
+        first = await anext(pages)
+
+        async def lines() -> AsyncIterator[bytes]:
+            yield _csv(first.cases, head=True)
+            async for board in pages:
+                yield _csv(board.cases, head=False)
+
         headers = {"Content-Disposition": 'attachment; filename="board.csv"', "Cache-Control": "no-store"}
-        return Response(_csv(board.cases), headers=headers, media_type="text/csv; charset=utf-8")
+        return StreamingResponse(lines(), headers=headers, media_type="text/csv; charset=utf-8")
 
     async def clocks(self, request: Request, reference: str, staff: Staff) -> Response:
         """Why each date of a complaint is what it is."""
@@ -132,15 +144,23 @@ def _totals(board: Board) -> dict[str, int]:
     return {"late": sum(one.late for one in counts), "at_risk": sum(one.at_risk for one in counts)}
 
 
-def _csv(cases: list[BoardCase]) -> bytes:
-    """RFC 4180 with a byte-order mark. All values are codes, numbers and instants, so none can be a formula."""
+def _address(department: str | None, after: str | None = None) -> str:
+    wished = {name: value for name, value in (("department", department), ("after", after)) if value}
+    return f"/board?{urlencode(wished)}" if wished else "/board"
+
+
+def _csv(cases: list[BoardCase], *, head: bool) -> bytes:
+    """RFC 4180; with a byte-order mark and the columns where it begins. All values are codes, numbers and instants, so none
+    can be a formula.
+    """
     out = io.StringIO()
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
-    writer.writerow(_COLUMNS)
+    if head:
+        writer.writerow(_COLUMNS)
     for case in cases:
         cells: dict[str, Any] = case.model_dump(mode="json")
         writer.writerow(["" if cells[column] is None else cells[column] for column in _COLUMNS])
-    return b"\xef\xbb\xbf" + out.getvalue().encode()
+    return (b"\xef\xbb\xbf" if head else b"") + out.getvalue().encode()
 
 
 def make_pages(views: Views, look: Look) -> APIRouter:

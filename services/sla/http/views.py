@@ -1,7 +1,8 @@
 """Reading: one complaint's clocks, and the board. Nothing here changes anything."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.sla.domain.case import Case
@@ -20,7 +21,7 @@ from shared.runtime.web.problems import Problem
 from shared.runtime.web.sessions import Staff
 
 FIRST = 200
-"""Rows of a board; whoever has more late cases than this needs no longer list."""
+"""Rows of a page of the board, and of one query of its export."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +121,13 @@ class Views:
         known = {one.id for one in self.packs.departments}
         return department not in known or department in self.departments(staff)
 
-    async def board(self, staff: Staff, department: str | None) -> models.Board:
-        """What is late or at risk in one department, or in all a member of staff may see.
+    async def board(self, staff: Staff, department: str | None, after: str | None = None) -> models.Board:
+        """A page of what is late or at risk in one department, or in all a member of staff may see.
+
+        Args:
+            staff: who asks.
+            department: the only one, or none.
+            after: of the page before; what is no place is the beginning.
 
         Raises:
             Problem: 404 for a department they may not see.
@@ -132,7 +138,9 @@ class Views:
         async with self._database.connection() as connection:
             now = await connection.fetchval(QUERIES.now)
             counts = await connection.fetch(QUERIES.board_counts, visible, now)
-            rows = await connection.fetch(QUERIES.board, [department] if department else visible, now, FIRST)
+            scope = [department] if department else visible
+            rows = await connection.fetch(QUERIES.board, scope, now, FIRST + 1, *_place_of(after))
+        more, rows = len(rows) > FIRST, rows[:FIRST]
         told = {row["department"]: row for row in counts}
         return models.Board(
             now=now,
@@ -144,7 +152,24 @@ class Views:
                 for one in visible
             ],
             cases=[_board_case(row, now) for row in rows],
+            after=f"{rows[-1]['due_at'].isoformat()}~{rows[-1]['reference']}" if more else None,
         )
+
+    async def boards(self, staff: Staff, department: str | None) -> AsyncIterator[models.Board]:
+        """All pages of the board, one after the other."""
+        board = await self.board(staff, department)
+        yield board
+        while board.after is not None:
+            board = await self.board(staff, department, board.after)
+            yield board
+
+
+def _place_of(after: str | None) -> tuple[datetime | None, str | None]:
+    due, _, reference = (after or "").partition("~")
+    try:
+        return datetime.fromisoformat(due).astimezone(UTC), parse_reference(reference)
+    except (ValueError, OverflowError, BadReference):
+        return None, None
 
 
 def case_json(view: CaseView) -> models.CaseClocks:

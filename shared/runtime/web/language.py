@@ -26,6 +26,11 @@ def of(request: Request) -> Language:
 
 def accepted(header: str) -> Language:
     """The best of ours for an Accept-Language header; Chinese when none fits."""
+    return named(header) or DEFAULT
+
+
+def named(header: str) -> Language | None:
+    """The best of ours that an Accept-Language header names (RFC 9110, 12.5.4); `*` names none."""
     wishes: list[tuple[float, int, str]] = []
     for place, part in enumerate(header.split(",")[:20]):
         tag, _, weight = part.strip().partition(";")
@@ -38,7 +43,7 @@ def accepted(header: str) -> Language:
         for language in LANGUAGES:
             if quality < 0 and (tag == language or tag.startswith(f"{language}-")):
                 return language
-    return DEFAULT
+    return None
 
 
 def remember(request: Request, response: Response) -> None:

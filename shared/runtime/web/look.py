@@ -1,5 +1,6 @@
 """The look: one template environment, one set of words, one sheet, one header on the pages of all four services."""
 
+import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -117,7 +118,7 @@ class Look:
         """A page as a response.
 
         Templates find `t(key, ...)`, `lang`, `html_lang`, `staff`, `urls`, `asset(name)`, `now`, `tz`, `here` (this
-        address), `switch(lang)` and the times `due when exact day span`, beside the context. `now` (aware) and `tz`
+        address), `switch(lang)`, `new_key()` and the times `due when exact day span`, beside the context. `now` (aware) and `tz`
         (ZoneInfo) in the context replace the look's own; `due(at, tz, language)` speaks of another place to others.
         """
         spoken = language or languages.of(request)
@@ -160,6 +161,7 @@ class Look:
             "when": lambda at: _time(at, moments.when(at, now, zone, spoken), zone, spoken, "when"),
             "day": lambda at: _time(at, moments.day(at, now, zone, spoken), zone, spoken, "day"),
             "exact": lambda at: moments.exact(at, zone, spoken),
+            "new_key": lambda: str(uuid.uuid4()),
             "span": lambda length: moments.span(
                 length if isinstance(length, timedelta) else timedelta(seconds=length), spoken
             ),

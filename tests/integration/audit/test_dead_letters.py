@@ -16,8 +16,10 @@ from deploy.dead_letters.show import letter_as_json, page_of, table_of
 from deploy.dead_letters.store import Address, Filter, list_letters, read_letter
 from deploy.endpoints import Endpoints
 from deploy.stack.errors import StackError
+from shared.events.ids import new_id
 from shared.runtime.kafka import pack_headers
 from shared.runtime.migrate import migrate
+from shared.runtime.outbox import shard_of
 from tests.support.stack import Database, DatabaseFactory, run
 
 EVENT = UUID(int=0x0193_0000_0000_7000_8000_000000000009)
@@ -77,10 +79,13 @@ async def records(bootstrap: str, topic: str) -> list[object]:
 async def test_letters_of_all_services_are_one_list_that_can_be_filtered(connection: Connection) -> None:
     await put(connection, "router", 1, b"{}")
     await put(connection, "sla", 2, b"{}", reason="bad_json")
-    everything = await list_letters(connection, Filter())
+    everything, total = await list_letters(connection, Filter())
+    assert total == len(everything)
+    newest, total = await list_letters(connection, Filter(limit=1))
+    assert (len(newest), total) == (1, len(everything))
     assert {row["address"] for row in everything} == {"router/1", "sla/1"}
-    assert [row["address"] for row in await list_letters(connection, Filter(reason="bad_json"))] == ["sla/1"]
-    assert [row["address"] for row in await list_letters(connection, Filter(service="router"))] == ["router/1"]
+    assert [row["address"] for row in (await list_letters(connection, Filter(reason="bad_json")))[0]] == ["sla/1"]
+    assert [row["address"] for row in (await list_letters(connection, Filter(service="router")))[0]] == ["router/1"]
     console = Console(width=200, record=True, file=StringIO())
     console.print(table_of(everything))
     assert "complaints.intake[3]@1" in console.export_text()
@@ -123,6 +128,17 @@ async def test_a_replay_sends_the_same_record_to_the_original_topic_and_notes_wh
     letter = await read_letter(connection, address)
     assert letter.replayed_by == "ops"
     assert letter.replayed_at is not None
+
+
+async def test_a_letter_goes_where_the_relay_sent_it(connection: Connection, fresh_topics: str) -> None:
+    """By the shard of its complaint, not by the client library's hash of the key (B9)."""
+    wanted = {}
+    for number in range(12):
+        complaint = new_id()
+        address = await put(connection, "router", 100 + number, b"x", key=str(complaint).encode())
+        await replay(connection, fresh_topics, [address], by="ops")
+        wanted[str(complaint).encode()] = shard_of(complaint) % 4
+    assert {record.key: record.partition for record in await records(fresh_topics, "complaints.intake")} == wanted
 
 
 async def test_a_letter_without_key_goes_to_the_partition_it_was_on(connection: Connection, fresh_topics: str) -> None:

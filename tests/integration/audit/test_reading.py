@@ -1,7 +1,9 @@
 """The auditor reads real tables, topics and a real mailbox: the columns and headers are those the services write."""
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from uuid import UUID
 
@@ -9,7 +11,7 @@ import pytest
 
 from deploy.audit.auditor import Places, audit, look
 from deploy.audit.clear_text import ClearText, planted
-from deploy.audit.read_outside import mail_of, search_logs
+from deploy.audit.read_outside import mail_of, search_logs, search_traces
 from deploy.audit.read_topics import digest_of, read_topics
 from deploy.audit.report import judge
 from deploy.docs.golden import sample
@@ -131,3 +133,29 @@ async def test_a_place_that_is_away_is_one_clear_line(database: Database) -> Non
 async def test_where_says_that_a_reference_is_unknown_or_none(database: Database, text: str) -> None:
     with pytest.raises(StackError, match=r"no complaint|no reference"):
         await look_up(database.url, text)
+
+
+class _Failing(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        body = b'{"status": 500, "message": "java.lang.OutOfMemoryError"}'
+        self.send_response(500)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+async def test_traces_that_cannot_be_read_are_not_taken_for_clean_ones() -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Failing)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    nothing = ClearText()
+    try:
+        with pytest.raises(StackError, match="I17 cannot be checked"):
+            await search_traces(f"http://127.0.0.1:{server.server_port}/zipkin/", nothing)
+    finally:
+        server.shutdown()
+        server.server_close()
+    with pytest.raises(StackError, match="I17 cannot be checked"):
+        await search_traces("http://127.0.0.1:9/zipkin/", nothing)

@@ -14,7 +14,7 @@ from shared.events.intake import ComplaintAmended, ComplaintWithdrawn
 from shared.runtime.consumer import Batch
 from shared.runtime.web.sessions import Staff
 from tests.integration.intake.conftest import BODY, Running
-from tests.support.news import closed, paused, reopened, resumed, started, warned
+from tests.support.news import awaited, closed, paused, reopened, resumed, started, warned
 
 
 @pytest.fixture
@@ -221,11 +221,48 @@ async def test_open_cases_of_a_caller_are_found_by_phone_or_address_until_closed
     first = (await intake.post()).json()
     second = (await intake.post(BODY | {"customer": {"email": "WANG@example.com"}})).json()
     await intake.post(BODY | {"customer": {"phone": "13912345678"}})
-    found = await use.open_cases(phone="+8613812345678", email="wang@example.com")
+    found, total = await use.open_cases(phone="+8613812345678", email="wang@example.com")
+    assert total == len(found)
     assert [case.reference for case in found] == [second["reference"], first["reference"]]
     await hear(intake, closed(4, UUID(first["complaint_id"])))
-    assert [c.reference for c in await use.open_cases(phone="+8613812345678")] == []
-    assert [c.reference for c in await use.open_cases(email="wang@example.com")] == [second["reference"]]
-    assert await use.open_cases() == []
+    assert [c.reference for c in (await use.open_cases(phone="+8613812345678"))[0]] == []
+    assert [c.reference for c in (await use.open_cases(email="wang@example.com"))[0]] == [second["reference"]]
+    assert await use.open_cases() == ([], 0)
+
     by_reference = await use.by_reference(first["reference"])
     assert by_reference is not None and by_reference.body == BODY["text"]
+
+
+async def test_of_many_open_cases_the_newest_are_shown_and_all_are_counted(intake: Running):
+    for _ in range(22):
+        await intake.post()
+    found, total = await intake.service.app.state.intake.open_cases(email="wang@example.com")
+    assert (len(found), total) == (20, 22)
+
+
+async def test_a_channel_learns_what_a_case_waits_for_and_why_it_has_no_date(intake: Running, filed: dict[str, Any]):
+    path, case = f"/v1/complaints/{filed['complaint_id']}", UUID(filed["complaint_id"])
+
+    async def told() -> tuple[str, str | None]:
+        answer = (await intake.call("GET", path)).json()
+        assert (answer["due_at"] is None) == (answer["due_reason"] is not None)
+        return answer["stage"], answer["due_reason"]
+
+    assert await told() == ("received", "not_yet_known")
+    await hear(intake, started(1, case, journey=DUE))
+    assert await told() == ("with_department", None)
+    question = (awaited(2, case, kind="answer"), paused(3, case))
+    await hear(intake, *question)
+    assert await told() == ("waiting_for_customer", "waiting_for_customer")
+    await hear(intake, resumed(4, case, journey=LATER))
+    assert await told() == ("with_department", None)
+    await hear(intake, awaited(5, case, kind="confirmation"), paused(6, case))
+    assert await told() == ("resolution_proposed", "waiting_for_customer")
+    await hear(intake, *question)  # told again, and too late
+    assert await told() == ("resolution_proposed", "waiting_for_customer")
+    await hear(intake, closed(7, case))
+    assert await told() == ("closed", "over")
+    await hear(intake, reopened(8, case), resumed(7, case, journey=LATER))
+    assert await told() == ("reopened", None)
+    await intake.call("POST", f"{path}/withdraw", key=str(uuid4()), json={})
+    assert await told() == ("withdrawn", "over")

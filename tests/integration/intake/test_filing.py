@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
+
 from shared.events.intake import ComplaintSubmitted
 from shared.events.reference import parse_reference
 from tests.integration.intake.conftest import BODY, Running, waiting
@@ -160,6 +162,21 @@ async def test_the_trace_of_the_request_goes_on_in_the_outbox(intake: Running):
     trace = "00-" + "a1" * 16 + "-" + "b2" * 8 + "-00"
     await intake.post(headers={"traceparent": trace})
     assert intake.rows("SELECT traceparent FROM intake.outbox")[0]["traceparent"] == trace
+
+
+@pytest.mark.parametrize("flags", ["00", "01"])
+async def test_nobody_decides_how_large_the_trace_in_the_outbox_is(intake: Running, flags: str):
+    long = {"traceparent": "00-" + "a1" * 16 + "-" + "b2" * 8 + f"-{flags}" + "-x" * 2_500_000}
+    filed = await intake.post(headers=long)
+    batch = {"complaints": [BODY | {"idempotency_key": str(uuid4())}]}
+    await intake.call("POST", "/v1/complaints:batch", json=batch, headers=long)
+    amend = f"/v1/complaints/{filed.json()['complaint_id']}/amend"
+    await intake.call("POST", amend, json={"text": "Still waiting."}, key=str(uuid4()), headers=long)
+    typed = {"text": "No parcel.", "email": "jane@example.com", "answer_in": "en", "key": "1", "action": "send"}
+    assert (await intake.http.post("/file", data=typed, headers=long)).status_code == 303
+    rows = intake.rows("SELECT length(traceparent) AS size, left(traceparent, 35) AS trace FROM intake.outbox")
+    assert [row["size"] for row in rows] == [55] * 4
+    assert not any(row["trace"] == long["traceparent"][:35] for row in rows)
 
 
 async def test_extras_are_kept_where_staff_can_see_them(intake: Running):

@@ -1,5 +1,6 @@
 """Staff see what was said to whom and whether it arrived, as far as it is theirs to see."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -108,3 +109,33 @@ async def test_the_list_as_csv(rig: Rig, http: httpx.AsyncClient, bearer: Bearer
     answer = await http.get("/ledger.csv", headers=bearer("operator", "billing"))
     head, row = answer.text.strip().splitlines()
     assert head.startswith("reference,department,kind") and ",acknowledgement,email,failed,smtp_550," in row
+
+
+@pytest.mark.parametrize("state", ["", "failed", "waiting"])
+async def test_every_page_of_the_ledger_is_reached_and_its_export_is_whole(
+    rig: Rig, http: httpx.AsyncClient, bearer: Bearer, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    monkeypatch.setattr("services.notifier.http.ledger._LIMIT", 3)
+    await rig.stop()
+    await rig.execute(
+        """
+        INSERT INTO notifier.notice (complaint_id, notice_id, kind, cause_id, recipient_ref, epoch, variant, state,
+                                     created_at, due_since, settled_at, next_at, reason)
+        SELECT complaint_id, gen_random_uuid(), kind, gen_random_uuid(), recipient_ref, epoch, variant,
+               CASE WHEN n <= 7 THEN 'failed' ELSE 'pending' END, created_at, due_since,
+               CASE WHEN n <= 7 THEN settled_at END,
+               CASE WHEN n > 7 THEN timestamptz '2099-01-01Z' END, 'row_' || n
+        FROM notifier.notice, generate_series(1, 14) AS n WHERE state = 'failed'
+        """
+    )
+    operator, address, seen = bearer("operator", "billing"), f"/ledger?lang=en&state={state}", []
+    expected = 7 if state == "waiting" else 8
+    while address:
+        page = (await http.get(address, headers=operator | BROWSER)).text
+        assert f"{expected} entries" in page
+        seen += re.findall(r"<code>(row_\d+|smtp_550)</code>", page)
+        following = re.search(r'rel="next" href="([^"]+)"', page)
+        address = following.group(1).replace("&amp;", "&") + "&lang=en" if following else ""
+    assert len(seen) == len(set(seen)) == expected
+    rows = (await http.get(f"/ledger.csv?state={state}", headers=operator)).text.strip().splitlines()[1:]
+    assert len(rows) == expected

@@ -99,7 +99,7 @@ def record_of(event: Event) -> ConsumerRecord:
     )
 
 
-TABLES = "cases, case_text, case_event, early_event, sign_in_failure, inbox, outbox, dead_letter"
+TABLES = "cases, case_text, case_event, early_event, sign_in_failure, inbox, outbox, dead_letter, command_key"
 
 
 @pytest.fixture(scope="module")

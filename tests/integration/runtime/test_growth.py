@@ -26,6 +26,8 @@ ROWS = {
                               {replayed})""",
     "idempotency": """INSERT INTO idempotency (client_id, key, digest, complaint_id, answer, answered_at)
                       VALUES (1, $1, '', $1, '', $2)""",
+    "command_key": """INSERT INTO command_key (who, key, digest, asked_at)
+                      VALUES ('staff:x', $1, decode(repeat('00', 32), 'hex'), $2)""",
     "early_event": """INSERT INTO early_event (event_id, complaint_id, type, payload)
                       SELECT $1, $1, 'x', '' WHERE $2::timestamptz IS NOT NULL""",
     "sign_in_failure": "INSERT INTO sign_in_failure (subject, failures, last_at) VALUES ('user:' || $1::uuid, 1, $2)",

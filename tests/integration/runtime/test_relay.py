@@ -26,7 +26,7 @@ async def _write(database, events):
 
 
 async def _empty(database):
-    return await database.fetchval("SELECT count(*) = 0 FROM outbox")
+    return await database.fetchval("SELECT count(*) = 0 FROM outbox_unpublished")
 
 
 async def _end(relay, stop, running, own):
@@ -70,7 +70,7 @@ async def test_rows_committed_late_with_small_ids_are_not_passed_over(database, 
         running = asyncio.create_task(relay.run(stop))
         await _write(own, [submitted(2)])
         relay.wake()
-        await until(lambda: own.fetchval("SELECT count(*) = 0 FROM outbox"))
+        await until(lambda: own.fetchval("SELECT count(*) = 0 FROM outbox_unpublished"))
         await transaction.commit()
     relay.wake()
     await until(lambda: _empty(own))
@@ -109,7 +109,7 @@ async def test_a_relay_that_waits_for_the_database_is_not_stuck(database, fresh_
     relay.wake()
     await until(lambda: _empty(own))
     await _end(relay, stop, running, own)
-    assert ("CP.router.relay_acked_before_delete", False) in busy, "the watchdog would end the process in an outage"
+    assert ("CP.router.relay_acked_before_noted", False) in busy, "the watchdog would end the process in an outage"
 
 
 @pytest.mark.fault

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
+
 from shared.runtime.web.sessions import Staff
 from tests.integration.sla.conftest import MONDAY, Running, after, told
 from tests.unit.sla.test_clocks import VISIT
@@ -166,3 +170,33 @@ async def test_pages_of_every_phase_render(running: Running) -> None:
             page = await client.get(f"/cases/{story.reference}/clocks?lang=en")
             assert page.status_code == 200
             assert (await client.get(f"/v1/cases/{story.reference}/clocks")).status_code == 200
+
+
+async def test_every_page_of_the_board_is_reached_and_its_export_is_whole(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.sla.http.views.FIRST", 2)
+    stories = [told(owner=owner) for owner in ("billing", "delivery", "billing", "delivery", "billing")]
+    await running.feed(*(story.assigned() for story in stories))
+    running.travel(after(days=2))
+    expected = sorted(story.reference for story in stories)
+    async with running.client(LEAD) as client:
+        seen: list[str] = []
+        after_page: str | None = ""
+        while after_page is not None:
+            board = (await client.get("/v1/board", params={"after": after_page})).json()
+            seen += [case["reference"] for case in board["cases"]]
+            assert sum(count["late"] + count["at_risk"] for count in board["counts"]) == 5
+            after_page = board["after"]
+        assert sorted(seen) == expected and len(seen) == 5
+        sheet = (await client.get("/board.csv")).content.decode("utf-8-sig").splitlines()
+        assert sorted(line.split(",")[0].strip('"') for line in sheet[1:]) == expected
+    async with running.client(LEAD, **PAGE) as client:
+        address: str | None = "/board?lang=en"
+        shown: list[str] = []
+        while address:
+            page = (await client.get(address)).text
+            shown += re.findall(r'class="id" href="[^"]*/desk/cases/(R-[^"]+)"', page)
+            following = re.search(r'rel="next" href="([^"]+)"', page)
+            address = following.group(1).replace("&amp;", "&") + "&lang=en" if following else None
+        assert sorted(set(shown)) == expected

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import smtplib
+import threading
 from email.message import EmailMessage
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from deploy.stack.mail.server import MailCatcher
+from deploy.stack.ports import free_ports
+from tests.support.world import wait_for
 
 
 def send(mail_catcher: MailCatcher, to: str, html: str = "<p>hello</p>") -> None:
@@ -35,6 +40,45 @@ def test_messages_are_listed_newest_first_and_survive_a_kill(mail_catcher: MailC
     assert messages[0]["headers"]["From"] == "no-reply@redress.example"
     only = httpx.get(f"{mail_catcher.web_url}/api/messages", params={"to": "one@example.com", "limit": "1"}).json()
     assert [message["to"] for message in only] == ["one@example.com"]
+
+
+@pytest.mark.fault
+def test_no_acknowledged_message_is_lost_by_kills_under_load(tmp_path: Path) -> None:
+    server = MailCatcher(tmp_path, *free_ports(2), keep=4_000)
+    port = urlsplit(server.smtp_url).port or 0
+    acknowledged: list[str] = []
+    enough = threading.Event()
+
+    def keep_sending(sender: int) -> None:
+        number = 0
+        while not enough.is_set():
+            with contextlib.suppress(OSError, smtplib.SMTPException), smtplib.SMTP("127.0.0.1", port) as client:
+                while not enough.is_set():
+                    number += 1
+                    address = f"{sender}-{number}@example.com"
+                    client.sendmail("no-reply@redress.example", [address], f"Subject: {number}\r\n\r\nhello\r\n")
+                    acknowledged.append(address)
+
+    server.start()
+    senders = [threading.Thread(target=keep_sending, args=(sender,)) for sender in range(4)]
+    for thread in senders:
+        thread.start()
+    try:
+        for kill in range(1, 7):
+            wait_for(lambda kill=kill: len(acknowledged) >= kill * 300, "acknowledged messages")
+            server.kill()
+            server.start()
+    finally:
+        enough.set()
+        for thread in senders:
+            thread.join()
+    try:
+        messages = httpx.get(f"{server.web_url}/api/messages", timeout=60).json()
+    finally:
+        server.stop()
+    assert len(acknowledged) < 4_000, "more than are kept"
+    caught = {message["to"] for message in messages}
+    assert set(acknowledged) <= caught
 
 
 def test_page_shows_messages_in_both_languages_and_escapes_them(mail_catcher: MailCatcher) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from deploy.stack.errors import StackError
-from deploy.stack.topics import create_topics
-from shared.events.topics import INTAKE
+from deploy.stack.topics import TopicSettings, create_topics, delete_topics, differences, plan_for
+from shared.events.topics import INTAKE, SLA
 from tests.support.stack import DatabaseFactory, Servers, execute, fetch, recreate_topics, run
 
 
@@ -69,6 +70,36 @@ async def test_records_survive_a_killed_broker(servers: Servers) -> None:
             assert (await consumer.getone()).value == b"kept"
     finally:
         broker.stop()
+
+
+async def test_topics_are_made_with_settings_that_are_said_and_others_are_told(servers: Servers) -> None:
+    """Replication, min in-sync and retention are ours, not the broker's (H8)."""
+    broker = servers.new_broker()
+    broker.start()
+    told: list[str] = []
+    try:
+        await create_topics(broker.bootstrap, say=told.append)
+        assert "one copy" in told[0]
+        assert await differences(broker.bootstrap) == {}
+        await delete_topics(broker.bootstrap, [INTAKE.name, SLA.name])
+        admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
+        await admin.start()
+        await admin.create_topics([NewTopic(INTAKE.name, 2, 1, topic_configs={"retention.ms": "1000"})])
+        await admin.close()
+        lines = await differences(broker.bootstrap)
+        assert lines[SLA.name] == ["is not there"]
+        assert "partitions 2, not 4" in lines[INTAKE.name]
+        assert "retention.ms 1000, not 2592000000" in lines[INTAKE.name]
+    finally:
+        broker.stop()
+
+
+def test_a_cluster_gets_three_copies_and_one_broker_is_told_what_it_risks() -> None:
+    assert (plan_for(5, TopicSettings()).replication, plan_for(5, TopicSettings()).min_insync) == (3, 2)
+    assert plan_for(5, TopicSettings()).risk is None
+    assert plan_for(1, TopicSettings()).risk is not None
+    with pytest.raises(StackError, match="KAFKA_REPLICATION is 3, but Kafka has 1 broker"):
+        plan_for(1, TopicSettings(kafka_replication=3))
 
 
 async def test_fresh_topics_are_empty(fresh_topics: str) -> None:

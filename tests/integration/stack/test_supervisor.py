@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from deploy.stack import supervisor
 from deploy.stack.control import Control
+from deploy.stack.ports import free_ports
 from deploy.stack.process import ProcessSpec, plain_environment
 from deploy.stack.record import Identity, Planned, Recorded, RunFolder, Status, digest
+from deploy.stack.settings import CHECKOUT
 from tests.support.world import wait_for
 
 _SLEEPER = "import signal; print('ready to serve', flush=True); signal.pause()"
@@ -63,6 +68,13 @@ def said(log: Path, words: str) -> bool:
     return log.exists() and words in log.read_text()
 
 
+def kill_supervisor(control: Control) -> None:
+    found = control.supervisor()
+    assert found is not None
+    os.kill(found.pid, signal.SIGKILL)
+    wait_for(lambda: control.supervisor() is None, "the end of the supervisor")
+
+
 def test_killed_process_comes_back_and_the_reason_is_on_record(control: Control, tmp_path: Path) -> None:
     control.follow([planned(tmp_path, "one")])
     wait_for(lambda: said(tmp_path / "logs" / "one.log", "ready to serve"), "the process")
@@ -78,6 +90,47 @@ def test_failing_process_is_restarted_with_growing_pauses(control: Control, tmp_
     assert "exit code 1: no such table" in found.why
     # 0.1 + 0.5 + 1.0 s of pauses come before the fourth start.
     assert (tmp_path / "logs" / "bad.log").read_text().count("no such table") <= 4
+
+
+#: Answers the first requests and then hangs, as a JVM short of memory does.
+_HANGS = """
+import http.server, sys, time
+class Handler(http.server.BaseHTTPRequestHandler):
+    left = 2
+    def do_GET(self):
+        Handler.left -= 1
+        if Handler.left < 0:
+            time.sleep(600)
+        self.send_response(200)
+        self.end_headers()
+    def log_message(self, *_): pass
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+def test_process_that_hangs_is_restarted_and_the_reason_is_on_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "_ASKED", 0.2)
+    (port,) = free_ports(1)
+    plan = planned(tmp_path, "viewer", _HANGS, str(port))
+    plan = replace(plan, spec=replace(plan.spec, health=f"http://127.0.0.1:{port}/"))
+    run = RunFolder(tmp_path)
+    run.write_plan([plan])
+    one = supervisor.Supervisor(run)
+    one.follow_plan()
+    try:
+        first = one.children["viewer"].record.identity
+
+        def restarted() -> bool:
+            one.look_after()
+            found = run.read_status().processes["viewer"]
+            return found.restarts == 1 and found.identity not in (None, first)
+
+        wait_for(restarted, "the restart of what hangs")
+        assert "did not answer for 2 s and was killed by SIGKILL" in run.read_status().processes["viewer"].why
+    finally:
+        one.stop(["viewer"])
 
 
 def test_second_supervisor_is_not_started(control: Control, tmp_path: Path) -> None:
@@ -124,6 +177,53 @@ def test_what_a_killed_supervisor_left_can_be_stopped(control: Control, tmp_path
     assert control.stop(lambda _line: None)
     assert not left.is_alive()
     assert not control.stop(lambda _line: None)
+
+
+def test_what_a_killed_supervisor_left_is_stopped_when_no_plan_names_it_any_more(
+    control: Control, tmp_path: Path
+) -> None:
+    order = tmp_path / "order"
+    control.follow([planned(tmp_path, "server"), planned(tmp_path, "service", _WITNESS, str(order), "service", tier=2)])
+    wait_for(lambda: said(tmp_path / "logs" / "service.log", "up"), "the service")
+    before = control.alive()
+    kill_supervisor(control)
+    control.follow([planned(tmp_path, "server", _SLEEPER + " # on another port")])
+    assert not before["service"].is_alive()
+    assert not before["server"].is_alive()
+    assert order.read_text() == "service\n"
+    assert set(control.alive()) == {"server"}
+
+
+def test_what_no_plan_names_any_more_is_stopped_by_down(control: Control, tmp_path: Path) -> None:
+    control.follow([planned(tmp_path, "server"), planned(tmp_path, "service", tier=2)])
+    before = control.alive()
+    kill_supervisor(control)
+    control.run.write_plan([planned(tmp_path, "server", _SLEEPER + " # changed")])
+    assert control.stop(lambda _line: None)
+    assert not any(identity.is_alive() for identity in before.values())
+
+
+def test_process_that_nobody_recorded_never_becomes_the_command(tmp_path: Path) -> None:
+    marker = tmp_path / "ran"
+    plan = planned(tmp_path, "one", "import sys; open(sys.argv[1], 'w')", str(marker))
+    starter = "import os; from tests.integration.stack.test_supervisor import planned; from pathlib import Path; "
+    starter += f"p, _ = planned(Path({str(tmp_path)!r}), 'one', *{plan.spec.argv[4:]!r}).spec.spawn_held(); "
+    starter += "print(p.pid, flush=True); os.kill(os.getpid(), 9)"
+    told = subprocess.run([sys.executable, "-c", starter], capture_output=True, text=True, cwd=CHECKOUT, check=False)
+    pid = int(told.stdout)
+    wait_for(lambda: Identity.of(pid) is None, "the end of the process")
+    assert not marker.exists()
+
+
+def test_supervisor_of_another_version_is_replaced_and_what_it_runs_goes_on(control: Control, tmp_path: Path) -> None:
+    control.follow([planned(tmp_path, "one")])
+    before, old = control.alive(), control.supervisor()
+    status = control.run.read_status()
+    status.code = "older"
+    control.run.write_status(status)
+    control.follow([planned(tmp_path, "one")])
+    assert control.supervisor() != old
+    assert control.alive() == before
 
 
 def test_same_plan_changes_nothing_and_a_changed_one_only_what_changed(control: Control, tmp_path: Path) -> None:

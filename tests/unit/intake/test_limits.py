@@ -2,7 +2,8 @@
 
 import pytest
 
-from services.intake.http.limits import AddressLimits, network_of
+from services.intake.http.limits import AddressLimits
+from shared.runtime.web.addresses import network_of
 
 
 class Clock:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,6 +47,49 @@ def test_oldest_messages_make_room(tmp_path: Path) -> None:
     assert box.content(entries[0]) == b"199"
     assert len(list(tmp_path.glob("*.mail"))) <= 5
     box.close()
+
+
+def test_restarts_do_not_shorten_what_is_kept(tmp_path: Path) -> None:
+    total = 0
+    for _ in range(8):
+        box = Mailbox(tmp_path, 40)
+        for _ in range(5):
+            total += 1
+            box.add("a@b.c", ("x@y.z",), b"%d" % total)
+        box.close()
+    box = Mailbox(tmp_path, 40)
+    assert [box.content(entry) for entry in box.entries()] == [b"%d" % number for number in range(40, 0, -1)]
+    for _ in range(100):
+        box.add("a@b.c", ("x@y.z",), b"more")
+    assert 40 <= len(box.entries()) <= 50
+    box.close()
+
+
+def test_message_that_did_not_fit_on_the_disk_hides_none_that_come_after(tmp_path: Path) -> None:
+    box = Mailbox(tmp_path, 40)
+    box.add("a@b.c", ("x@y.z",), b"before")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            box.add("a@b.c", ("x@y.z",), b"x" * 10_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    box.add("a@b.c", ("x@y.z",), b"after")
+    box.close()
+    again = Mailbox(tmp_path, 40)
+    assert [again.content(entry) for entry in again.entries()] == [b"after", b"before"]
+    again.close()
+
+
+def test_numbers_go_on_after_clear_and_restart(tmp_path: Path) -> None:
+    box = Mailbox(tmp_path, 40)
+    box.add("a@b.c", ("x@y.z",), b"1")
+    box.clear()
+    box.close()
+    again = Mailbox(tmp_path, 40)
+    assert again.add("a@b.c", ("x@y.z",), b"2") == 2
+    again.close()
 
 
 def test_clear_forgets_everything_and_ids_go_on(tmp_path: Path) -> None:

@@ -121,7 +121,13 @@ def test_secrets_are_private_and_stay_the_same(tmp_path: Path) -> None:
 def test_plan_and_status_survive_the_way_through_files(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     spec = ProcessSpec(
-        name="x", argv=("/bin/true", "1"), env={"A": "b"}, log=tmp_path / "x.log", cwd=tmp_path, user=(5, 6)
+        name="x",
+        argv=("/bin/true", "1"),
+        env={"A": "b"},
+        log=tmp_path / "x.log",
+        cwd=tmp_path,
+        user=(5, 6),
+        handed=("/data",),
     )
     plan = [Planned(spec=spec, tier=2, fingerprint="f")]
     run.write_plan(plan)
@@ -133,6 +139,17 @@ def test_plan_and_status_survive_the_way_through_files(tmp_path: Path) -> None:
     run.write_status(status)
     assert run.read_status() == status
     assert stat.S_IMODE(run.plan_file.stat().st_mode) == 0o600
+
+
+def test_files_of_another_version_are_read_without_what_is_new_there(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    spec = ProcessSpec(name="x", argv=("/bin/true",), log=tmp_path / "x.log", cwd=tmp_path)
+    run.write_plan([Planned(spec=spec, tier=2)])
+    run.write_status(Status(supervisor=Identity(1, 2.0), processes={"x": Recorded(name="x")}))
+    for file in (run.plan_file, run.status_file):
+        file.write_text(file.read_text().replace('"name":', '"colour": "green", "name":'))
+    assert run.read_plan() == [Planned(spec=spec, tier=2)]
+    assert run.read_status().processes == {"x": Recorded(name="x")}
 
 
 @pytest.mark.parametrize("content", ["", "{", "null", '{"supervisor": null}'])

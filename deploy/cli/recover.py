@@ -1,0 +1,55 @@
+"""`redress recover`."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from deploy.stack.errors import StackError
+
+
+def command(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    since: Annotated[
+        datetime | None, typer.Option(help="Compare topics with the database from this moment on (UTC).")
+    ] = None,
+) -> None:
+    """Mend what a lost log, a deleted topic or a restored database left behind; exit 1 when something needs you.
+
+    Running it again does nothing more. After a restore of Postgres the services must be stopped.
+    """
+    from datetime import UTC
+
+    from deploy.database import operator_connection
+    from deploy.endpoints import load_endpoints
+    from deploy.recover.look import look
+    from deploy.recover.mend import Plan, lines, mend
+    from deploy.recover.refile import Opener
+    from deploy.recover.vault import open_vault
+
+    endpoints = load_endpoints()
+    moment = since.replace(tzinfo=UTC) if since is not None and since.tzinfo is None else since
+
+    async def run() -> int:
+        async with operator_connection(endpoints.dsn) as connection, open_vault(endpoints.dsn) as vault:
+            found = await look(connection, endpoints.kafka, moment)
+            opener = await Opener.of(vault, [one.event for one in Plan.of(found.unknown).intake])
+            told = lines(found, opener)
+            for line in told:
+                typer.echo(line)
+            if not told:
+                typer.echo("Topics and database fit together.")
+            if dry_run:
+                return 0
+            await mend(connection, endpoints.kafka, found, vault)
+            return 1 if found.unclear else 0
+
+    try:
+        code = asyncio.run(run())
+    except ExceptionGroup as errors:
+        raise StackError("Recovery failed", str(errors.exceptions[0])) from errors
+    if code:
+        raise typer.Exit(code)

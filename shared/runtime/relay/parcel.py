@@ -1,0 +1,46 @@
+"""Outbox rows as one Kafka record batch: the rows of one partition that the relay sends together."""
+
+import asyncpg
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from shared.runtime.kafka import cloud_event_headers, unpack_headers
+
+
+class Parcel:
+    """A batch for one partition.
+
+    Attributes:
+        batch: the records.
+        rows: the outbox rows that are in it.
+    """
+
+    __slots__ = ("_full", "_source", "_time", "batch", "rows")
+
+    def __init__(self, batch: BatchBuilder, source: str, *, timeless: bool = False) -> None:
+        self.batch = batch
+        self.rows: list[asyncpg.Record] = []
+        self._source = source
+        self._full = False
+        self._time = -1 if timeless else None  # -1: no timestamp, which every broker takes; None: this host's clock
+
+    @property
+    def ids(self) -> list[int]:
+        """The outbox ids of its rows."""
+        return [row["id"] for row in self.rows]
+
+    def add(self, row: asyncpg.Record) -> bool:
+        """Take a row, unless the batch is full; from then on no other, so that order is kept. Answers whether it did."""
+        if self._full:
+            return False
+        packed = row["headers"]
+        if packed is None:
+            headers = cloud_event_headers(
+                self._source, row["event_id"], row["type"], row["key"], row["occurred_at"], row["traceparent"]
+            )
+        else:
+            headers = unpack_headers(packed)
+        if self.batch.append(timestamp=self._time, key=row["key"], value=row["payload"], headers=headers) is None:
+            self._full = True
+            return False
+        self.rows.append(row)
+        return True

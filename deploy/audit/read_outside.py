@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,29 +12,46 @@ import httpx
 
 from deploy.audit.clear_text import ClearText
 from deploy.audit.snapshot import Mail
+from deploy.audit.spool import Spool
 from deploy.stack.errors import StackError
 
 _TOKEN = re.compile(r"/c/([A-Za-z0-9_-]+)")
 _MOST_TRACES = 2_000
 
 
-async def read_mailbox(url: str) -> tuple[tuple[Mail, ...], bool]:
-    """Every message of the mail catcher, and whether it still has all it ever received.
+async def read_mailbox(url: str, spool: Spool) -> bool:
+    """Put every message of the mail catcher into the spool; answers whether it still has all it ever received.
 
     Raises:
         StackError: it does not answer.
     """
+    spool.clear_mails()
+    oldest = 0
     try:
-        async with httpx.AsyncClient(timeout=60) as http:
-            answer = await http.get(f"{url.rstrip('/')}/api/messages")
+        async with (
+            httpx.AsyncClient(timeout=60) as http,
+            http.stream("GET", f"{url.rstrip('/')}/api/messages") as answer,
+        ):
             answer.raise_for_status()
-            messages = answer.json()
+            async for message in _messages(answer):
+                oldest = int(message.get("id", 0))
+                spool.add_mails((mail_of(message),))
     except (httpx.HTTPError, ValueError) as error:
         raise StackError(
             f"The mail catcher at {url} does not answer ({type(error).__name__})", "See `make status`"
         ) from error
-    numbers = [message.get("id") for message in messages]
-    return tuple(mail_of(message) for message in messages), bool(numbers) and numbers[-1] == 1
+    return oldest == 1
+
+
+async def _messages(answer: httpx.Response) -> AsyncIterator[dict[str, Any]]:
+    """The array that the catcher streams, a message per line: a mailbox of 20,000 is 200 MB."""
+    rest = b""
+    async for piece in answer.aiter_bytes():
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
+            text = line.removeprefix(b"[").removesuffix(b"]").removesuffix(b",")
+            if text:
+                yield json.loads(text)
 
 
 def mail_of(message: dict[str, Any]) -> Mail:

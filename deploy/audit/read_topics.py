@@ -1,4 +1,4 @@
-"""Reads every topic from its first record to its present end."""
+"""Reads every topic from its first record to its present end, into the spool."""
 
 from __future__ import annotations
 
@@ -17,11 +17,15 @@ from aiokafka.structs import ConsumerRecord
 from pydantic_core import from_json
 
 from deploy.audit.clear_text import ClearText
+from deploy.audit.progress import Progress, silent
 from deploy.audit.snapshot import SUBSCRIBERS, DeadRecord, Poison, Told
+from deploy.audit.spool import Spool
 from deploy.stack.errors import StackError
 from shared.events.topics import DEAD_LETTERS, EVENT_TYPES, TOPICS, types_read_by
+from shared.runtime.dead_letters import moment_of
 from shared.runtime.decode import decode
-from shared.runtime.errors import Permanent
+from shared.runtime.errors import Permanent, Reason
+from shared.runtime.records import Unreadable
 
 KEPT = frozenset(
     [
@@ -46,23 +50,33 @@ KEPT = frozenset(
         "stage",
     ]
 )
-"""The fields the checks look at; the rest of an event is let go, so that a million of them fit into memory."""
+"""The fields the checks look at; the rest of an event is let go."""
 _IDLE_POLLS = 10
 _METADATA_TRIES = 15
 
 
+_GATHERED = 5_000
+
+
 @dataclass(slots=True)
 class Topics:
-    """What was on the topics."""
+    """What was on the topics, but for the records that the spool holds.
 
-    told: list[Told] = field(default_factory=list)
+    Attributes:
+        next: how far each partition was read; a later reading goes on there.
+        poison: of records that name no complaint.
+    """
+
+    next: dict[TopicPartition, int] = field(default_factory=dict)
     poison: list[Poison] = field(default_factory=list)
     dead_records: list[DeadRecord] = field(default_factory=list)
     whole: set[str] = field(default_factory=set)
 
 
-async def read_topics(bootstrap: str, clear_text: ClearText) -> Topics:
-    """Read all topics up to the ends they have now.
+async def read_topics(
+    bootstrap: str, clear_text: ClearText, spool: Spool, found: Topics, progress: Progress = silent
+) -> None:
+    """Read what is new on all topics, up to the ends they have now; records that name a complaint go into the spool.
 
     Raises:
         StackError: the broker does not answer, or stops answering.
@@ -72,7 +86,7 @@ async def read_topics(bootstrap: str, clear_text: ClearText) -> Topics:
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         isolation_level="read_committed",
-        max_partition_fetch_bytes=8_000_000,
+        max_partition_fetch_bytes=2_000_000,
     )
     try:
         async with asyncio.timeout(15):
@@ -83,7 +97,7 @@ async def read_topics(bootstrap: str, clear_text: ClearText) -> Topics:
             f"Kafka at {bootstrap} does not answer ({type(error).__name__})", "Look at `make status`"
         ) from error
     try:
-        return await _read(consumer, await _partitions(bootstrap), clear_text)
+        await _read(consumer, await _partitions(bootstrap), clear_text, spool, found, progress)
     except (KafkaError, OSError) as error:
         raise StackError(f"Kafka stopped answering ({type(error).__name__})", "Look at `make status`") from error
     finally:
@@ -114,47 +128,82 @@ async def _quietly_stop(consumer: AIOKafkaConsumer) -> None:
     try:
         async with asyncio.timeout(5):
             await consumer.stop()
-    except (KafkaError, OSError, TimeoutError):
-        return
+    except (KafkaError, OSError, TimeoutError, asyncio.CancelledError):
+        return  # without a broker aiokafka raises CancelledError into the caller
 
 
-async def _read(consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition], clear_text: ClearText) -> Topics:
-    found = Topics()
-    consumer.assign(partitions)
+async def _read(
+    consumer: AIOKafkaConsumer,
+    partitions: Sequence[TopicPartition],
+    clear_text: ClearText,
+    spool: Spool,
+    found: Topics,
+    progress: Progress,
+) -> None:
     begins = await consumer.beginning_offsets(partitions)
     ends = await consumer.end_offsets(partitions)
     names = {partition.topic for partition in partitions}
     found.whole = {name for name in names if all(begins[p] == 0 for p in partitions if p.topic == name)}
-    await consumer.seek_to_beginning(*partitions)
-    left = {partition for partition in partitions if begins[partition] < ends[partition]}
-    idle = 0
-    while left:
-        batches = await consumer.getmany(*left, timeout_ms=500, max_records=5_000)
-        idle = 0 if batches else idle + 1
-        if idle > _IDLE_POLLS:
-            raise StackError("Kafka no longer sends records", "Look at `make status`")
-        for records in batches.values():
-            for record in records:
-                _sort_in(record, found, clear_text)
-        left = {partition for partition in left if await consumer.position(partition) < ends[partition]}
-    found.told.sort(key=lambda record: (record.topic, record.partition, record.offset))
-    return found
+    starts = {p: max(begins[p], found.next.get(p, 0)) for p in partitions}
+    total, done = sum(max(0, ends[p] - starts[p]) for p in partitions), 0
+    # One topic at a time, so that the client holds little.
+    for name in sorted(names):
+        mine = [p for p in partitions if p.topic == name]
+        consumer.assign(mine)
+        for partition in mine:
+            consumer.seek(partition, starts[partition])
+        left = {partition for partition in mine if starts[partition] < ends[partition]}
+        idle = 0
+        while left:
+            batches = await consumer.getmany(*left, timeout_ms=500, max_records=_GATHERED)
+            idle = 0 if batches else idle + 1
+            if idle > _IDLE_POLLS:
+                raise StackError("Kafka no longer sends records", "Look at `make status`")
+            for partition, records in batches.items():
+                readable = [record for record in records if type(record) is not Unreadable]
+                for record in records:
+                    if type(record) is Unreadable:
+                        consumer.seek(partition, record.next_offset)
+                        found.poison.append(_unreadable(record))
+                _sort_in(readable, found, clear_text, spool)
+                done += len(records)
+            progress("records read", done, total)
+            for partition in mine:
+                found.next[partition] = await consumer.position(partition)
+            left = {partition for partition in left if found.next[partition] < ends[partition]}
 
 
-def _sort_in(record: ConsumerRecord, found: Topics, clear_text: ClearText) -> None:
-    complaint_id = _complaint_of(record)
-    where = f"a record of {record.topic}"
-    for blob in (record.value, record.key, *(value for _, value in record.headers or ())):
-        clear_text.search(blob, where, complaint_id)
-    if record.topic == DEAD_LETTERS:
-        found.dead_records.append(dead_record_of(record))
-        return
-    poisoned = _poison_of(record)
-    if poisoned is not None:
-        found.poison.append(poisoned)
-    told = told_of(record)
-    if told is not None:
-        found.told.append(told)
+def _sort_in(records: Sequence[ConsumerRecord], found: Topics, clear_text: ClearText, spool: Spool) -> None:
+    named = []
+    for record in records:
+        complaint_id = _complaint_of(record)
+        if complaint_id is not None:
+            named.append((complaint_id, record))
+            continue
+        clear_text.search_all(blobs_of(record), f"a record of {record.topic}")
+        if record.topic == DEAD_LETTERS:
+            found.dead_records.append(dead_record_of(record))
+        elif (poisoned := poison_of(record)) is not None:
+            found.poison.append(poisoned)
+    spool.add_records(named)
+
+
+def blobs_of(record: ConsumerRecord) -> list[bytes | None]:
+    """Every part of a record in which text could stand."""
+    return [record.value, record.key, *(value for _, value in record.headers or ())]
+
+
+def _unreadable(record: Unreadable) -> Poison:
+    """A damaged place of the log: every reader has to be let past it (`redress skip`)."""
+    return Poison(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        at=datetime.fromtimestamp(0, UTC),
+        reason=Reason.UNREADABLE_RECORD.value,
+        digest=digest_of(None),
+        consumers=SUBSCRIBERS.get(record.topic, frozenset()),
+    )
 
 
 def told_of(record: ConsumerRecord) -> Told | None:
@@ -192,8 +241,8 @@ def dead_record_of(record: ConsumerRecord) -> DeadRecord:
     return DeadRecord(
         consumer=headers.get("x-dead-letter-consumer", ""),
         topic=headers.get("x-dead-letter-topic", ""),
-        partition=int(headers.get("x-dead-letter-partition", "-1")),
-        offset=int(headers.get("x-dead-letter-offset", "-1")),
+        partition=_number(headers.get("x-dead-letter-partition")),
+        offset=_number(headers.get("x-dead-letter-offset")),
         digest=digest_of(record.value),
     )
 
@@ -203,7 +252,7 @@ def digest_of(value: bytes | None) -> bytes:
     return hashlib.blake2b(value or b"", digest_size=8).digest()
 
 
-def _poison_of(record: ConsumerRecord) -> Poison | None:
+def poison_of(record: ConsumerRecord) -> Poison | None:
     """Why a record is no event to its readers, and to which of them; each reads only its own types."""
     reasons: dict[str, str] = {}
     for service in SUBSCRIBERS.get(record.topic, frozenset()):
@@ -240,5 +289,11 @@ def _text_headers(record: ConsumerRecord) -> dict[str, str]:
     return {str(name): (value or b"").decode("utf-8", "replace") for name, value in record.headers or ()}
 
 
+def _number(text: str | None) -> int:
+    """A place in a topic; -1 when a forged record says no number."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 20 else -1
+
+
 def _moment(record: ConsumerRecord) -> datetime:
-    return datetime.fromtimestamp(record.timestamp / 1000, UTC)
+    """When a record was written; its producer may have written any number."""
+    return moment_of(record.timestamp) or datetime.fromtimestamp(0, UTC)

@@ -78,26 +78,59 @@ class Report:
 
 
 def judge(seen: Snapshot) -> Report:
-    """Run every check."""
-    violations = tuple(violation for check, _ in CHECKS.values() for violation in check(seen))
-    return Report({name: size(seen) for name, (_, size) in CHECKS.items()}, violations, tuple(_notes(seen)))
+    """Run every check over one snapshot of everything."""
+    tally = Tally()
+    tally.add(seen)
+    tally.waiting += sum(not letter.replayed for letter in seen.dead_letters)
+    return tally.report(mailbox=seen.mailbox is not None, whole_topics=seen.whole_topics)
 
 
-def _notes(seen: Snapshot) -> Iterator[str]:
-    unknown = sum(record.name == "notice.unknown" for record in seen.told)
-    if unknown:
-        yield f"{unknown} messages have an unknown outcome: the mail server's last answer was lost"
-    late = sum(bool(record.data.get("late")) for record in seen.told)
-    if late:
-        yield f"{late} deadlines fired late and say so"
-    waiting = sum(not letter.replayed for letter in seen.dead_letters)
-    if waiting:
-        yield f"{waiting} dead letters wait to be looked at"
-    if seen.mailbox is None:
-        yield "no mail catcher was read; I9 rests on the ledger alone"
-    expired = sorted({topic for topic in _topics() if topic not in seen.whole_topics})
-    if expired:
-        yield f"records have expired on {', '.join(expired)}; gaps there are not judged"
+class Tally:
+    """What was found so far, part by part.
+
+    Attributes:
+        checked: invariant → how much was looked at.
+        waiting: dead letters that nobody has replayed.
+    """
+
+    def __init__(self) -> None:
+        self.checked = dict.fromkeys(CHECKS, 0)
+        self._found: dict[Violation, None] = {}
+        self._unknown = 0
+        self._late = 0
+        self.waiting = 0
+
+    def add(self, seen: Snapshot, without: frozenset[str] = frozenset()) -> None:
+        """Run every check over a part, but for some."""
+        for invariant, (check, size) in CHECKS.items():
+            if invariant not in without:
+                self.checked[invariant] += size(seen)
+                self.judge(check, seen)
+        self._unknown += sum(record.name == "notice.unknown" for record in seen.told)
+        self._late += sum(bool(record.data.get("late")) for record in seen.told)
+
+    def judge(self, check: Check, seen: Snapshot) -> None:
+        """Run one check; what was found before is not found twice."""
+        self._found.update(dict.fromkeys(check(seen)))
+
+    def report(self, *, mailbox: bool, whole_topics: frozenset[str] | set[str]) -> Report:
+        """What is known now, in the order of the invariants."""
+        order = {invariant: place for place, invariant in enumerate(CHECKS)}
+        violations = tuple(sorted(self._found, key=lambda violation: order[violation.invariant]))
+        return Report(dict(self.checked), violations, tuple(self._notes(mailbox, whole_topics)))
+
+    def _notes(self, mailbox: bool, whole_topics: frozenset[str] | set[str]) -> Iterator[str]:
+        if self._unknown:
+            yield f"{self._unknown} messages have an unknown outcome: the mail server's last answer was lost"
+        if self._late:
+            yield f"{self._late} deadlines fired late and say so"
+        if self.waiting:
+            yield f"{self.waiting} dead letters wait to be looked at"
+        if not mailbox:
+            yield "no mail catcher was read; I9 rests on the ledger alone"
+        expired = sorted({topic for topic in _topics() if topic not in whole_topics})
+        if expired:
+            yield f"records have expired on {', '.join(expired)}; gaps there are not judged"
 
 
 def _topics() -> tuple[str, ...]:

@@ -223,13 +223,14 @@ class Leak:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Everything that was read, and when.
+    """What was read of some complaints, or of all, and when.
 
     Attributes:
         taken_at: the database's clock as the tables were read.
         settled: what is younger than this may still be under way and is not judged.
         versions: (topic, complaint) → how many events its writer has committed, for sla and notifier.
         inbox: consumer → ids of the events it has applied.
+        floors: consumer → the smallest event id of which its inbox still knows whether it was applied.
         whole_topics: topics of which no record has expired.
         mailbox: None when there is no mail catcher to read.
         mailbox_whole: the mail catcher still has everything it ever received.
@@ -252,8 +253,8 @@ class Snapshot:
     notices: tuple[NoticeRow, ...] = ()
     suppressions: tuple[Suppression, ...] = ()
     outbox: tuple[OutboxRow, ...] = ()
-    void: frozenset[UUID] = frozenset()
     inbox: Mapping[str, frozenset[UUID]] = field(default_factory=dict)
+    floors: Mapping[str, UUID] = field(default_factory=dict)
     dead_letters: tuple[DeadLetterRow, ...] = ()
     told: tuple[Told, ...] = ()
     poison: tuple[Poison, ...] = ()

@@ -20,6 +20,10 @@ def command(
         list[Path] | None, typer.Option(help="What a client was answered, as `redress play --client-log` writes it.")
     ] = None,
     marker: Annotated[list[str] | None, typer.Option(help="A text that must stand in clear nowhere.")] = None,
+    metrics_file: Annotated[
+        Path | None,
+        typer.Option(help="Write the result there for Prometheus' textfile collector, such as redress.prom."),
+    ] = None,
     logs: Annotated[list[Path] | None, typer.Option(help="Folders of log files; default: those of the stack.")] = None,
 ) -> None:
     """Check every promise against schemas, topics, mailbox, logs and traces; exit 1 when one is broken, 2 when they cannot be checked.
@@ -27,6 +31,8 @@ def command(
     Looks again until nothing is broken or --wait seconds are over; then it names what is missing.
     """
     from deploy.audit.auditor import Places, audit
+    from deploy.audit.metrics_file import write_metrics
+    from deploy.audit.progress import spoken
     from deploy.audit.show import view
     from deploy.console import operator_console
     from deploy.endpoints import endpoints_file, load_endpoints
@@ -43,7 +49,9 @@ def command(
             client_logs=client_log or (),
             markers=marker or (),
         )
-        report = asyncio.run(audit(places, wait))
+        report = asyncio.run(audit(places, wait, progress=spoken()))
+        if metrics_file is not None:
+            write_metrics(report, metrics_file)
     except StackError as error:
         typer.echo(f"redress: {error}", err=True)
         raise typer.Exit(2) from None

@@ -39,6 +39,7 @@ COMMANDS = {
     "audit": Entry("deploy.cli.audit", "Check every promise against schemas, topics and mailbox."),
     "channels": Entry("deploy.cli.channels", "Manage the clients that file complaints, and their keys.", "app"),
     "dead-letters": Entry("deploy.cli.dead_letters", "List, show and replay what could not be processed.", "app"),
+    "skip": Entry("deploy.cli.skip", "Let readers pass a record that stops them."),
     "recover": Entry("deploy.cli.recover", "Mend what a lost log, a deleted topic or a restored database left behind."),
     "policies": Entry("deploy.cli.policies", "Check policy packs and explain a decision.", "app"),
     "play": Entry("deploy.cli.play", "Play a file of complaints through the channels."),

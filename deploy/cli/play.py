@@ -34,7 +34,12 @@ def parse_rate(text: str | None) -> float | None:
 
 
 def command(
-    file: Annotated[Path, typer.Argument(help="JSON Lines of complaints, or the CFPB's CSV; plain or .gz.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="JSON Lines of complaints, or the CFPB's table (CSV; also by ; tab or |); UTF-8 or UTF-16, plain or .gz."
+        ),
+    ],
     pack: Annotated[str, typer.Option(help="Policy pack to file into.")] = "retail",
     rate: Annotated[
         str | None, typer.Option(help="Complaints per second, like 20/s; default: as fast as it goes.")
@@ -55,7 +60,8 @@ def command(
     """Play a file of complaints, with live progress.
 
     A line's content is its idempotency key: a file played twice files nothing new, an interrupted run goes on where it
-    stopped. Lines that cannot be read are reported with their number and passed over.
+    stopped. Lines that cannot be read are reported with their number and passed over; a table whose quotes are wrong is
+    read up to there. Exit 1 when a complaint was refused or none was filed.
     """
     from deploy.console import operator_console
     from deploy.endpoints import load_endpoints
@@ -84,7 +90,9 @@ def command(
     tally = asyncio.run(until_interrupted(lambda stop: run(endpoints, wish, console, stop)))
     for line in complaints_about_input(tally):
         console.print(line, markup=False, highlight=False)
-    if tally.failures or (tally.bad and not (tally.accepted or tally.repeated or tally.skipped)):
+    if tally.nothing_filed:
+        console.print(f"Nothing was filed from {file}: {tally.nothing_filed}", markup=False, highlight=False)
+    if tally.failures or tally.nothing_filed:
         raise typer.Exit(1)
 
 

@@ -10,17 +10,25 @@ import typer
 
 
 def command(
-    reference: Annotated[str, typer.Argument(help="Reference in any case or spacing, or the complaint's id.")],
+    reference: Annotated[
+        str,
+        typer.Argument(help="Reference in any case or spacing, a part of it that is unique, or the complaint's id."),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Show one complaint: owner, why, clocks, notices."""
+    """Show one complaint: owner, why, what it waits for, clocks, notices."""
     from deploy.console import operator_console
     from deploy.endpoints import load_endpoints
-    from deploy.where.lookup import look_up
+    from deploy.where.lookup import Found, explain, look_up
     from deploy.where.show import page_of
 
     endpoints = load_endpoints()
-    found = asyncio.run(look_up(endpoints.dsn, reference))
+    services = {name: getattr(endpoints, name) for name in ("intake", "router", "sla", "notifier")}
+
+    async def ask() -> Found:
+        return await explain(await look_up(endpoints.dsn, reference), endpoints.kafka, services)
+
+    found = asyncio.run(ask())
     if as_json:
         typer.echo(json.dumps(found.as_json(), ensure_ascii=False))
     else:

@@ -37,3 +37,27 @@ FROM dead_letter WHERE id = $1 FOR UPDATE
 -- name: mark_replayed
 -- Who sent it again, and when.
 UPDATE dead_letter SET replayed_at = clock.now(), replayed_by = $2 WHERE id = $1
+
+-- name: is_past
+-- Whether a reader has read a record, or buried it.
+SELECT EXISTS (SELECT FROM reader_position
+               WHERE consumer = $1 AND topic = $2 AND partition = $3 AND next_offset > $4)
+    OR EXISTS (SELECT FROM dead_letter WHERE consumer = $1 AND topic = $2 AND partition = $3 AND record_offset = $4)
+
+-- name: ask_skip
+-- Lets a reader pass a record; asking again replaces who and why.
+INSERT INTO reader_skip (consumer, topic, partition, record_offset, why, asked_by) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (consumer, topic, partition, record_offset)
+DO UPDATE SET why = EXCLUDED.why, asked_by = EXCLUDED.asked_by, asked_at = clock.now(), done_at = NULL
+
+-- name: skip_done
+-- The dead letter of a record that was passed, once it was.
+SELECT (SELECT max(id) FROM dead_letter AS d
+        WHERE (d.consumer, d.topic, d.partition) = (s.consumer, s.topic, s.partition)
+          AND d.record_offset <= s.record_offset) AS letter
+FROM reader_skip AS s
+WHERE consumer = $1 AND topic = $2 AND partition = $3 AND record_offset = $4 AND done_at IS NOT NULL
+
+-- name: forget_skip
+-- The reader got past it without.
+DELETE FROM reader_skip WHERE consumer = $1 AND topic = $2 AND partition = $3 AND record_offset = $4 AND done_at IS NULL

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from deploy.docs.events import asyncapi, event_schemas
+from deploy.docs.asyncapi import asyncapi
+from deploy.docs.events import event_schemas
 from shared.runtime.bootstrap import SERVICES
 from shared.runtime.service import nothing_reached
 

@@ -5,7 +5,8 @@ Four shapes are known, told apart by what stands in them, not by the file's name
 * issue-shaped JSON Lines: each line is the body of `POST /v1/complaints` (fields it does not know are refused there);
 * our own examples: such a body plus `id`, `pack`, `expect_department` …, `received_offset` becomes `received_at`;
 * label sets such as `cfpb8`: `lang`, `text`, `channel`, maybe `title`, `created_at`;
-* the CSV that the US consumer bureau (CFPB) publishes: `Consumer complaint narrative`, `Product`, `Issue` …
+* the CSV that the US consumer bureau (CFPB) publishes: `Consumer complaint narrative`, `Product`, `Issue` …, separated
+  by comma, semicolon, tab or `|` (`deploy/play/table.py`).
 
 A line's idempotency key is derived from its content, so playing a file again files nothing new.
 """
@@ -15,17 +16,18 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 from uuid import UUID, uuid5
 
 from pydantic import ValidationError
 
+from deploy.play import table
 from deploy.play.examples import OWN_FIELDS, read_example
-from deploy.stack.errors import StackError
 
 NAMESPACE = UUID("6a3f0a4e-52ab-5c0e-9d5c-0c0f5d6f7c01")
 LONGEST_TEXT = 10_000
@@ -112,16 +114,13 @@ def read_file(path: Path, reading: Reading) -> Iterator[Entry | BadLine]:
     Raises:
         StackError: the file cannot be opened, or has no shape that is known.
     """
-    try:
-        stream = _open(path)
-    except OSError as error:
-        raise StackError(f"{path} cannot be read: {error.strerror or error}", "Name a readable file") from None
-    with stream:
-        lines = _csv_lines(stream, reading) if _is_csv(stream, path) else _json_lines(stream, reading)
+    opened = table.open_text(path)
+    with opened.stream:
+        lines = _csv_lines(opened, reading) if opened.delimiter else _json_lines(opened.stream, reading)
         try:
             yield from _once(lines, reading.seen)
-        except (UnicodeDecodeError, csv.Error, EOFError, gzip.BadGzipFile) as error:
-            raise StackError(f"{path} cannot be read: {error}", "Give it as UTF-8 text, plain or .gz") from None
+        except (UnicodeError, csv.Error, EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise table.unreadable(path, error) from None
 
 
 def _once(lines: Iterator[Entry | BadLine], seen: dict[UUID, int]) -> Iterator[Entry | BadLine]:
@@ -132,28 +131,6 @@ def _once(lines: Iterator[Entry | BadLine], seen: dict[UUID, int]) -> Iterator[E
                 yield BadLine(entry.line, f"the same as line {first}")
                 continue
         yield entry
-
-
-def _open(path: Path) -> TextIO:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
-
-
-def _is_csv(stream: TextIO, path: Path) -> bool:
-    try:
-        head = next(iter(stream), "")
-        stream.seek(0)
-    except (UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
-        raise StackError(f"{path} cannot be read: {error}", "Give it as UTF-8 text, plain or .gz") from None
-    if NARRATIVE.lower() in head.lower():
-        return True
-    if head.lstrip().startswith("{") or not head.strip():
-        return False
-    raise StackError(
-        f"{path} is neither JSON Lines nor a CSV with a column {NARRATIVE!r}",
-        "See `redress play --help` for the shapes",
-    )
 
 
 def read_lines(lines: Iterable[str], reading: Reading) -> Iterator[Entry | BadLine]:
@@ -221,14 +198,9 @@ def _label_fields(data: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _csv_lines(stream: TextIO, reading: Reading) -> Iterator[Entry | BadLine]:
-    csv.field_size_limit(1_000_000)
-    rows = csv.DictReader(stream)
-    rows.fieldnames = [name.strip().lower() for name in rows.fieldnames or ()]
-    line = rows.line_num + 1
-    for row in rows:
-        number, line = line, rows.line_num + 1
-        if None in row or None in row.values():
+def _csv_lines(opened: table.Opened, reading: Reading) -> Iterator[Entry | BadLine]:
+    for number, row in table.rows(opened, NARRATIVE):
+        if row is None:
             yield BadLine(number, "the number of fields differs from the header")
             continue
         key = _key(reading, json.dumps(row, ensure_ascii=False, sort_keys=True))

@@ -72,6 +72,15 @@ class Tally:
         return Counter(reason for _, reason in self.failures)
 
     @property
+    def nothing_filed(self) -> str | None:
+        """Why no complaint is filed after this run, neither by it nor by an earlier one; None: one is."""
+        if self.accepted or self.repeated or self.skipped:
+            return None
+        if self.failures:
+            return "every one was refused"
+        return "none of its lines could be read" if self.bad else "it holds no complaint"
+
+    @property
     def clean(self) -> bool:
         """Whether every line was good and was accepted."""
         return not self.failures and not self.bad

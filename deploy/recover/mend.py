@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import CommitFailedError
 
 from deploy.database import Connection
 from deploy.recover.look import Place, Q, Situation, Unknown
 from deploy.recover.refile import Opener, refile
 from deploy.stack.errors import StackError
-from deploy.stack.topics import create_topics
+from deploy.stack.topics import create_topics, wanted_topics
 from shared.events.intake import ComplaintSubmitted
 from shared.events.notices import NoticeSent, NoticeUnknown
 from shared.events.reference import number_of
 from shared.events.topics import INTAKE, NOTICES, ROUTING, SLA, TOPICS, types_read_by
 from shared.runtime.vault import Vault
 
+_GROUP_PATIENCE = 60.0
 SERVICES = ("intake", "router", "sla", "notifier")
 
 
@@ -106,6 +110,7 @@ async def mend(connection: Connection, bootstrap: str, found: Situation, vault: 
     for (service, place), end in found.cut.items():
         async with connection.transaction():
             await connection.execute(Q.enter_schema, service)
+            await connection.execute(Q.place_again, *place, wanted_topics().get(place[0], 1))
             await connection.execute(Q.publish_again, *place, end)
     if found.unknown:
         await _restore(connection, bootstrap, found, vault)
@@ -191,6 +196,21 @@ async def _rewind(bootstrap: str, starts: dict[Place, int]) -> None:
                 if committed is not None and committed > start:
                     back[partition] = start
             if back:
-                await consumer.commit(back)
+                await _commit(consumer, service, back)
         finally:
             await consumer.stop()
+
+
+async def _commit(consumer: AIOKafkaConsumer, service: str, offsets: dict[TopicPartition, int]) -> None:
+    """Members that have left keep their place in the group for half a minute; until then it takes no offsets of others."""
+    deadline = time.monotonic() + _GROUP_PATIENCE
+    while True:
+        try:
+            await consumer.commit(offsets)
+            return
+        except CommitFailedError as error:
+            if time.monotonic() > deadline:
+                raise StackError(
+                    f"The group redress.{service} still has members", f"Stop {service}, then run this again"
+                ) from error
+            await asyncio.sleep(1)

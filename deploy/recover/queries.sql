@@ -28,6 +28,12 @@ VALUES ($1, $2, $3, 1, 0, clock.now())
 ON CONFLICT (topic, partition) DO UPDATE
 SET acked = $3, truncations = p.truncations + 1, again_from = 0, noticed_at = clock.now()
 
+-- name: place_again
+-- Whoever publishes the shards of a partition next begins at the first row that is kept.
+INSERT INTO relay_position (topic, shard, low, high)
+SELECT $1, s, 0, 0 FROM generate_series(0, 15) AS s WHERE s % $3 = $2
+ON CONFLICT (topic, shard) DO UPDATE SET low = 0, high = 0, open = '{}'
+
 -- name: acknowledge
 -- Everything up to these offsets is accounted for.
 INSERT INTO relay_partition AS p (topic, partition, acked)

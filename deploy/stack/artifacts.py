@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from deploy.stack.errors import StackError
 
-Part = Literal["kafka", "traces", "web", "test"]
+Part = Literal["kafka", "traces", "web", "test", "clients"]
 #: Called with the bytes that just arrived and the bytes expected in all.
 Progress = Callable[[int, int], None]
 
@@ -31,6 +31,17 @@ WANTED: dict[Part, tuple[str, ...]] = {
     "traces": ("io.zipkin:zipkin-server:3.5.1:slim",),
     "web": ("org.webjars.npm:htmx.org:2.0.10", "org.webjars.npm:picocss__pico:2.1.1"),
     "test": ("org.webjars.npm:axe-core:4.6.3",),
+    # Generates clients from our OpenAPI documents, and what the generated Java needs (tests/integration/contracts/test_clients.py).
+    "clients": (
+        "org.openapitools:openapi-generator-cli:7.25.0",
+        "com.fasterxml.jackson.core:jackson-core:2.21.5",
+        "com.fasterxml.jackson.core:jackson-annotations:2.21",
+        "com.fasterxml.jackson.core:jackson-databind:2.21.5",
+        "com.fasterxml.jackson.datatype:jackson-datatype-jsr310:2.21.5",
+        "org.openapitools:jackson-databind-nullable:0.2.11",
+        "jakarta.annotation:jakarta.annotation-api:1.3.5",
+        "com.google.code.findbugs:jsr305:3.0.2",
+    ),
 }
 _TRANSITIVE: frozenset[Part] = frozenset({"kafka"})
 _LOCK = Path(__file__).with_name("artifacts.json")

@@ -26,10 +26,11 @@ def page_of(found: Found, endpoints: Endpoints) -> RenderableType:
     facts.add_row("owner", Text(str(case["department"] or "nobody yet"), style="bold"))
     if found.why:
         facts.add_row("why", escape(f"{found.why} ({case['rule']})"))
-    if case["set_aside_since"]:
-        facts.add_row("clocks", Text(_set_aside(case), style="bold"))
     if case["offered_to"]:
         facts.add_row("transfer", f"offered to {case['offered_to']}")
+    for reason in found.waits:
+        facts.add_row("waits", Text(f"{reason.what} [{reason.reason}]"))
+        facts.add_row("", Text(f"→ {reason.do}", style="dim"))
     lines: list[RenderableType] = [facts, Text("")]
     if found.clocks:
         lines.append(_clocks(found))
@@ -42,15 +43,10 @@ def page_of(found: Found, endpoints: Endpoints) -> RenderableType:
 def _state(found: Found) -> str:
     case = found.case
     if case["state"] is None:
-        return f"{case['told_state']}: not routed yet"
+        return str(case["told_state"])
     since = f" since {_local(case['since'])}" if case["since"] else ""
     stage = f", stage {case['stage']}" if (case["stage"] or 1) > 1 else ""
     return f"{case['state']}{since}, priority {case['priority']}{stage}"
-
-
-def _set_aside(case: Mapping[str, Any]) -> str:
-    since, again = _local(case["set_aside_since"]), _local(case["next_at"])
-    return f"cannot be worked out since {since}: {case['set_aside_why']}; looked at again {again}"
 
 
 def _stuck(notice: Mapping[str, Any]) -> tuple[str, str]:

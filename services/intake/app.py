@@ -26,6 +26,7 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
         title="Redress intake",
         description="Files complaints from phone, web and store channels. Errors are RFC 9457 problem details.",
         templates=(TEMPLATES,),
+        needs=frozenset({"database"}),  # it takes complaints without Kafka; the outbox keeps what it says
         reached=reached,
     )
     place = Place(

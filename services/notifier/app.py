@@ -29,6 +29,7 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
         title="Redress notifier",
         description="Every word to a customer: notices and their ledger, the progress page, confirmation, feedback.",
         templates=(_TEMPLATES,),
+        needs=frozenset({"database", "reader"}),
         reached=reached,
     )
     relay, patience = Relay.from_url(settings.smtp_url), settings.patience

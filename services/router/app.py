@@ -28,6 +28,7 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
         title="Redress router",
         description="The life of every case: who owns it, what is done, what the customer was told. Staff API and desk.",
         templates=(_TEMPLATES,),
+        needs=frozenset({"database", "reader"}),
         reached=reached,
     )
     router = Router(service.policies, service.vault, settings.default_pack, new_id)

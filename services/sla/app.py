@@ -25,6 +25,7 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
         title="Redress deadlines",
         description="The clocks of every complaint, why each date is what it is, and what is late or at risk.",
         templates=(_TEMPLATES,),
+        needs=frozenset({"database", "reader"}),
         reached=reached,
     )
     book = Rulebook(service.policies, settings.default_pack)

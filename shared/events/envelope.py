@@ -13,7 +13,13 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
+_FIRST, _LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+"""Far enough from the ends of the calendar that adding a zone or a span cannot leave it."""
+
+
 def _utc(moment: datetime) -> datetime:
+    if not _FIRST <= moment < _LAST:
+        raise ValueError("lies outside the years 1900 to 8999")
     return moment.astimezone(UTC)
 
 
@@ -27,7 +33,14 @@ Sealed = Annotated[str, StringConstraints(pattern=r"^s1\.[A-Za-z0-9_-]+$", max_l
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.:/+-]{0,63}$")]
 """A name from policy or code: lower case, never free text."""
 
-Version = Annotated[int, Field(ge=1)]
+
+def _stored(version: int) -> int:
+    if version >= 2**31:
+        raise ValueError("is larger than any version can be")
+    return version
+
+
+Version = Annotated[int, Field(ge=1), AfterValidator(_stored)]
 Channel = Literal["web", "phone", "store"]
 Language = Literal["zh", "en"]
 Priority = Literal["normal", "high", "urgent"]

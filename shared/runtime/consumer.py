@@ -9,17 +9,17 @@ import logging
 import random
 import time
 import types
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 from operator import attrgetter
 from typing import Any
 
 import asyncpg
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
-from aiokafka.errors import ConsumerStoppedError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
@@ -28,39 +28,46 @@ from shared.events.envelope import Event
 from shared.runtime import metrics
 from shared.runtime.dead_letters import DeadLetter, bury
 from shared.runtime.decode import Received, Record, decode
-from shared.runtime.errors import Permanent, Reason, Transient, is_refused_by_database, is_transient, safe_text
+from shared.runtime.errors import (
+    Permanent,
+    Reason,
+    Transient,
+    is_deployment_fault,
+    is_refused_by_database,
+    is_transient,
+    safe_text,
+)
 from shared.runtime.inbox import without_forgotten
+from shared.runtime.membership import Seat
 from shared.runtime.offsets import Offsets
 from shared.runtime.pg import Database
+from shared.runtime.polling import AT_REST, poll
+from shared.runtime.positions import NOWHERE, SET_POSITIONS, Ends, Positions, ends_of
+from shared.runtime.reach import Reach
 from shared.runtime.spans import BatchSpans
+from shared.runtime.stumbles import SKIP_DONE, Run, Skip, Stumbles, cause_of, place_of
 from shared.runtime.telemetry import Tracing
 from shared.runtime.transaction import Tx
 
 log = logging.getLogger(__name__)
 
-_INBOX = """
+_INBOX = f"""
 WITH known AS MATERIALIZED (
-    SELECT event_id FROM inbox WHERE consumer = $1 AND event_id = ANY ($2::uuid[])
+    SELECT event_id FROM inbox WHERE consumer = $1 AND event_id = ANY ($6::uuid[])
 ), kept AS (
     INSERT INTO inbox (consumer, event_id)
-    SELECT $1, e FROM unnest($2::uuid[]) AS e WHERE e NOT IN (SELECT event_id FROM known)
-)
+    SELECT $1, e FROM unnest($6::uuid[]) AS e WHERE e NOT IN (SELECT event_id FROM known)
+), place AS ({SET_POSITIONS})
 SELECT clock.now() AS now, ARRAY(SELECT event_id FROM known) AS known,
        (SELECT event_id FROM inbox_floor WHERE consumer = $1) AS floor
-"""
-"""Without ON CONFLICT, which costs more than the rest of it: events are seldom known. The key decides all the same."""
-_NOW = "SELECT clock.now()"
+"""  # noqa: S608  of constants
+"""The inbox without ON CONFLICT, which costs more than the rest of it: events are seldom known; the key decides all the
+same. Where the batch ends is stored with it, so that a restored database knows what it lacks."""
 _REBALANCE_TIMEOUT = 15.0
+_METADATA_AGE_MS = 10_000
+"""The default of 5 minutes is how long a topic that was deleted and made anew would stay unread."""
 _TRIES = 3
 _MAX_PAUSE = 30.0
-_BROKEN_PAUSE = 0.5
-_AT_REST = (1, 500)
-_BUSY = (65_536, 50)
-_UNDER_LOAD = (131_072, 100)
-_MANY = 16
-"""Fewest bytes and longest wait (ms) of a fetch. At rest the broker answers with the first record; while records keep
-coming it gathers them, so that more share a transaction, and twice as long once a fetch brings `_MANY`: at 400
-complaints/s that spares a tenth of all CPU, and waiting for a processor costs more than waiting for records (ADR 11)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,20 @@ class Batch:
 
 
 Handle = Callable[[Batch, Tx], Awaitable[None]]
+
+
+def make_broker(bootstrap: str, client_id: str) -> KafkaBroker:
+    """What holds the consumer. It looks for new and vanished topics every few seconds."""
+    return KafkaBroker(
+        bootstrap,
+        client_id=client_id,
+        allow_auto_create_topics=False,
+        apply_types=False,
+        graceful_timeout=12,
+        logger=None,  # its own lines carry payloads; ours tell what matters
+        consumer_only=True,
+        metadata_max_age_ms=_METADATA_AGE_MS,
+    )
 
 
 class Consumer:
@@ -93,39 +114,54 @@ class Consumer:
         self.reads = reads
         self._emits = emits
         self._handle = handle
-        self._database = database
+        self.database = database
         self._tracing = tracing
-        self._committed = committed
+        self.told = committed
         self._failed = failed
         self._reached = reached
         self._idle = asyncio.Event()
         self._idle.set()
-        self._stopping = False
+        self._stopping = asyncio.Event()
         self.broken = False
         self._subscriber: Any = None
+        self._run = Run()
         self.last_progress = time.monotonic()
         self.last_poll = time.monotonic()
-        self.offsets = Offsets(service)
+        self.positions = Positions(service, database)
+        self.offsets = Offsets(service, self.positions.save)
+        self.stumbles = Stumbles(service, database)
+        self.reach = Reach(service, reads)
+        self.seat: Seat | None = None
+        self.placed: Any = None
+        self.suspects: set[TopicPartition] = set()
+        self.verify_at = 0.0
 
     @property
     def working(self) -> bool:
         """Whether a batch is being processed, perhaps waiting for a dependency."""
         return not self._idle.is_set()
 
-    def subscribe(self, broker: KafkaBroker, *, instance: int, records: int) -> None:
-        """Register with the broker object; it starts reading when the broker starts."""
+    def subscribe(self, broker: KafkaBroker, *, identity: str, records: int) -> None:
+        """Register with the broker object; it starts reading when the broker starts.
+
+        Args:
+            identity: this copy's name in the group, from `identity_of`; no two may have one.
+            records: at most so many in a batch.
+        """
+        self.seat = Seat(self.service, identity)
+        self.placed = None
         subscriber = broker.subscriber(
             *self.reads,
             batch=True,
             group_id=f"redress.{self.service}",
-            group_instance_id=f"redress-{self.service}-{instance}",
+            group_instance_id=identity,
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.MANUAL,
             isolation_level="read_committed",
             max_records=records,
             batch_timeout_ms=1_000,
-            fetch_min_bytes=_AT_REST[0],
-            fetch_max_wait_ms=_AT_REST[1],
+            fetch_min_bytes=AT_REST[0],
+            fetch_max_wait_ms=AT_REST[1],
             session_timeout_ms=30_000,
             heartbeat_interval_ms=1_000,
             rebalance_timeout_ms=int(_REBALANCE_TIMEOUT * 1_000),
@@ -133,7 +169,7 @@ class Consumer:
             parser=self._parse,
             decoder=_as_is,
         )
-        subscriber.get_msg = types.MethodType(_poll, subscriber)  # type: ignore[method-assign]
+        subscriber.get_msg = types.MethodType(poll, subscriber)  # type: ignore[method-assign]
         self._subscriber = subscriber
         subscriber._redress_consumer = self  # type: ignore[attr-defined]
         subscriber(self._on_batch)
@@ -145,7 +181,7 @@ class Consumer:
 
     async def stop(self) -> None:
         """Give up waiting for a dependency: the process ends and the batch comes again. Commits what is worked off."""
-        self._stopping = True
+        self._stopping.set()
         await self.offsets.commit(self.client)
 
     def give_up(self, why: str, error: Exception) -> None:
@@ -179,9 +215,9 @@ class Consumer:
     async def _on_batch(self, records: Sequence[Record]) -> None:
         self._idle.clear()
         try:
-            await self.process(records)
-            self.offsets.note(records)
-            if self._stopping:
+            ends = ends_of(records)
+            self.offsets.note(ends, saved=await self.process(records, ends))
+            if self._stopping.is_set():
                 await self.offsets.commit(self.client)
             else:
                 await self.offsets.commit_in_time(self.client)
@@ -192,8 +228,14 @@ class Consumer:
             self._idle.set()
             self.last_progress = time.monotonic()
 
-    async def process(self, records: Sequence[Record]) -> None:
+    async def process(self, records: Sequence[Record], ends: Ends = NOWHERE) -> bool:
         """Apply the effects of records and bury the poison; returns when all of it is committed.
+
+        Args:
+            ends: the positions behind the records, stored with their effects.
+
+        Returns:
+            Whether there was anything to store; else the positions are not stored yet.
 
         Raises:
             asyncio.CancelledError: when the process stops first; nothing of the open batch is applied then.
@@ -201,6 +243,7 @@ class Consumer:
         started = time.perf_counter()
         received: list[Received] = []
         dead: list[DeadLetter] = []
+        skipped: Counter[tuple[str, str]] = Counter()
         for record in records:
             try:
                 one = decode(record, self.reads.get(record.topic, frozenset()))
@@ -209,54 +252,83 @@ class Consumer:
             else:
                 if one.event is not None:
                     received.append(one)
+                elif one.skipped is not None:
+                    skipped[record.topic, one.skipped.value] += 1
         if received or dead:
-            await self._apply(received, dead)
+            await self._apply(received, dead, ends)
+        for labels, count in skipped.items():
+            metrics.SKIPPED.labels(self.service, *labels).inc(count)
         metrics.BATCH.labels(self.service).observe(time.perf_counter() - started)
         metrics.BATCH_SIZE.labels(self.service).observe(len(records))
+        return bool(received or dead)
 
-    async def _apply(self, received: Sequence[Received], dead: Sequence[DeadLetter]) -> None:
-        """One transaction; when the data is to blame, halves, until only the poison is left."""
+    async def _apply(self, received: Sequence[Received], dead: Sequence[DeadLetter], ends: Ends) -> None:
+        """One transaction; when the data is to blame, halves, until only the poison is left.
+
+        What is our fault waits instead, and says so: a server that is away, a schema of another release, or events that
+        keep failing alike.
+        """
         pause, bugs = 0.1, 0
         while True:
             try:
-                await self._transaction(received, dead)
+                await self._transaction(received, dead, ends)
+                self.stumbles.goes_on()
                 return
             except Exception as error:
-                if self._stopping:
+                if self._stopping.is_set():
                     raise asyncio.CancelledError from error
-                if is_transient(error):
-                    metrics.RETRIES.labels(self.service).inc()
-                    log.warning(
-                        "batch waits for a dependency",
-                        extra={"action": "batch_retry", "error": safe_text(error), "pause": round(pause, 2)},
-                    )
-                elif len(received) > 1:
+                kind = _kind_of(error)
+                if kind is None and len(received) > 1:
                     middle = len(received) // 2
-                    await self._apply(received[:middle], dead)
-                    await self._apply(received[middle:], ())
+                    await self._apply(received[:middle], dead, NOWHERE)
+                    await self._apply(received[middle:], (), ends)
                     return
-                else:
+                if kind is None:
                     bugs += 1
                     if bugs >= _TRIES or not received or is_refused_by_database(error):
-                        await self._give_up(received, dead, error, bugs)
-                        return
-                await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  jitter, not a secret
-                pause = min(pause * 2, _MAX_PAUSE)
+                        if await self._buried(received, dead, ends, error, bugs):
+                            return
+                        kind = "repeated"
+                if kind is not None:
+                    blamed = received[0].record if received else dead[0].record if dead else None
+                    self.stumbles.waits(kind, error, received, blamed)
+                await self._rest(pause)
+                pause = min(pause * 2, _MAX_PAUSE if kind == "dependency" else _MAX_PAUSE / 3)
 
-    async def _give_up(
-        self, received: Sequence[Received], dead: Sequence[DeadLetter], error: Exception, tries: int
-    ) -> None:
-        log.error("event goes to the dead letters", extra={"action": "dead_letter"}, exc_info=error)
-        if not received:
+    async def _rest(self, pause: float) -> None:
+        """Sleep, but end soon when the process stops."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause * random.uniform(0.5, 1)):  # noqa: S311  jitter, not a secret
+                await self._stopping.wait()
+
+    async def _buried(
+        self, received: Sequence[Received], dead: Sequence[DeadLetter], ends: Ends, error: Exception, tries: int
+    ) -> bool:
+        """Bury one event, unless its like have died in a row before it; answers whether it is buried."""
+        if not received or received[0].event is None:
             raise error  # the dead letters themselves cannot be stored: end the process loudly
+        record, event_id, cause = received[0].record, received[0].event.event_id, cause_of(error)
+        skip: Skip | None = None
+        if self._run.is_ours(cause, event_id):
+            skip = await self.stumbles.skip_of(record)
+            if skip is None:
+                return False
+            self._run.end()
+        log.error(
+            "event goes to the dead letters", extra={"action": "handler_failed", **place_of(received)}, exc_info=error
+        )
         reason = Reason.REFUSED_BY_DATABASE if is_refused_by_database(error) else Reason.HANDLER_BUG
-        letter = DeadLetter(received[0].record, Permanent(reason, safe_text(error)), tries)
-        await self._apply((), (*dead, letter))
+        detail = safe_text(error) if skip is None else f"{safe_text(error)}; {skip.told}"
+        await self._apply((), (*dead, DeadLetter(record, Permanent(reason, detail), tries)), ends)
+        self._run.buried(cause, event_id)
+        if skip is not None:
+            await self.database.execute(SKIP_DONE, self.service, record.topic, record.partition, record.offset)
+        return True
 
-    async def _transaction(self, received: Sequence[Received], dead: Sequence[DeadLetter]) -> None:
-        async with self._database.connection() as connection:
+    async def _transaction(self, received: Sequence[Received], dead: Sequence[DeadLetter], ends: Ends) -> None:
+        async with self.database.connection() as connection:
             async with connection.transaction():
-                fresh, now = await self._fresh(connection, received)
+                fresh, now = await self._fresh(connection, received, ends)
                 spans = BatchSpans(self._tracing, self.service, fresh)
                 tx = Tx(connection, self._emits, now, spans.contexts)
                 if fresh:
@@ -266,16 +338,18 @@ class Consumer:
                 self._reached(f"CP.{self.service}.inside_transaction")
             self._reached(f"CP.{self.service}.committed_before_offsets")
         spans.end()
-        self._committed(emitted)
+        if fresh:
+            self._run.end()
+        self.told(emitted)
         self._count(received, fresh)
 
-    async def _fresh(self, connection: Any, received: Sequence[Received]) -> tuple[list[Received], datetime]:
-        if not received:
-            return [], await connection.fetchval(_NOW)
+    async def _fresh(
+        self, connection: Any, received: Sequence[Received], ends: Ends
+    ) -> tuple[list[Received], datetime]:
         # In one order, so that two copies of the service never wait for each other; comparing UUIDs runs Python each time.
         ids = sorted({r.event.event_id for r in received if r.event is not None}, key=attrgetter("int"))
         try:
-            row = await connection.fetchrow(_INBOX, self.service, ids)
+            row = await connection.fetchrow(_INBOX, self.service, *ends, ids)
         except asyncpg.UniqueViolationError:
             raise Transient("another copy of the service has just applied an event of this batch") from None
         new = set(ids).difference(row["known"])
@@ -312,36 +386,12 @@ class _Drain(ConsumerRebalanceListener):  # type: ignore[misc]
         return None
 
 
+def _kind_of(error: BaseException) -> str | None:
+    """Why a batch waits and is not to blame for it: `dependency`, `deployment`, or none when the data is."""
+    if is_transient(error):
+        return "dependency"
+    return "deployment" if is_deployment_fault(error) else None
+
+
 async def _as_is(message: KafkaAckableMessage) -> Any:
     return message.body
-
-
-async def _poll(self: Any, consumer: AIOKafkaConsumer) -> tuple[Record, ...]:
-    """Replaces FastStream's poll, which sleeps after an empty answer (10.7 → 5 ms at the median)."""
-    ours: Consumer = self._redress_consumer
-    if ours.broken:
-        await asyncio.sleep(_BROKEN_PAUSE)
-        return ()
-    try:
-        batches = await consumer.getmany(timeout_ms=self.batch_timeout_ms, max_records=self.max_records)
-    except ConsumerStoppedError:
-        raise
-    except Exception as error:
-        # Records that were taken from other partitions before this one failed are gone, their positions passed.
-        ours.give_up("records cannot be read", error)
-        raise
-    ours.last_poll = time.monotonic()
-    # Taken up by the next fetch, which the client sends after this returns; aiokafka is pinned, a test guards the names.
-    fetcher = consumer._fetcher
-    records = tuple(chain.from_iterable(batches.values()))
-    fetcher._fetch_min_bytes, fetcher._fetch_max_wait_ms = gathering(len(records))
-    if not records:
-        await ours.offsets.commit(consumer)
-    return records
-
-
-def gathering(found: int) -> tuple[int, int]:
-    """Fewest bytes and longest wait (ms) of the next fetch, after one that brought so many records."""
-    if found == 0:
-        return _AT_REST
-    return _BUSY if found < _MANY else _UNDER_LOAD

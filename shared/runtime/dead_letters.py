@@ -1,8 +1,10 @@
 """Dead letters: what could not be processed, kept with its bytes, published once, replayed after a mend."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from shared.events.ids import new_id
@@ -15,6 +17,8 @@ from shared.runtime.outbox import SHARDS, OutboxRow
 from shared.runtime.pg import Database
 from shared.runtime.telemetry import valid_traceparent
 from shared.runtime.transaction import Tx
+
+log = logging.getLogger(__name__)
 
 _INSERT = """
 INSERT INTO dead_letter (consumer, topic, partition, record_offset, record_at, key, value, headers,
@@ -60,7 +64,7 @@ async def bury(tx: Tx, consumer: str, letters: Sequence[DeadLetter]) -> int:
             d.record.topic,
             d.record.partition,
             d.record.offset,
-            _moment(d.record.timestamp),
+            moment_of(d.record.timestamp),
             d.record.key,
             d.record.value,
             pack_headers(d.record.headers or ()),
@@ -79,7 +83,23 @@ async def bury(tx: Tx, consumer: str, letters: Sequence[DeadLetter]) -> int:
     tx.add_rows([_outbox_row(consumer, d, tx.now) for d in fresh])
     for letter in fresh:
         metrics.DEAD.labels(consumer, letter.record.topic, letter.error.reason.value).inc()
+        log.error("record goes to the dead letters", extra={"action": "dead_letter", **_told(letter)})
     return len(fresh)
+
+
+def _told(letter: DeadLetter) -> dict[str, Any]:
+    """For a log line: where it lies, whose it is, and why; none of its bytes but ids."""
+    record, event_id = letter.record, event_id_of(letter.record)
+    place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+    whose = {"event_id": str(event_id) if event_id else None, "complaint_id": _uuid_of(record.key)}
+    return place | whose | {"reason": letter.error.reason.value, "detail": letter.error.detail}
+
+
+def _uuid_of(key: bytes | None) -> str | None:
+    try:
+        return str(UUID((key or b"").decode("ascii")))
+    except ValueError:
+        return None
 
 
 async def measure_open(database: Database, service: str) -> None:
@@ -91,7 +111,7 @@ async def measure_open(database: Database, service: str) -> None:
         metrics.DEAD_OPEN.labels(consumer, topic).set(count)
 
 
-def _moment(milliseconds: int) -> datetime | None:
+def moment_of(milliseconds: int) -> datetime | None:
     """A record's time, or none: its producer may have written any number."""
     try:
         return datetime.fromtimestamp(milliseconds / 1000, UTC)

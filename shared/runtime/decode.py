@@ -21,11 +21,16 @@ _MAX_DEPTH = 40
 
 @dataclass(slots=True)
 class Received:
-    """A record with what became of it: an event, or nothing because this service does not read its type."""
+    """A record with what became of it: an event, or nothing because this service does not read its type.
+
+    Attributes:
+        skipped: why a record was left alone although it is none of the events we know; to be counted.
+    """
 
     record: Record
     event: Event | None
     traceparent: str | None
+    skipped: Reason | None = None
 
 
 def decode(record: Record, wanted: frozenset[str]) -> Received:
@@ -47,21 +52,34 @@ def decode(record: Record, wanted: frozenset[str]) -> Received:
         raise Permanent(Reason.TOO_LARGE, f"{len(value)} bytes; at most {MAX_RECORD_BYTES} are read")
     if not record.key:
         raise Permanent(Reason.NO_KEY, "the key must be the complaint id")
-    adapter = ADAPTERS.get(kind)
-    if adapter is None:
-        name, _, version = kind.rpartition(".")
-        if name in _KNOWN_NAMES:
-            raise Permanent(Reason.UNKNOWN_VERSION, f"version {_brief(version)} of {name} is newer than this service")
-        raise Permanent(Reason.UNKNOWN_TYPE, f"no event is named {_brief(kind)}")
     if kind not in wanted:
-        return Received(record, None, trace)
+        skipped = None if kind in ADAPTERS else _strange(kind, wanted)
+        return Received(record, None, trace, skipped)
+    adapter = ADAPTERS[kind]
     try:
         event = adapter.validate_json(value)
     except ValidationError as error:
         raise _why_invalid(error, value) from None
+    except Exception as error:  # a validator met a value nobody thought of; the same bytes would raise again
+        raise Permanent(Reason.BAD_SCHEMA, f"{type(error).__name__} while it was read") from None
     if record.key != str(event.complaint_id).encode():
         raise Permanent(Reason.KEY_MISMATCH, "the key is not the complaint id of the event")
     return Received(record, event, trace)
+
+
+def _strange(kind: str, wanted: frozenset[str]) -> Reason:
+    """Why an event that this release does not know is skipped.
+
+    A new type is nothing this service was written for: no state of its own can depend on it. A new version of a type
+    that it reads replaces one that it needs, so it is kept for a replay after the upgrade (ADR 12).
+
+    Raises:
+        Permanent: a version that this service does not know of an event that it reads.
+    """
+    name, _, version = kind.rpartition(".")
+    if any(one.rpartition(".")[0] == name for one in wanted):
+        raise Permanent(Reason.UNKNOWN_VERSION, f"version {_brief(version)} of {name} is not known to this service")
+    return Reason.UNKNOWN_VERSION if name in _KNOWN_NAMES else Reason.UNKNOWN_TYPE
 
 
 def event_id_of(record: Record) -> UUID | None:
@@ -78,6 +96,8 @@ def event_id_of(record: Record) -> UUID | None:
 def _type_and_trace(record: Record) -> tuple[str | None, str | None]:
     kind = trace = None
     for name, value in record.headers or ():
+        if type(name) is not str:
+            raise Permanent(Reason.BAD_HEADER, "the name of a header is not UTF-8")
         try:
             text = value.decode() if value is not None else ""
         except UnicodeDecodeError:

@@ -28,6 +28,7 @@ class Reason(StrEnum):
     TOO_DEEP = "too_deep"
     REFUSED_BY_DATABASE = "refused_by_database"
     HANDLER_BUG = "handler_bug"
+    UNREADABLE_RECORD = "unreadable_record"
     REFUSED_BY_BROKER = "refused_by_broker"
     BEHIND_REFUSED = "behind_refused"
 
@@ -73,6 +74,14 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "")[:2] in _TRANSIENT_CLASSES or error.sqlstate in _TRANSIENT_STATES
     return False
+
+
+def is_deployment_fault(error: BaseException) -> bool:
+    """Whether the schema is not the one this code was written for: no event is to blame, a migration mends it.
+
+    SQLSTATE class 42 (undefined table, column, function; no right to it) and 3F (undefined schema).
+    """
+    return isinstance(error, asyncpg.PostgresError) and (error.sqlstate or "")[:2] in ("42", "3F")
 
 
 def is_refused_by_database(error: BaseException) -> bool:

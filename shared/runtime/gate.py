@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.types import ASGIApp
 
+from shared.problems import MEDIA_TYPE, PREFIX, status_of
 from shared.runtime import metrics
 from shared.runtime.web import language as languages
 from shared.runtime.web.addresses import Networks, is_loopback, network_of
-from shared.runtime.web.problems import MEDIA_TYPE
 from shared.runtime.web.texts import LANGUAGES, Catalogue, Language
 
 if TYPE_CHECKING:
@@ -37,14 +37,15 @@ class Why(StrEnum):
     CONNECTIONS = "connections"
 
 
-PROBLEMS: Final[Mapping[Why, tuple[int, str]]] = {
-    Why.MALFORMED: (400, "malformed"),
-    Why.SLOW: (408, "too-slow"),
-    Why.BODY: (413, "too-large"),
-    Why.ADDRESS: (414, "address-too-long"),
-    Why.HEADERS: (431, "headers-too-large"),
-    Why.CONNECTIONS: (503, "unavailable"),
+_NAMES: Final[Mapping[Why, str]] = {
+    Why.MALFORMED: "malformed",
+    Why.SLOW: "too-slow",
+    Why.BODY: "too-large",
+    Why.ADDRESS: "address-too-long",
+    Why.HEADERS: "headers-too-large",
+    Why.CONNECTIONS: "unavailable",
 }
+PROBLEMS: Final[Mapping[Why, tuple[int, str]]] = {why: (status_of(name), name) for why, name in _NAMES.items()}
 RETRY_SECONDS: Final = 2
 
 
@@ -157,7 +158,7 @@ class Gate:
 
 def _answer(why: Why, spoken: Language, texts: Catalogue) -> bytes:
     status, code = PROBLEMS[why]
-    said = {"type": f"urn:redress:problem:{code}", "status": status}
+    said = {"type": PREFIX + code, "status": status}
     for part in ("title", "detail"):
         said[part] = texts.say(f"problem.{code}.{part}", spoken)
     body = json.dumps(said, ensure_ascii=False).encode()

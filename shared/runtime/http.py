@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.runtime import metrics
 from shared.runtime.telemetry import Tracing, current_traceparent
+from shared.runtime.web import request_id
 
 _QUIET = ("/static/", "/livez", "/readyz", "/metrics")
 Health = Callable[[], Awaitable[tuple[int, dict[str, Any]]]]
@@ -36,7 +37,8 @@ class Observed:
         span, context = self._tracing.start_request(
             f"{scope['method']} {self._service}", parent, {"http.request.method": scope["method"]}
         )
-        token = current_traceparent.set(context)
+        known_as = request_id.take(scope)
+        token, named = current_traceparent.set(context), request_id.current.set(known_as)
         status = 500
         started = time.perf_counter()
 
@@ -50,6 +52,7 @@ class Observed:
             await self._app(scope, receive, watched)
         finally:
             current_traceparent.reset(token)
+            request_id.current.reset(named)
             route = getattr(scope.get("route"), "path", "other")
             timer = self._timers.get((route, status))
             if timer is None:  # as many as there are routes and statuses
@@ -59,6 +62,7 @@ class Observed:
                 span.update_name(f"{scope['method']} {route}")
                 span.set_attribute("http.route", route)
                 span.set_attribute("http.response.status_code", status)
+                span.set_attribute("redress.request_id", known_as)
                 if status >= 500:
                     span.set_status(Status(StatusCode.ERROR))
                 span.end()
@@ -72,6 +76,7 @@ def make_app(name: str, title: str, description: str, tracing: Tracing, ready: H
         version="1",
         docs_url=None,
         redoc_url=None,
+        strict_content_type=False,  # `media.JsonRoute` is stricter with what is told, and milder with what is not
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.add_middleware(Observed, service=name, tracing=tracing)

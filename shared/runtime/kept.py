@@ -78,6 +78,12 @@ TABLES: tuple[Kept, ...] = (
         service=EVERY, table="dead_letter", days=400, least=90, old="replayed_at IS NULL AND failed_at < $1",
         why="never replayed: the alert `dead_letters` has asked for more than a year",
     ),
+    Kept(service=EVERY, table="reader_position", why="one row per consumer and partition"),
+    Kept(service=EVERY, table="reader_skip", why=CONFIGURATION),
+    Kept(
+        service=EVERY, table="process_end", days=90, old="ended_at < $1",
+        why="why processes gave up: long enough to see a pattern",
+    ),
     Kept(
         service=EVERY, table="command_key", days=7, old="asked_at < $1",
         why="a command of staff or a customer is sent again within minutes, or it is another one",

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 from shared.runtime.errors import safe_text
+from shared.runtime.web import request_id
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 _FOREIGN_MESSAGES = ("asyncpg",)
@@ -29,6 +30,8 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if (known_as := request_id.current.get()) is not None:
+            line["request_id"] = known_as
         line.update({k: v for k, v in vars(record).items() if k not in _STANDARD and not k.startswith("_")})
         if record.exc_info and record.exc_info[1] is not None:
             error = record.exc_info[1]

@@ -25,6 +25,27 @@ RETRIES = Counter("consumer_retries_total", "Batches tried again after a transie
 COMMIT_FAILURES = Counter("offset_commit_failures_total", "Offset commits the broker refused", ["consumer"])
 DRAIN_TIMEOUTS = Counter("rebalance_drain_timeouts_total", "Rebalances that did not wait for a batch", ["consumer"])
 LAG = Gauge("consumer_lag", "Records not yet processed", ["consumer", "topic", "partition"])
+SKIPPED = Counter(
+    "redress_events_skipped_total",
+    "Records of a type or version that this release does not know and does not read",
+    ["consumer", "topic", "reason"],
+)
+MENDED = Counter(
+    "redress_positions_mended_total",
+    "Partitions read from elsewhere than the offset in Kafka said",
+    ["consumer", "topic", "why"],
+)
+WAITING = Gauge("redress_reader_waiting", "1 while a batch waits, by why", ["consumer", "kind"])
+UNREADABLE = Gauge(
+    "redress_unreadable_records", "1 while a partition waits before a record", ["consumer", "topic", "partition"]
+)
+REJOINS = Counter("redress_reader_rejoins_total", "Times a reader joined its group as a stranger", ["consumer", "why"])
+IDENTITY_CONFLICTS = Counter(
+    "redress_identity_conflicts_total", "Times another process took this copy's place in the group", ["consumer"]
+)
+UNREAD = Gauge(
+    "redress_partitions_without_reader", "Partitions of wanted topics that no copy has", ["consumer", "topic"]
+)
 PUBLISHED = Counter("outbox_published_total", "Events acknowledged by the broker", ["service"])
 OUTBOX_AGE = Gauge("outbox_oldest_unpublished_seconds", "Age of the oldest event not yet acknowledged", ["service"])
 OUTBOX_DEPTH = Gauge("outbox_depth", "Events not yet acknowledged", ["service"])

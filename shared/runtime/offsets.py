@@ -2,19 +2,19 @@
 
 A commit is a request and a record in Kafka; one per small batch costs as much as the batch. Under load one per second
 is enough, because the inbox makes what a crash lets come again harmless; at rest, before partitions are given away and
-before the process ends, everything is committed.
+before the process ends, everything is committed. The database knows a position before Kafka does.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.runtime import metrics
-from shared.runtime.decode import Record
 from shared.runtime.errors import safe_text
+from shared.runtime.positions import Ends
 
 log = logging.getLogger(__name__)
 
@@ -27,20 +27,33 @@ class Offsets:
     """Where one consumer stands.
 
     Attributes:
-        reached: the next offset by (topic, partition), applied but perhaps not committed yet.
+        reached: the next offset by partition, applied but perhaps not committed yet.
     """
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, service: str, save: Callable[[Ends], Awaitable[None]]) -> None:
         self._service = service
+        self._save = save
         self._open: dict[TopicPartition, int] = {}
+        self._unsaved: dict[TopicPartition, int] = {}
         self._committed_at = 0.0
-        self.reached: dict[tuple[str, int], int] = {}
+        self.reached: dict[TopicPartition, int] = {}
 
-    def note(self, records: Sequence[Record]) -> None:
-        """These records are worked off: their transaction has committed."""
-        for record in records:
-            self.reached[record.topic, record.partition] = record.offset + 1
-            self._open[TopicPartition(record.topic, record.partition)] = record.offset + 1
+    def placed(self, starts: Mapping[TopicPartition, int]) -> None:
+        """Partitions were assigned and are read from these offsets."""
+        for partition, offset in starts.items():
+            self.reached[partition] = offset
+            self._open.pop(partition, None)
+            self._unsaved.pop(partition, None)
+
+    def note(self, ends: Ends, *, saved: bool) -> None:
+        """Everything before these positions is worked off; `saved` tells whether a transaction has stored them."""
+        for topic, number, offset, moment in zip(*ends, strict=True):
+            partition = TopicPartition(topic, number)
+            self.reached[partition] = self._open[partition] = offset
+            if saved:
+                self._unsaved.pop(partition, None)
+            else:
+                self._unsaved[partition] = moment
 
     async def commit_in_time(self, client: AIOKafkaConsumer | None) -> None:
         """Commit what is open, unless that was done within the last second."""
@@ -57,15 +70,20 @@ class Offsets:
             return
         ours = client.assignment()
         ends = {partition: end for partition, end in self._open.items() if partition in ours}
-        self._open = {}
+        unsaved = {partition: moment for partition, moment in self._unsaved.items() if partition in ends}
+        self._open, self._unsaved = {}, {}
         self._committed_at = time.monotonic()
         try:
             if ends:
                 async with asyncio.timeout(_PATIENCE):
+                    if unsaved:
+                        rows = [(p.topic, p.partition, ends[p], unsaved[p]) for p in sorted(unsaved)]
+                        await self._save(tuple(map(list, zip(*rows, strict=True))))  # type: ignore[arg-type]
                     await client.commit(ends)
         except asyncio.CancelledError:
             raise
         except Exception as error:
             self._open = ends | self._open
+            self._unsaved = unsaved | self._unsaved
             metrics.COMMIT_FAILURES.labels(self._service).inc()
             log.info("offset commit refused", extra={"action": "offset_commit", "error": safe_text(error)})

@@ -22,11 +22,13 @@ from faststream.kafka import KafkaBroker
 from shared.events.topics import Topic, types_read_by
 from shared.policies.watching import PolicySource
 from shared.runtime import metrics
-from shared.runtime.consumer import Consumer, Handle
+from shared.runtime.consumer import Consumer, Handle, make_broker
 from shared.runtime.dead_letters import measure_open
 from shared.runtime.errors import safe_text
+from shared.runtime.health import Health
 from shared.runtime.http import make_app
 from shared.runtime.kept import kept_by
+from shared.runtime.membership import identity_of
 from shared.runtime.pg import Database
 from shared.runtime.pruning import Pruner
 from shared.runtime.relay import Relay
@@ -61,6 +63,7 @@ class Service:
         look: renders pages.
         tracing: records spans.
         relay: publishes the outbox.
+        health: what this copy can do now; `needs` names the checks it must pass to be given requests.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Service:
         title: str,
         description: str = "",
         templates: Sequence[Path] = (),
+        needs: frozenset[str] = frozenset({"database", "reader"}),
         reached: Reached = nothing_reached,
     ) -> None:
         self.settings = settings
@@ -103,11 +107,12 @@ class Service:
             service=name,
             sessions=self.sessions,
         )
-        self.app: FastAPI = make_app(name, title, description, self.tracing, self._ready, self._alive)
-        install_web(self.app, self.look, self.sessions)
         self.relay = Relay(
             self.database, name, settings.kafka_bootstrap_servers, reached=reached, days=settings.outbox_days
         )
+        self.health = Health(name, self.database, self.relay, needs)
+        self.app: FastAPI = make_app(name, title, description, self.tracing, self.health.ready, self.health.alive)
+        install_web(self.app, self.look, self.sessions)
         self.consumer: Consumer | None = None
         self._bodies: dict[str, int] = {}
         self._tasks: dict[str, Task] = {}
@@ -117,14 +122,13 @@ class Service:
         self._stop = asyncio.Event()
         self._all_said = asyncio.Event()
         self._exit_code = 0
-        self._broker: KafkaBroker | None = None
-        self._was_ready = False
+        self._ends_for: str | None = None
 
     # -- what app.py declares ------------------------------------------------------------------------------------------
 
     def handles(self, handle: Handle) -> None:
         """Read the topics that `topics.py` gives this service, and hand each batch to `handle`."""
-        self.consumer = Consumer(
+        self.consumer = self.health.consumer = Consumer(
             service=self.name,
             emits=self._emits,
             reads=types_read_by(self.name),
@@ -189,6 +193,7 @@ class Service:
         """End the process with an error; the supervisor starts it anew."""
         log.critical("service gives up", extra={"action": "service_fail", "why": why})
         self._exit_code = EXIT_CODE
+        self._ends_for = self._ends_for or why
         self._stop.set()
 
     # -- life ----------------------------------------------------------------------------------------------------------
@@ -217,7 +222,6 @@ class Service:
 
     def _all_tasks(self) -> dict[str, Task]:
         watchdog = Watchdog(
-            self.name,
             self.settings.kafka_bootstrap_servers,
             self.relay,
             self.consumer,
@@ -227,6 +231,7 @@ class Service:
         tasks: dict[str, Task] = {
             "watchdog": watchdog.run,
             "housekeeping": self._housekeeping,
+            "past": self._remember,
             "pruning": Pruner(self.database, self.name, kept_by(self.name, self._spans)).run,
         }
         if self.consumer is not None:
@@ -239,18 +244,11 @@ class Service:
     async def _consume(self, stop: asyncio.Event) -> None:
         """Keep a started broker; while Kafka is away at start, try again with a growing pause."""
         assert self.consumer is not None
+        identity = identity_of(self.name, self.settings.http_port, self.consumer.reads)
         pause = 0.2
         while not stop.is_set():
-            broker = KafkaBroker(
-                self.settings.kafka_bootstrap_servers,
-                client_id=f"redress-{self.name}",
-                allow_auto_create_topics=False,
-                apply_types=False,
-                graceful_timeout=12,
-                logger=None,  # its own lines carry payloads; ours tell what matters
-                consumer_only=True,
-            )
-            self.consumer.subscribe(broker, instance=self.settings.instance, records=self.settings.batch_records)
+            broker = make_broker(self.settings.kafka_bootstrap_servers, f"redress-{self.name}")
+            self.consumer.subscribe(broker, identity=identity, records=self.settings.batch_records)
             try:
                 await broker.start()
             except Exception as error:
@@ -259,11 +257,14 @@ class Service:
                 await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  jitter, not a secret
                 pause = min(pause * 2, 5.0)
                 continue
-            self._broker = broker
             await stop.wait()
             await self.consumer.stop()
             await _stop_quietly(broker)
             return
+
+    async def _remember(self, stop: asyncio.Event) -> None:
+        """Once, as soon as the database answers."""
+        await self.health.remember()
 
     async def _housekeeping(self, stop: asyncio.Event) -> None:
         """Every few seconds: policies and gauges."""
@@ -326,40 +327,13 @@ class Service:
         self._all_said.set()
         self.relay.wake()
         await _within(5, relay)
+        if self._ends_for is not None:
+            await self.health.record(self._ends_for)
         await self.database.close()
         if self.vault_database is not self.database:
             await self.vault_database.close()
         await asyncio.to_thread(self.tracing.shutdown)
         log.info("service stopped", extra={"action": "stop", "code": self._exit_code})
-
-    # -- health --------------------------------------------------------------------------------------------------------
-
-    async def _alive(self) -> tuple[int, dict[str, Any]]:
-        return 200, {"status": "alive", "service": self.name}
-
-    async def _ready(self) -> tuple[int, dict[str, Any]]:
-        """Ready when the database answers and the first partitions came; without Kafka later on: degraded, but ready."""
-        checks = {"database": await self._database_answers()}
-        if self.consumer is not None:
-            client = self.consumer.client
-            checks["consumer"] = bool(client is not None and client.assignment())
-        checks["relay"] = self.relay.connected
-        self._was_ready = self._was_ready or all(checks.values())
-        if all(checks.values()):
-            status = "ready"
-        else:
-            status = "degraded" if checks["database"] and self._was_ready else "not ready"
-        told = {"status": status, "service": self.name, "checks": checks}
-        if troubles := self.relay.troubles:
-            told["relay"] = troubles
-        return (503 if status == "not ready" else 200), told
-
-    async def _database_answers(self) -> bool:
-        try:
-            async with asyncio.timeout(2):
-                return bool(await self.database.fetchval("SELECT 1 FROM migration LIMIT 1"))
-        except Exception:
-            return False
 
 
 async def _within(seconds: float, awaitable: "asyncio.Future[Any]") -> None:

@@ -59,7 +59,6 @@ class CommonSettings(BaseSettings):
         default=0, ge=0, description="new traces that one process records in a second at most; 0: no limit"
     )
     log_level: str = "INFO"
-    instance: int = Field(default=0, ge=0, description="slot number of this copy of the service")
     database_pool: int = Field(default=6, ge=2, le=50)
     outbox_days: float = Field(
         default=7, ge=1, le=90, description="days that published events are kept to be sent again"

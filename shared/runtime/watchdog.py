@@ -1,6 +1,7 @@
 """The watchdog: ends the process when something that should progress does not, so that the supervisor starts it anew.
 
-aiokafka has open faults that stop a producer or a consumer for ever without an error (aiokafka #1017, #1154).
+aiokafka has open faults that stop a producer or a consumer for ever without an error (aiokafka #1017, #1154). A group
+that has left a partition to nobody is mended without ending anything.
 """
 
 import asyncio
@@ -8,16 +9,16 @@ import logging
 import time
 from collections.abc import Callable
 
-from aiokafka import AIOKafkaConsumer
-
-from shared.runtime import metrics
 from shared.runtime.consumer import Consumer
+from shared.runtime.errors import safe_text
 from shared.runtime.relay import Relay
 
 log = logging.getLogger(__name__)
 
 EXIT_CODE = 70
 """EX_SOFTWARE of sysexits.h; the supervisor shows it as "watchdog"."""
+_LOOK_EVERY = 5.0
+_REJOIN_EVERY = 60.0
 
 
 class Watchdog:
@@ -25,57 +26,66 @@ class Watchdog:
 
     def __init__(
         self,
-        service: str,
         bootstrap: str,
         relay: Relay,
         consumer: Consumer | None,
         limit: float,
         fail: Callable[[str], None],
     ) -> None:
-        self._service = service
         self._bootstrap = bootstrap
         self._relay = relay
         self._consumer = consumer
         self._limit = limit
         self._fail = fail
+        self._rejoined = -_REJOIN_EVERY
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watch until told to stop."""
         while not stop.is_set():
             try:
-                async with asyncio.timeout(min(10.0, self._limit / 4)):
+                async with asyncio.timeout(min(_LOOK_EVERY, self._limit / 4)):
                     await stop.wait()
                 return
             except TimeoutError:
                 pass
-            self._measure_lag()
+            await self.look()
             stuck = self.stuck(time.monotonic())
             if stuck and await self._broker_answers():
-                metrics.WATCHDOG.labels(self._service, stuck).inc()
                 log.critical("no progress", extra={"action": "watchdog_exit", "what": stuck})
                 self._fail(stuck)
                 return
 
+    async def look(self) -> None:
+        """Measure how far the reader has come; join its group anew when that leaves partitions to nobody."""
+        consumer = self._consumer
+        if consumer is None or consumer.client is None:
+            return
+        await consumer.reach.measure(consumer.client, consumer.offsets.reached, busy=consumer.working)
+        alone, now = consumer.reach.left_alone, time.monotonic()
+        if alone and consumer.seat is not None and consumer.client is not None and not consumer.working:
+            if now - self._rejoined < _REJOIN_EVERY:
+                return
+            self._rejoined = now
+            try:
+                async with asyncio.timeout(_LOOK_EVERY):
+                    await consumer.seat.take_anew(consumer.client, "partitions_without_reader")
+            except Exception as error:
+                log.warning("rejoin failed", extra={"action": "reader_rejoin", "error": safe_text(error)})
+
     def stuck(self, now: float) -> str | None:
-        """What has not progressed for too long: `relay`, `consumer` or nothing."""
+        """What has not progressed for too long: `relay`, `consumer`, `partition` or nothing."""
         if self._relay.busy and now - self._relay.last_progress > self._limit:
             return "relay"
         consumer = self._consumer
         if consumer is None or consumer.client is None or consumer.working:
             return None
-        polled_long_ago = now - max(consumer.last_poll, consumer.last_progress) > self._limit
-        return "consumer" if polled_long_ago else None
-
-    def _measure_lag(self) -> None:
-        consumer = self._consumer
-        client: AIOKafkaConsumer | None = consumer.client if consumer else None
-        if client is None:
-            return
-        for partition in client.assignment():
-            end = client.highwater(partition)
-            reached = consumer.offsets.reached.get((partition.topic, partition.partition)) if consumer else None
-            if end is not None and reached is not None:
-                metrics.LAG.labels(self._service, partition.topic, partition.partition).set(max(0, end - reached))
+        if now - max(consumer.last_poll, consumer.last_progress) > self._limit:
+            return "consumer"
+        told = consumer.stumbles.unreadable
+        still = any(
+            now - since > self._limit for partition, since in consumer.reach.still.items() if partition not in told
+        )
+        return "partition" if still else None
 
     async def _broker_answers(self) -> bool:
         host, _, port = self._bootstrap.split(",")[0].rpartition(":")

@@ -5,9 +5,11 @@ from importlib.metadata import version
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
-from shared.runtime.consumer import Consumer, _poll
+from shared.runtime.consumer import Consumer
 from shared.runtime.kafka import _paced, make_producer
+from shared.runtime.membership import identity_of
 from shared.runtime.metrics import DEAD
+from shared.runtime.polling import poll
 
 
 def _subscriber():
@@ -17,7 +19,9 @@ def _subscriber():
     consumer.service, consumer.reads = "router", {"complaints.intake": frozenset({"x"})}
     consumer._idle = asyncio.Event()
     consumer._subscriber = None
-    consumer.subscribe(KafkaBroker(apply_types=False), instance=3, records=500)
+    consumer.subscribe(
+        KafkaBroker(apply_types=False), identity=identity_of("router", 8102, ["b", "a"], "host"), records=500
+    )
     return consumer._subscriber
 
 
@@ -28,12 +32,12 @@ def test_offsets_are_committed_by_hand_and_reading_starts_at_the_beginning():
     assert arguments["auto_offset_reset"] == "earliest"
     assert arguments["enable_auto_commit"] is False
     assert arguments["isolation_level"] == "read_committed"
-    assert arguments["group_instance_id"] == "redress-router-3"
+    assert arguments["group_instance_id"] == identity_of("router", 8102, ["a", "b"], "host")
     assert arguments["rebalance_timeout_ms"] > 8_000, "longer than the longest statement"
 
 
 def test_the_poll_that_does_not_sleep_is_in_place():
-    assert _subscriber().get_msg.__func__ is _poll
+    assert _subscriber().get_msg.__func__ is poll
 
 
 async def test_the_producer_waits_for_all_replicas_and_is_idempotent():

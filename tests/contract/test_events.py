@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.docs.events import asyncapi, event_schemas
+from deploy.docs.asyncapi import asyncapi
+from deploy.docs.events import event_schemas
 from deploy.docs.evolution import breaking_changes
 from shared.events.envelope import Event, Frozen
 from shared.events.topics import ADAPTERS, EVENT_TYPES, TOPICS, types_read_by
@@ -75,7 +76,7 @@ def test_no_service_reads_its_own_topic():
 def test_asyncapi_names_every_channel_and_message():
     document = asyncapi()
     assert document == json.loads((CONTRACTS / "asyncapi.json").read_text("utf-8"))
-    assert set(document["components"]["messages"]) == set(EVENT_TYPES)
+    assert set(document["components"]["messages"]) == {*EVENT_TYPES, "dead.letter"}
 
 
 def _schema(model):

@@ -21,7 +21,7 @@ from shared.events.intake import ComplaintSubmitted
 from shared.events.reference import reference_of
 from shared.events.routing import TransferOffered
 from shared.events.topics import ROUTING, types_read_by
-from shared.runtime.consumer import Batch, Consumer
+from shared.runtime.consumer import Batch, Consumer, make_broker
 from shared.runtime.kafka import cloud_event_headers, make_producer, stop_producer
 from shared.runtime.pg import Database
 from shared.runtime.relay import Relay
@@ -181,7 +181,7 @@ async def probe(
     settings: Any,
     *,
     effect: Effect | None = None,
-    instance: int = 0,
+    identity: str = "redress-router-test",
     reached: Callable[[str], None] = lambda _: None,
     records: int = 500,
     relay: bool = True,
@@ -211,8 +211,8 @@ async def probe(
         failed=failures.append,
         reached=reached,
     )
-    broker = KafkaBroker(bootstrap, allow_auto_create_topics=False, apply_types=False, logger=None, consumer_only=True)
-    consumer.subscribe(broker, instance=instance, records=records)
+    broker = make_broker(bootstrap, "probe")
+    consumer.subscribe(broker, identity=identity, records=records)
     stop = asyncio.Event()
     running = asyncio.create_task(publisher.run(stop)) if relay else None
     await broker.start()

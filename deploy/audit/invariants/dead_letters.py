@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from uuid import UUID
 
 from deploy.audit.snapshot import DeadLetterRow, Snapshot, Violation
 
@@ -36,6 +38,7 @@ def size(seen: Snapshot) -> int:
 
 
 def _published(seen: Snapshot, rows: dict[tuple[str, str, int, int], DeadLetterRow]) -> Iterator[Violation]:
+    buried = _buried(rows)
     digests = {record.place: record.digest for record in seen.dead_records}
     for place, row in rows.items():
         if place not in digests:
@@ -43,21 +46,22 @@ def _published(seen: Snapshot, rows: dict[tuple[str, str, int, int], DeadLetterR
                 yield Violation("I11", None, f"{_name(place)} was never published as a dead letter")
         elif digests[place] != row.digest:
             yield Violation("I11", None, f"{_name(place)} was published with other bytes")
-        if row.replayed and row.failed_at <= seen.settled and not (_applied(seen, row) or _buried_again(row, rows)):
+        again = buried[row.consumer, row.event_id] > 1
+        if row.replayed and row.failed_at <= seen.settled and not (_applied(seen, row) or again):
             yield Violation("I11", None, f"{_name(place)} was replayed, {row.consumer} has not applied it")
     for place in digests.keys() - rows.keys():
         yield Violation("I11", None, f"{_name(place)} is on the dead-letter topic, in no table")
 
 
 def _applied(seen: Snapshot, row: DeadLetterRow) -> bool:
-    return row.event_id is None or row.event_id in seen.inbox.get(row.consumer, frozenset())
+    floor = seen.floors.get(row.consumer)
+    forgotten = floor is not None and row.event_id is not None and row.event_id.int < floor.int
+    return row.event_id is None or forgotten or row.event_id in seen.inbox.get(row.consumer, frozenset())
 
 
-def _buried_again(row: DeadLetterRow, rows: dict[tuple[str, str, int, int], DeadLetterRow]) -> bool:
-    return any(
-        other.event_id == row.event_id and other.consumer == row.consumer and other.place != row.place
-        for other in rows.values()
-    )
+def _buried(rows: dict[tuple[str, str, int, int], DeadLetterRow]) -> Counter[tuple[str, UUID | None]]:
+    """How often each consumer buried each event."""
+    return Counter((row.consumer, row.event_id) for row in rows.values())
 
 
 def _name(place: tuple[str, str, int, int]) -> str:

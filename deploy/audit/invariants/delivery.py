@@ -11,7 +11,7 @@ from deploy.audit.snapshot import READERS, WRITER_OF, Snapshot, Told, Violation
 
 
 def check_lost(seen: Snapshot) -> Iterator[Violation]:
-    """I4: committed outbox rows leave, versions have no gap, and every reader has every record."""
+    """I4: committed outbox rows leave, versions have no gap, and every reader has every record its inbox reaches back to."""
     for row in seen.outbox:
         if row.occurred_at <= seen.settled:
             yield Violation("I4", row.complaint_id, f"{row.service} has not published {row.event_id} to {row.topic}")
@@ -60,6 +60,9 @@ def _unread(seen: Snapshot) -> Iterator[Violation]:
         if record.at > seen.settled:
             continue
         for reader in sorted(READERS.get(record.type, frozenset())):
+            floor = seen.floors.get(reader)
+            if floor is not None and record.event_id.int < floor.int:
+                continue
             if record.event_id not in seen.inbox.get(reader, frozenset()) and (reader, record.event_id) not in dead:
                 yield Violation("I4", record.complaint_id, f"{reader} never applied {record.type} {record.event_id}")
 

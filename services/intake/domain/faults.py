@@ -9,35 +9,10 @@ from pydantic import ValidationError
 
 from services.intake.domain.wording import FAULTS, Texts
 from shared.events.envelope import Language
+from shared.problems import code_of
 
 MAX_FAULTS = 20
 _POSITION = re.compile(r"at line (\d+) column (\d+)")
-
-# pydantic's error types → our codes; codes of our own validators stand for themselves.
-_CODES: Mapping[str, str] = {
-    "missing": "required",
-    "extra_forbidden": "unknown_field",
-    "string_type": "not_text",
-    "string_too_short": "blank",
-    "string_too_long": "too_long",
-    "string_pattern_mismatch": "not_a_code",
-    "literal_error": "not_one_of",
-    "bool_type": "not_boolean",
-    "model_type": "not_an_object",
-    "model_attributes_type": "not_an_object",
-    "tuple_type": "not_a_list",
-    "too_short": "too_few",
-    "too_long": "too_many",
-    "datetime_type": "not_a_moment",
-    "datetime_parsing": "not_a_moment",
-    "datetime_from_date_parsing": "not_a_moment",
-    "datetime_object_invalid": "not_a_moment",
-    "timezone_aware": "no_time_zone",
-    "uuid_type": "not_a_uuid",
-    "uuid_parsing": "not_a_uuid",
-    "json_invalid": "not_json",
-    "json_type": "not_json",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +52,7 @@ def pointer_to(path: Iterable[str | int]) -> str:
 
 
 def _fault_of(entry: Mapping[str, Any], language: Language) -> Fault:
-    code = _CODES.get(entry["type"], entry["type"])
+    code = code_of(entry["type"])
     if code not in FAULTS:
         code = "not_acceptable"
     context: Mapping[str, Any] = entry.get("ctx") or {}

@@ -62,10 +62,9 @@ FAULTS: Mapping[str, Texts] = {
     "not_acceptable": Texts("该值不符合要求。", "This value is not acceptable."),
 }
 
-PROBLEMS: Mapping[str, tuple[int, Texts, Texts]] = {
-    # type slug: (status, title, detail)
+PROBLEMS: Mapping[str, tuple[Texts, Texts]] = {
+    # name in shared/problems.py, which has the status: (title, detail)
     "idempotency-key-missing": (
-        400,
         Texts("缺少或无效的 Idempotency-Key", "Idempotency-Key missing or not valid"),
         Texts(
             "每次登记都要在请求头 Idempotency-Key 中给出一个新的 UUID；重试时用同一个。",
@@ -73,46 +72,45 @@ PROBLEMS: Mapping[str, tuple[int, Texts, Texts]] = {
         ),
     ),
     "not-authorised": (
-        401,
         Texts("凭据无效", "Credential missing or not valid"),
         Texts(
             "请在 Authorization: Bearer 中提供有效的渠道密钥。", "Send a valid channel key as Authorization: Bearer."
         ),
     ),
     "not-allowed": (
-        403,
         Texts("此密钥无权这样做", "This key may not do that"),
         Texts("请求超出了此渠道密钥的范围。", "The request is outside the scope of this channel key."),
     ),
     "not-found": (
-        404,
         Texts("没有找到这件投诉", "No such complaint"),
         Texts(
             "没有这件投诉，或它不是用此密钥登记的。", "There is no such complaint, or it was not filed by this client."
         ),
     ),
     "wrong-state": (
-        409,
         Texts("投诉目前不能这样做", "Not possible in the state of the complaint"),
         Texts("投诉已经撤回或结案。", "The complaint is withdrawn or closed."),
     ),
     "in-progress": (
-        409,
         Texts("同一个请求正在处理", "The same request is being processed"),
         Texts("请稍后用同一个 Idempotency-Key 重试。", "Retry shortly with the same Idempotency-Key."),
     ),
     "too-large": (
-        413,
         Texts("请求内容太大", "The body is too large"),
         Texts("请求内容最多 {limit} 字节。", "A body may have at most {limit} bytes."),
     ),
+    "unsupported-media-type": (
+        Texts("不接受这种类型的请求内容", "The body is of a type that is not taken here"),
+        Texts(
+            "请以 Content-Type: application/json 发送，不要压缩（不带 Content-Encoding）。",
+            "Send it as Content-Type: application/json, not compressed (without Content-Encoding).",
+        ),
+    ),
     "invalid": (
-        422,
         Texts("请求内容有误", "The request is not valid"),
         Texts("请按 errors 中的说明改正后重发。", "Correct what `errors` lists and send it again."),
     ),
     "idempotency-key-reused": (
-        422,
         Texts("Idempotency-Key 已用于另一个请求", "Idempotency-Key was used for another request"),
         Texts(
             "此键已用于内容不同的请求；新的投诉请用新的 UUID。",
@@ -120,12 +118,10 @@ PROBLEMS: Mapping[str, tuple[int, Texts, Texts]] = {
         ),
     ),
     "too-many": (
-        429,
         Texts("请求太频繁", "Too many requests"),
         Texts("请稍候再试。", "Wait a little and try again."),
     ),
     "unexpected": (
-        500,
         Texts("出了问题", "Something went wrong on our side"),
         Texts(
             "这是我们的问题。请稍后用同一个 Idempotency-Key 重试。",
@@ -133,7 +129,6 @@ PROBLEMS: Mapping[str, tuple[int, Texts, Texts]] = {
         ),
     ),
     "unavailable": (
-        503,
         Texts("暂时无法受理", "Not available at the moment"),
         Texts(
             "尚未登记，请稍后用同一个 Idempotency-Key 重试，不会重复登记。",

@@ -5,24 +5,25 @@ from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header
-from fastapi.security import HTTPBearer
+from fastapi import APIRouter, Header
 from pydantic import BaseModel, Field
 
 from services.intake.domain.complaint import Amendment, Batch, Complaint, Withdrawal
 from services.intake.domain.lifecycle import DueReason, Stage
 from services.intake.http.complaints import ChannelApi
 from services.intake.http.lean import Handler, lean
-from services.intake.http.problems import SCHEMA, documented
+from shared.runtime.web.openapi import ProblemDetails, refusals, security
 
 KeyHeader = Annotated[
     UUID,
     Header(alias="Idempotency-Key", description="A new UUID for each request, and the same one when it is sent again"),
 ]
-_TAGS: Final = ["Channel API"]
-_BEARER: Final = Depends(HTTPBearer(auto_error=False, description="A channel key (`redress channels key`)"))
+_CHANNELS_ALONE: Final = ("/v1/complaints", "/v1/complaints:batch")
+_TAGS: Final = ["complaints"]
+_CHANNEL: Final = security("channelKey")
+_OR_STAFF: Final = security("channelKey", "staffToken", "staffSession")
 _ANY: Final = ("not-authorised", "not-allowed", "too-many", "unexpected", "unavailable")
-_BODY: Final = ("too-large", "invalid")
+_BODY: Final = ("too-large", "unsupported-media-type", "invalid")
 _KEYED: Final = (*_ANY, *_BODY, "idempotency-key-missing", "idempotency-key-reused", "in-progress")
 
 
@@ -45,7 +46,7 @@ class Result(BaseModel):
         default=False, description="the entry was filed by an earlier request, and this is its answer"
     )
     complaint: Accepted | None = None
-    problem: Annotated[dict[str, Any] | None, Field(json_schema_extra=SCHEMA)] = None
+    problem: ProblemDetails | None = None
 
 
 class Results(BaseModel):
@@ -90,8 +91,8 @@ class Status(BaseModel):
 
 def router(api: ChannelApi) -> APIRouter:
     """All routes of the channel API; only their signatures count here."""
-    routes = APIRouter(tags=list(_TAGS), dependencies=[_BEARER])
-    changed = documented(*_KEYED, "not-found", "wrong-state")
+    routes = APIRouter(tags=list(_TAGS))
+    changed = refusals(*_KEYED, "not-found", "wrong-state")
 
     async def file_complaint(body: Complaint, idempotency_key: KeyHeader) -> None:
         """File one complaint. The same key and body get the same answer, however often they are sent."""
@@ -120,13 +121,14 @@ def router(api: ChannelApi) -> APIRouter:
             summary=summary,
             operation_id=told.__name__,
             route_class_override=lean(handle),
+            openapi_extra=_CHANNEL if path in _CHANNELS_ALONE else _OR_STAFF,
         )
 
     one = "/v1/complaints/{complaint_id}"
-    add("/v1/complaints", file_complaint, api.file, "File a complaint", Accepted, documented(*_KEYED), status=201)
+    add("/v1/complaints", file_complaint, api.file, "File a complaint", Accepted, refusals(*_KEYED), status=201)
     add("/v1/complaints:batch", file_batch, api.file_batch, "File what a store took while it was offline", Results,
-        documented(*_ANY, *_BODY))  # fmt: skip
+        refusals(*_ANY, *_BODY))  # fmt: skip
     add(f"{one}/amend", amend_complaint, api.amend, "Add to a complaint", Changed, changed)
     add(f"{one}/withdraw", withdraw_complaint, api.withdraw, "Withdraw a complaint", Changed, changed)
-    add(one, complaint_status, api.status, "Where a complaint stands", Status, documented(*_ANY, "not-found"), "GET")
+    add(one, complaint_status, api.status, "Where a complaint stands", Status, refusals(*_ANY, "not-found"), "GET")
     return routes

@@ -16,7 +16,7 @@ from services.intake.domain.faults import faults_of
 from services.intake.domain.lifecycle import due_reason
 from services.intake.handlers import DESK, Author, Done, Intake, Refusal
 from services.intake.http import batch
-from services.intake.http.lean import Json, bearer, guarded, header, idempotency_key, parse_key, read_body
+from services.intake.http.lean import Json, bearer, guarded, header, idempotency_key, parse_key, read_json
 from services.intake.http.problems import language_of
 from services.intake.keys import KeyRing
 from services.intake.store import FiledComplaint
@@ -58,7 +58,7 @@ class ChannelApi:
         """`POST /v1/complaints`: the hot route."""
         client = await self._client(request)
         key = idempotency_key(request)
-        raw = await read_body(request, MAX_BODY_BYTES)
+        raw = await read_json(request, MAX_BODY_BYTES)
         try:
             complaint = _COMPLAINT.validate_json(raw)
         except ValidationError as error:
@@ -82,7 +82,7 @@ class ChannelApi:
             self._batches -= 1
 
     async def _file_entries(self, request: Request, client: Client) -> Response:
-        raw = await read_body(request, MAX_BATCH_BYTES)
+        raw = await read_json(request, MAX_BATCH_BYTES)
         named = languages.named(header(request, b"accept-language"))
         try:
             entries = batch.read(raw, named, partial(language_of, raw, request))
@@ -147,7 +147,7 @@ def _complaint_id(request: Request) -> UUID:
 
 
 async def _read(request: Request, model: TypeAdapter[ModelT]) -> ModelT:
-    raw = await read_body(request, MAX_BODY_BYTES)
+    raw = await read_json(request, MAX_BODY_BYTES)
     try:
         return model.validate_json(raw or b"{}")
     except ValidationError as error:

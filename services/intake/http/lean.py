@@ -21,6 +21,7 @@ from services.intake.http.problems import answer, language_of
 from shared.events.envelope import Language
 from shared.runtime.errors import is_transient, safe_text
 from shared.runtime.web import language as languages
+from shared.runtime.web import media
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +102,19 @@ def header(request: Request, name: bytes) -> str:
             text: str = value.decode("latin-1")
             return text
     return ""
+
+
+async def read_json(request: Request, limit: int) -> bytes:
+    """The body of a request that says it is JSON.
+
+    Raises:
+        Refusal: 415 when it says something else, or that it is compressed.
+        TooLarge: see `read_body`.
+        ClientDisconnect: see `read_body`.
+    """
+    if media.kind_of(request.scope["headers"], media.JSON) is None:
+        raise Refusal("unsupported-media-type")
+    return await read_body(request, limit)
 
 
 async def read_body(request: Request, limit: int) -> bytes:

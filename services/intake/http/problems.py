@@ -13,36 +13,9 @@ from services.intake.domain.faults import Fault, in_language
 from services.intake.domain.wording import PROBLEMS
 from services.intake.handlers import Refusal
 from shared.events.envelope import Language
+from shared.problems import MEDIA_TYPE, PREFIX, status_of
 from shared.runtime.web import language as languages
-
-MEDIA_TYPE: Final = "application/problem+json"
-
-
-# OpenAPI's references are absolute, so the schema of a problem is one piece without references.
-_ERROR: Final = {
-    "type": "object",
-    "required": ["field", "pointer", "code", "detail"],
-    "properties": {
-        "field": {"type": "string", "description": "dotted path, such as customer.phone; empty: the whole body"},
-        "pointer": {"type": "string", "description": "the same as a JSON Pointer (RFC 6901)"},
-        "code": {"type": "string"},
-        "detail": {"type": "string", "description": "why, in the caller's language"},
-    },
-}
-SCHEMA: Final = {
-    "type": "object",
-    "title": "ProblemDetails",
-    "description": "RFC 9457",
-    "required": ["type", "title", "status", "detail"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "instance": {"type": "string"},
-        "errors": {"type": "array", "items": _ERROR},
-    },
-}
+from shared.runtime.web import media, request_id
 
 
 def document(
@@ -51,18 +24,21 @@ def document(
     faults: Sequence[Fault] = (),
     instance: str | None = None,
     limit: int = MAX_BODY_BYTES,
+    request: str | None = None,
 ) -> dict[str, Any]:
     """The members of a problem."""
-    status, title, detail = PROBLEMS[slug]
+    title, detail = PROBLEMS[slug]
     zh = language == "zh"
     found: dict[str, Any] = {
-        "type": f"urn:redress:problem:{slug}",
+        "type": PREFIX + slug,
         "title": title.zh if zh else title.en,
-        "status": status,
+        "status": status_of(slug),
         "detail": (detail.zh if zh else detail.en).format(limit=limit),
     }
     if instance is not None:
         found["instance"] = instance
+    if request is not None:
+        found["request_id"] = request
     if faults:
         found["errors"] = [_entry(fault) for fault in faults]
     return found
@@ -73,7 +49,8 @@ def answer(
 ) -> Response:
     """The response for a refusal, in the given language or else the one the caller accepts."""
     spoken = language or languages.accepted(request.headers.get("accept-language", ""))
-    said = document(refusal.slug, spoken, in_language(refusal.faults, spoken), request.url.path, limit)
+    here, known_as = request.url.path, request_id.of(request.scope)
+    said = document(refusal.slug, spoken, in_language(refusal.faults, spoken), here, limit, known_as)
     headers = {
         "Content-Language": languages.HTML_LANG[spoken],
         "Cache-Control": "no-store",
@@ -83,6 +60,8 @@ def answer(
         headers["Retry-After"] = str(max(1, round(refusal.retry_after)))
     if said["status"] == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="redress"'
+    if said["status"] == 415:
+        headers |= media.answers(media.JSON)
     return Response(
         json.dumps(said, ensure_ascii=False).encode(),
         status_code=said["status"],
@@ -119,20 +98,6 @@ def _told_in(entry: Any) -> Language | None:
 def _of_entries(told: dict[str, Any]) -> Language | None:
     entries = told.get("complaints")
     return next(filter(None, map(_told_in, entries)), None) if isinstance(entries, list) else None
-
-
-def documented(*slugs: str) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that may refuse so: what OpenAPI says about each status."""
-    found: dict[int | str, dict[str, Any]] = {}
-    for slug in slugs:
-        status, title, _ = PROBLEMS[slug]
-        told = found.get(status)
-        said = f"{told['description']}; {title.en}" if told else title.en
-        found[status] = {
-            "description": said,
-            "content": {MEDIA_TYPE: {"schema": SCHEMA}},
-        }
-    return found
 
 
 def _entry(fault: Fault) -> dict[str, str]:

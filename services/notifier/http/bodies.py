@@ -9,7 +9,9 @@ from starlette.requests import Request
 
 from services.notifier.domain.actions import Action
 from services.notifier.http.customers import MAX_TEXT, Said, tidy
-from shared.runtime.web.problems import Problem
+from shared.runtime.web import language as languages
+from shared.runtime.web import media
+from shared.runtime.web.problems import Problem, explain
 
 _MAX_BYTES = 64 * 1024
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT)]
@@ -76,26 +78,45 @@ def form_name(action: Action, field: str) -> str:
 
 
 async def values_of(request: Request) -> dict[str, Any]:
-    """The fields of a form or of a JSON object, at most 64 KiB.
+    """The fields of a form or of a JSON object, at most 64 KiB; of no body at all, none.
 
     Raises:
-        Problem: 413, or 400 when it is neither.
+        Problem: 413, 415 when it says to be neither or is compressed, 422 when it is not what it says.
     """
+    told = "content-type" in request.headers or "content-encoding" in request.headers
+    kind = media.check(request, media.JSON, media.FORM) if told else None
     raw = bytearray()
     async for chunk in request.stream():
         raw += chunk
         if len(raw) > _MAX_BYTES:
             raise Problem(413, "too-large")
-    try:
-        if request.headers.get("content-type", "").startswith("application/json"):
-            found: Any = json.loads(raw or b"{}")
-        else:
-            found = dict(parse_qsl(raw.decode("utf-8"), keep_blank_values=True, max_num_fields=50))
-    except (ValueError, RecursionError):
-        raise Problem(400, "invalid") from None
-    if not isinstance(found, dict):
-        raise Problem(400, "invalid")
+    if kind is None and raw:
+        media.check(request, media.JSON, media.FORM)
+    found = _object(request, bytes(raw)) if kind == media.JSON else _form(bytes(raw))
     return {_FORM_NAMES.get(str(name), str(name)): value for name, value in found.items()}
+
+
+def _object(request: Request, raw: bytes) -> dict[str, Any]:
+    try:
+        found: Any = json.loads(raw or b"{}")
+    except (ValueError, RecursionError):
+        raise _invalid(request, "json_invalid") from None
+    if not isinstance(found, dict):
+        raise _invalid(request, "dict_type")
+    return found
+
+
+def _invalid(request: Request, kind: str) -> Problem:
+    """What is wrong with a whole body, by pydantic's name for it."""
+    fields = explain([{"type": kind}], request.app.state.look.texts, languages.of(request))
+    return Problem(422, "invalid", errors=fields)
+
+
+def _form(raw: bytes) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(raw.decode("utf-8"), keep_blank_values=True, max_num_fields=50))
+    except ValueError:
+        raise Problem(422, "not-a-form") from None
 
 
 def said_of(action: Action, values: dict[str, Any]) -> Said:

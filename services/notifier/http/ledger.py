@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from services.notifier.domain.compose import department_name
 from services.notifier.domain.journey import Journey
+from services.notifier.http import models
 from services.notifier.store import reading
 from services.notifier.store.reading import Reach, Sent, Trouble, Troubles
 from shared.events.reference import BadReference, parse_reference
@@ -20,8 +21,10 @@ from shared.policies.watching import PolicySource
 from shared.runtime.pg import Database
 from shared.runtime.web import language as languages
 from shared.runtime.web.look import Look
+from shared.runtime.web.openapi import refusals, security
 from shared.runtime.web.problems import Problem
 from shared.runtime.web.sessions import Staff, current_staff
+from shared.runtime.web.texts import Text
 
 Wish = Literal["", "failed", "unknown", "waiting"]
 _LIMIT = 200
@@ -35,6 +38,9 @@ _SHAPES = {
     "leased": "running",
     "sending": "running",
 }
+_NO_CASE = Text(zh="没有这个投诉编号", en="There is no such case")
+_CHECK_IT = Text(zh="请核对编号，例如 R-4K7M-2XA9。", en="Please check the reference, such as R-4K7M-2XA9.")
+_NOT_YOURS = Text(zh="这件投诉不归您的部门", en="This is not your department's case")
 _EVERYWHERE = frozenset({"office", "agent"})
 _COLUMNS = ("reference", "department", "kind", "channel", "state", "reason", "at", "attempts", "message_id")
 
@@ -74,11 +80,11 @@ class Ledger:
         except BadReference:
             journey = None
         if journey is None:
-            raise Problem(404, "no-such-case")
+            raise Problem(404, "not-found", title=_NO_CASE, detail=_CHECK_IT)
         reach = self.reach(staff)
         outside = reach.departments is not None and journey.department not in reach.departments
         if reach.pack not in (None, journey.pack) or outside:
-            raise Problem(403, "not-your-case")
+            raise Problem(403, "not-yours", title=_NOT_YOURS)
         return journey, await reading.notices_of(self._database, journey.complaint_id)
 
     async def rows(self, staff: Staff, typed: str, state: Wish, after: str | None = None) -> Troubles:
@@ -154,7 +160,14 @@ def make_ledger(ledger: Ledger) -> APIRouter:
     async def table(staff: Signed, reference: Typed = "", state: Wish = "") -> Response:
         return await ledger.csv(staff, reference.strip(), state)
 
-    @api.get("/v1/cases/{reference}/notices", summary="Every message of a case, and what became of it")
+    @api.get(
+        "/v1/cases/{reference}/notices",
+        summary="Every message of a case, and what became of it",
+        operation_id="case_notices",
+        response_model=models.Notices,
+        responses=refusals("not-yours"),
+        openapi_extra=security("staffToken", "staffSession"),
+    )
     async def notices(reference: str, staff: Signed) -> JSONResponse:
         """States: pending, leased, sending, sent, failed, suppressed, unknown. No address and no text."""
         journey, found = await ledger.of_case(staff, reference)

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from services.notifier.domain.actions import Action
+from services.notifier.http import models
 from services.notifier.http.bodies import FIELDS, MODELS, form_name, said_of, values_of
 from services.notifier.http.customers import Customers, NoSuchLink
 from services.notifier.http.limits import LinkLimits
@@ -17,7 +18,9 @@ from services.notifier.http.view import document_of, page_of
 from shared.policies.watching import PolicySource
 from shared.runtime import once
 from shared.runtime.web import language as languages
+from shared.runtime.web import media
 from shared.runtime.web.look import Look
+from shared.runtime.web.openapi import refusals
 from shared.runtime.web.problems import Problem, explain, wants_page
 from shared.runtime.web.texts import LANGUAGES, Language
 
@@ -35,17 +38,6 @@ _SAYS: Mapping[Action, str] = {
     "confirm": "Say that it is settled",
     "dispute": "Say that it is not settled; reopens",
     "rate": "Rate the handling, 1 to 5",
-}
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"description": said, "content": {"application/problem+json": {}}}
-    for status, said in {
-        400: "neither a form nor JSON",
-        404: "nothing behind this link",
-        409: "not in this state",
-        413: "more than 64 KiB",
-        422: "wrong or missing words",
-        429: "too often",
-    }.items()
 }
 
 
@@ -115,7 +107,7 @@ class Progress:
             done = "late" if result == "late" else action
             return RedirectResponse(f"/c/{token}?done={done}{kept}", status_code=303, headers=PRIVATE)
         if result == "late":
-            raise Problem(409, "not-now", headers=PRIVATE)
+            raise Problem(409, "wrong-state", headers=PRIVATE)
         return JSONResponse({"status": result}, headers={**PRIVATE, **(once.REPLAYED if replayed else {})})
 
     async def _open(self, token: str) -> Any:
@@ -176,9 +168,14 @@ class Progress:
 
 def make_progress(progress: Progress) -> APIRouter:
     """The routes below `/c/`."""
-    api = APIRouter(prefix="/c", tags=["customer"], responses=_PROBLEMS)
+    api = APIRouter(prefix="/c", tags=["customer"], responses=refusals("no-such-link"))
 
-    @api.get("/{token}", summary="The progress of one complaint")
+    @api.get(
+        "/{token}",
+        summary="The progress of one complaint",
+        operation_id="customer_progress",
+        response_model=models.Progress,
+    )
     async def show(request: Request, token: str) -> Response:
         """A page for browsers, JSON for programs. Whoever has the link may read and act."""
         return await progress.show(request, token)
@@ -192,13 +189,15 @@ def _add_action(api: APIRouter, progress: Progress, action: Action) -> None:
     async def take(request: Request, token: str) -> Response:
         return await progress.take(request, token, action)
 
-    schema = MODELS[action].model_json_schema()
-    content = {kind: {"schema": schema} for kind in ("application/x-www-form-urlencoded", "application/json")}
+    model = MODELS[action]
+    content = {kind: {"schema": model.model_json_schema()} for kind in (media.JSON, media.FORM)}
     api.add_api_route(
         f"/{{token}}/{action}",
         take,
         methods=["POST"],
         summary=_SAYS[action],
+        response_model=models.Taken,
+        responses=refusals("wrong-state", "idempotency-key-missing", "idempotency-key-reused", "in-progress"),
         description="Twice is as good as once. A browser is led back to the page; a program gets `done` or `already`.",
         operation_id=f"customer_{action}",
         openapi_extra={

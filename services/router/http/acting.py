@@ -19,6 +19,7 @@ from services.router.store.reading import CaseReading, Reading
 from shared.events.envelope import Cause
 from shared.policies.packs import Pack
 from shared.policies.watching import PolicySource
+from shared.problems import status_of
 from shared.runtime import once
 from shared.runtime.transaction import Tx
 from shared.runtime.vault import PersonKey, Vault
@@ -26,20 +27,14 @@ from shared.runtime.web.problems import Problem
 from shared.runtime.web.texts import Text
 
 _ANSWER: Final = "command.answer"
-_STATUS = {
-    Refusal.NOT_YOURS: 403,
-    Refusal.OWN_RESOLUTION: 403,
-    Refusal.UNKNOWN_DEPARTMENT: 422,
-    Refusal.DUE_IN_PAST: 422,
-}
 
 
 def problem_of(reason: Refusal) -> Problem:
     """The answer for a refusal: 403 not yours, 422 wrong words, 409 not in this state."""
-    words = REFUSAL_TEXTS[reason]
+    words, name = REFUSAL_TEXTS[reason], reason.value.replace("_", "-")
     return Problem(
-        _STATUS.get(reason, 409),
-        reason.value.replace("_", "-"),
+        status_of(name),
+        name,
         title=Text(zh="这一步现在不能做", en="This cannot be done now"),
         detail=Text(zh=words.zh, en=words.en),
     )

@@ -1,7 +1,7 @@
 """The staff API: JSON, cookie or bearer token, problem details."""
 
 import json
-from typing import Annotated, Any, Final
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query
 from starlette.requests import Request
@@ -9,11 +9,14 @@ from starlette.responses import JSONResponse, Response
 
 from services.router.domain.case import State
 from services.router.domain.rights import Action, Actor
-from services.router.http import bodies, views
+from services.router.http import bodies, models, views
 from services.router.http.office import Office, canonical
 from services.router.http.signing import Signing
 from services.router.store.reading import CaseReading, View, Wish
+from shared.problems import STATES
 from shared.runtime import once
+from shared.runtime.web.media import JsonRoute
+from shared.runtime.web.openapi import refusals, security
 
 _NO_STORE = {"Cache-Control": "no-store"}
 KeyHeader = Annotated[
@@ -25,39 +28,36 @@ KeyHeader = Annotated[
         json_schema_extra={"format": "uuid"},
     ),
 ]
-_KEYED: Final[dict[int | str, dict[str, Any]]] = {
-    status: {"description": said, "content": {"application/problem+json": {}}}
-    for status, said in {
-        400: "Idempotency-Key is no UUID",
-        409: "not in this state, or the same command is being carried out",
-        422: "wrong words, or the key was used for another command",
-    }.items()
-}
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"description": said, "content": {"application/problem+json": {}}}
-    for status, said in {
-        401: "not signed in",
-        403: "not your case",
-        404: "no such case",
-        409: "not in this state",
-        422: "wrong words",
-    }.items()
-}
+_SIGNED = security("staffToken", "staffSession")
+_REFUSED = (
+    "idempotency-key-missing", "idempotency-key-reused", "in-progress", "not-yours", "own-resolution", "invalid",
+    "unknown-department", "due-in-past", *STATES,
+)  # fmt: skip
 
 
 def make_api(office: Office, signing: Signing) -> APIRouter:
     """The routes below `/v1`."""
-    api = APIRouter(prefix="/v1", tags=["staff"], responses=_PROBLEMS)
+    api = APIRouter(prefix="/v1", tags=["staff"], route_class=JsonRoute)
     Signed = Annotated[Actor, Depends(office.actor)]  # noqa: N806  a type of this function
 
     @api.post(
-        "/sign-in", summary="Sign in: a token for eight hours", responses={429: {"description": "too many tries"}}
+        "/sign-in",
+        summary="Sign in: a token for eight hours",
+        operation_id="sign_in",
+        response_model=models.Token,
+        responses=refusals("wrong-password"),
     )
     async def sign_in(request: Request, body: bodies.SignIn) -> JSONResponse:
         """The token goes into `Authorization: Bearer`."""
         return JSONResponse(await signing.token(request, body.user, body.password), headers=_NO_STORE)
 
-    @api.get("/departments", summary="The departments of my pack")
+    @api.get(
+        "/departments",
+        summary="The departments of my pack",
+        operation_id="departments",
+        response_model=models.Departments,
+        openapi_extra=_SIGNED,
+    )
     async def departments(actor: Signed) -> JSONResponse:
         """With their names, duties and kinds."""
         found = [
@@ -73,7 +73,14 @@ def make_api(office: Office, signing: Signing) -> APIRouter:
         ]
         return JSONResponse({"departments": found}, headers=_NO_STORE)
 
-    @api.get("/cases", summary="Cases I may read, nearest date first")
+    @api.get(
+        "/cases",
+        summary="Cases I may read, nearest date first",
+        operation_id="cases",
+        response_model=models.Cases,
+        responses=refusals("not-yours", "invalid", "unknown-department"),
+        openapi_extra=_SIGNED,
+    )
     async def cases(
         actor: Signed,
         department: Annotated[str | None, Query(max_length=48)] = None,
@@ -92,12 +99,26 @@ def make_api(office: Office, signing: Signing) -> APIRouter:
         shown = [views.summary(row, office.packs) for row in page.rows]
         return JSONResponse({"cases": shown, "total": page.total, "after": page.after}, headers=_NO_STORE)
 
-    @api.get("/cases/{reference}", summary="One case with its story")
+    @api.get(
+        "/cases/{reference}",
+        summary="One case with its story",
+        operation_id="case",
+        response_model=models.Case,
+        responses=refusals("not-yours"),
+        openapi_extra=_SIGNED,
+    )
     async def case(reference: str, actor: Signed) -> JSONResponse:
         """Also what I may do to it now (`actions`)."""
         return JSONResponse(await office.whole(reference, actor), headers=_NO_STORE)
 
-    @api.get("/cases/{reference}/events", summary="The stored history as it is, for operators")
+    @api.get(
+        "/cases/{reference}/events",
+        summary="The stored history as it is, for operators",
+        operation_id="case_events",
+        response_model=models.History,
+        responses=refusals("not-yours"),
+        openapi_extra=_SIGNED,
+    )
     async def events(reference: str, actor: Signed) -> JSONResponse:
         """Ids, causes and times of everything that happened."""
         row = await office.row(reference, actor, Action.RAW_EVENTS)
@@ -136,7 +157,9 @@ def _add_command(api: APIRouter, office: Office, body_type: type[bodies.Body]) -
         name=name,
         operation_id=name.replace("/", "_"),
         summary=said.splitlines()[0],
-        responses=_KEYED,
+        response_model=models.CaseAfter,
+        responses=refusals(*_REFUSED),
+        openapi_extra=_SIGNED,
     )
 
 

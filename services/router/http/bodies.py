@@ -22,7 +22,7 @@ def _clean(text: str) -> str:
     """NFC, line breaks as one character; control and direction-changing characters are refused."""
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
     if _CONTROL.search(text):
-        raise PydanticCustomError("control_characters", "control characters")
+        raise PydanticCustomError("control_character", "control characters")
     return text
 
 

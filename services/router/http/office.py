@@ -48,7 +48,7 @@ class Office:
         if member is None:
             if "authorization" not in request.headers and "text/html" in request.headers.get("accept", ""):
                 raise SignInNeeded
-            raise Problem(401, "sign-in-needed", headers={"WWW-Authenticate": "Bearer"})
+            raise Problem(401, "not-authorised", headers={"WWW-Authenticate": "Bearer"})
         return Actor(
             user=member.user,
             role=Role(member.role),

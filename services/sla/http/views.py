@@ -90,7 +90,7 @@ class Views:
         try:
             return list(self.packs.pack_of(staff.department).departments)
         except KeyError:
-            raise Problem(403, "role-not-allowed") from None
+            raise Problem(403, "not-allowed") from None
 
     async def case(self, reference: str, staff: Staff) -> CaseView:
         """One complaint.

@@ -43,6 +43,15 @@ RETURNING truncations
 """
 
 
+_PLACED = """
+INSERT INTO relay_position AS p (topic, shard, low, high)
+SELECT $1, s, $3::bigint, $3::bigint FROM generate_series(0, 15) AS s WHERE s % $4 = $2
+ON CONFLICT (topic, shard) DO UPDATE
+SET low = least(p.low, excluded.low), high = least(p.low, excluded.low), open = '{}'
+"""
+"""Whoever publishes these shards next begins there, even if all copies die now."""
+
+
 class Truncations:
     """What one relay knows of the ends of logs.
 
@@ -139,8 +148,11 @@ class Truncations:
                 continue
             del self._searches[place]
             start, end = search.result(), self._ends[place]
-            self._seen[place] = await connection.fetchval(_NOTED, *place, end, start)
-            await self._again(place, start, lanes)
+            partitions = await self._partitions(place[0], lanes)
+            async with connection.transaction():
+                await connection.execute(_PLACED, *place, start, partitions)
+                self._seen[place] = await connection.fetchval(_NOTED, *place, end, start)
+            self._again(place, start, lanes, partitions)
 
     async def learn(self, connection: Any, lanes: Lanes) -> None:
         """Follow what another copy has noticed, or an operator has asked for."""
@@ -148,10 +160,12 @@ class Truncations:
             if one.truncations > self._seen.get(place, 0) and place not in self._searches:
                 self._seen[place] = one.truncations
                 self._ends[place] = min(self._ends.get(place, one.end), one.end)
-                await self._again(place, one.again_from or 0, lanes)
+                self._again(place, one.again_from or 0, lanes, await self._partitions(place[0], lanes))
 
-    async def _again(self, place: Place, start: int, lanes: Lanes) -> None:
-        partitions = lanes.counts.get(place[0]) or await partitions_of(self._bootstrap, place[0])
+    async def _partitions(self, topic: str, lanes: Lanes) -> int:
+        return lanes.counts.get(topic) or await partitions_of(self._bootstrap, topic)
+
+    def _again(self, place: Place, start: int, lanes: Lanes, partitions: int) -> None:
         shards = lanes.restart(place, start, partitions)
         log.warning(
             "publishing again",

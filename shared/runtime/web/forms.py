@@ -6,12 +6,12 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
+from shared.runtime.web import media
 from shared.runtime.web.problems import Problem
 
 MAX_BYTES = 64 * 1024
 MAX_FIELDS = 200
 READ_SECONDS = 15.0
-_TYPE = "application/x-www-form-urlencoded"
 
 
 class Form(Mapping[str, str]):
@@ -47,11 +47,10 @@ async def read_form(request: Request) -> Form:
     """The form in a request's body.
 
     Raises:
-        Problem: 415 for another type (no page of ours sends files), 413 over 64 KiB, 408 when the body dribbles in,
-            400 when it is not UTF-8 or has more fields than any form of ours.
+        Problem: 415 for another type (no page of ours sends files) or a compressed one, 413 over 64 KiB, 408 when the body dribbles in,
+            422 when it is not UTF-8 or has more fields than any form of ours.
     """
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _TYPE:
-        raise Problem(415, "not-a-form")
+    media.check(request, media.FORM)
     body = bytearray()
     try:
         async with asyncio.timeout(READ_SECONDS):
@@ -66,5 +65,5 @@ async def read_form(request: Request) -> Form:
             body.decode("ascii"), keep_blank_values=True, errors="strict", encoding="utf-8", max_num_fields=MAX_FIELDS
         )
     except ValueError:  # UnicodeDecodeError is one
-        raise Problem(400, "not-a-form") from None
+        raise Problem(422, "not-a-form") from None
     return Form(pairs)

@@ -16,22 +16,26 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.problems import MEDIA_TYPE, PREFIX, code_of
 from shared.runtime.errors import is_transient
 from shared.runtime.web import language as languages
+from shared.runtime.web import request_id
 from shared.runtime.web.texts import Catalogue, Language, Text
 
 if TYPE_CHECKING:
     from shared.runtime.web.look import Look
 
-MEDIA_TYPE = "application/problem+json"
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """Which field is wrong and why. `field` is dotted (`customer.email`); `detail` is in the caller's language."""
+    """Which field is wrong and why: `field` is dotted (`customer.email`), `pointer` the same as a JSON Pointer (RFC 6901);
+    `detail` is in the caller's language.
+    """
 
     field: str
+    pointer: str
     code: str
     detail: str
 
@@ -40,7 +44,8 @@ class Problem(Exception):  # the name RFC 9457 gives it
     """An answer that is not a success.
 
     Title and detail come from the texts `problem.CODE.title` and `problem.CODE.detail` in the caller's language, filled
-    with `values`; `title` and `detail` given here win. `type` becomes `urn:redress:problem:CODE`.
+    with `values`; `title` and `detail` given here win. `type` becomes `urn:redress:problem:CODE`. Code and status are a
+    row of `shared/problems.py` (a test looks at every place that raises one).
     """
 
     def __init__(
@@ -69,15 +74,18 @@ class Problem(Exception):  # the name RFC 9457 gives it
         key = f"problem.{self.code}.{part}"
         return texts.say(key, language, **self.values) if key in texts else None
 
-    def document(self, texts: Catalogue, language: Language, instance: str | None = None) -> dict[str, Any]:
-        """The RFC 9457 members."""
+    def document(
+        self, texts: Catalogue, language: Language, instance: str | None = None, request: str | None = None
+    ) -> dict[str, Any]:
+        """The RFC 9457 members, and the id of the request."""
         title = self.said("title", texts, language) or HTTPStatus(self.status).phrase
         found = {
-            "type": f"urn:redress:problem:{self.code}",
+            "type": f"{PREFIX}{self.code}",
             "title": title,
             "status": self.status,
             "detail": self.said("detail", texts, language),
             "instance": instance,
+            "request_id": request,
             "errors": [asdict(error) for error in self.errors] or None,
         }
         return {name: value for name, value in found.items() if value is not None}
@@ -86,19 +94,23 @@ class Problem(Exception):  # the name RFC 9457 gives it
 def explain(errors: Iterable[Mapping[str, Any]], texts: Catalogue, language: Language) -> tuple[FieldError, ...]:
     """Pydantic's errors in plain words of a language, without the values that caused them.
 
-    The words are the texts `problem.why.TYPE`; a model may raise `PydanticCustomError(TYPE, ...)` for words of its own.
+    The words are the texts `problem.why.CODE`; a model may raise `PydanticCustomError(CODE, ...)` for words of its own.
     """
     return tuple(_explain_one(error, texts, language) for error in errors)
 
 
 def _explain_one(error: Mapping[str, Any], texts: Catalogue, language: Language) -> FieldError:
-    kind = str(error["type"])
+    code, key = code_of(str(error["type"])), f"problem.why.{code_of(str(error['type']))}"
     where = [str(part) for part in error.get("loc", ()) if part not in {"body", "query", "header", "path"}]
-    for key in (f"problem.why.{kind}", f"problem.why.{kind.rpartition('_')[2]}"):
-        if key in texts:
-            values = {"expected": "", **(error.get("ctx") or {})}
-            return FieldError(".".join(where), kind, texts.say(key, language, **values))
-    return FieldError(".".join(where), kind, texts.say("problem.why.other", language))
+    if code == "not_json":
+        where = []  # the place is an offset in the text, no field
+    if key not in texts:
+        code, key = "not_acceptable", "problem.why.not_acceptable"
+    context = error.get("ctx") or {}
+    limits = [context[name] for name in ("max_length", "min_length", "le", "ge") if name in context]
+    values = {"expected": context.get("expected", ""), "limit": limits[0] if limits else ""}
+    pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in where)
+    return FieldError(".".join(where), pointer, code, texts.say(key, language, **values))
 
 
 def wants_page(request: Request) -> bool:
@@ -110,7 +122,8 @@ def answer(request: Request, problem: Problem) -> Response:
     """The response for a problem: a page for a browser, else problem details."""
     look: Look = request.app.state.look
     spoken = languages.of(request)
-    document = problem.document(look.texts, spoken, instance=None if problem.status >= 500 else request.url.path)
+    here = None if problem.status >= 500 else request.url.path
+    document = problem.document(look.texts, spoken, here, request_id.of(request.scope))
     if wants_page(request):
         page = look.render(request, "problem.html", status=problem.status, problem=document)
         page.headers.update(problem.headers)
@@ -156,7 +169,7 @@ class ErrorBoundary:
         except Exception as error:
             if scope["type"] != "http" or started:
                 raise
-            error_id = uuid.uuid4().hex[:12]
+            error_id = request_id.of(scope) or uuid.uuid4().hex[:12]
             frames = traceback.extract_tb(error.__traceback__)[-6:]
             place = " > ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames)
             extra = {"action": "http_error", "error_id": error_id, "error": type(error).__qualname__, "place": place}

@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.runtime.web import request_id
+
 
 def origin_of(url: str) -> str:
     """Scheme, host and port of a URL, as browsers send them in `Origin`; "" for what is no URL."""
@@ -25,7 +27,7 @@ def content_policy(own_urls: Iterable[str] = ()) -> str:
 
 
 class SecurityHeaders:
-    """Sets the headers that a route has not set itself."""
+    """Sets the headers that a route has not set itself, and tells the id of the request."""
 
     def __init__(self, app: ASGIApp, own_urls: Iterable[str] = ()) -> None:
         self._app = app
@@ -50,6 +52,8 @@ class SecurityHeaders:
                 given = list(message.get("headers", ()))
                 names = {name.lower() for name, _ in given}
                 message["headers"] = [*given, *(pair for pair in self._raw if pair[0] not in names)]
+                if (known_as := request_id.of(scope)) is not None:
+                    message["headers"].append((request_id.HEADER, known_as.encode()))
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

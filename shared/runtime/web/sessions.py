@@ -139,7 +139,7 @@ async def current_staff(request: Request) -> Staff:
     if staff is None:
         if by_cookie and "text/html" in request.headers.get("accept", ""):
             raise SignInNeeded
-        raise Problem(401, "sign-in-needed", headers={"WWW-Authenticate": "Bearer"})
+        raise Problem(401, "not-authorised", headers={"WWW-Authenticate": "Bearer"})
     if by_cookie and request.method not in _SAFE_METHODS and not comes_from_ourselves(request):
         raise Problem(403, "foreign-origin")
     request.state.staff = staff
@@ -152,7 +152,7 @@ def require(*roles: Role) -> Callable[[Request], Awaitable[Staff]]:
     async def staff_with_role(request: Request) -> Staff:
         staff = await current_staff(request)
         if staff.role not in roles:
-            raise Problem(403, "role-not-allowed")
+            raise Problem(403, "not-allowed")
         return staff
 
     return staff_with_role

@@ -108,7 +108,8 @@ def test_where_answers_the_contract_for_a_reference_however_it_is_typed(redress:
     reference = told["reference"]
     redress.case_when(reference, lambda case: case["clocks"], "has clocks")
     found = document(run(redress, "where", reference.lower().replace("-", " "), "--json"))
-    assert list(found) == ["reference", "complaint_id", "state", "owner", "why", "clocks", "notices", "trace_id"]
+    assert list(found) == ["reference", "complaint_id", "state", "owner", "why", "clocks", "notices", "trace_id",
+                           "waits"]  # fmt: skip
     assert (found["reference"], found["complaint_id"]) == (reference, told["complaint_id"])
     assert (found["state"], found["owner"]) == ("assigned", "product-quality")
     assert {clock["kind"] for clock in found["clocks"]} >= {"journey", "owner", "first_response", "silence"}

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -9,11 +10,12 @@ from uuid import UUID
 
 import pytest
 
-from deploy.audit.auditor import Places, audit, look
-from deploy.audit.clear_text import ClearText, planted
+from deploy.audit.auditor import Places, audit
+from deploy.audit.clear_text import ClearText
 from deploy.audit.read_outside import mail_of, search_logs, search_traces
-from deploy.audit.read_topics import digest_of, read_topics
-from deploy.audit.report import judge
+from deploy.audit.read_tables import FIRST, LAST
+from deploy.audit.read_topics import Topics, digest_of, poison_of, read_topics, told_of
+from deploy.audit.spool import Spool
 from deploy.docs.golden import sample
 from deploy.stack.errors import StackError
 from deploy.where.lookup import look_up
@@ -59,20 +61,43 @@ async def test_every_event_of_the_contract_is_read_as_an_event(fresh_topics: str
     for event in wanted:
         topic = TOPIC_OF[type(event)].name
         await publish(fresh_topics, topic, event.kind, event.model_dump_json().encode(), event.complaint_id)
-    topics = await read_topics(fresh_topics, ClearText())
-    assert sorted(record.type for record in topics.told) == sorted(event.kind for event in wanted)
+    with closing(Spool()) as spool:
+        await read_topics(fresh_topics, ClearText(), spool, topics := Topics())
+        records = [record for _, _, record in spool.records(FIRST, LAST)]
+    told = [record for record in map(told_of, records) if record is not None]
+    assert sorted(record.type for record in told) == sorted(event.kind for event in wanted)
     assert topics.poison == []
-    assert all("s1." not in str(record.data) for record in topics.told)
+    assert [poison for poison in map(poison_of, records) if poison is not None] == []
+    assert all("s1." not in str(record.data) for record in told)
 
 
 async def test_poison_is_seen_with_its_readers_and_missed_in_the_dead_letters(
     database: Database, fresh_topics: str
 ) -> None:
     await publish(fresh_topics, "complaints.intake", "complaint.submitted.v1", b"{no json")
-    seen = await look(places(database, fresh_topics))
-    (poison,) = seen.poison
-    assert (poison.reason, poison.consumers) == ("bad_json", frozenset({"router", "notifier"}))
-    assert {v.invariant for v in judge(seen).violations} == {"I11"}
+    report = await audit(places(database, fresh_topics), wait=0)
+    assert {v.invariant for v in report.violations} == {"I11"}
+    said = sorted(v.what for v in report.violations)
+    assert [what.partition(" for ")[2] for what in said] == [
+        "notifier (bad_json) is in no dead-letter table",
+        "router (bad_json) is in no dead-letter table",
+    ]
+
+
+async def test_a_record_that_names_no_complaint_is_judged_and_searched_too(
+    database: Database, fresh_topics: str
+) -> None:
+    producer = make_producer(fresh_topics, "test")
+    await producer.start()
+    try:
+        for topic in ("complaints.intake", "complaints.dead-letters"):
+            headers = [("ce_type", b"complaint.submitted.v1"), ("x-dead-letter-offset", b"odd")]
+            await producer.send_and_wait(topic, value=b"loose-marker", key=b"nobody", headers=headers)
+    finally:
+        await producer.stop()
+    report = await audit(places(database, fresh_topics, markers=("loose-marker",)), wait=0)
+    assert {v.invariant for v in report.violations} == {"I11", "I17"}
+    assert any("on the dead-letter topic, in no table" in v.what for v in report.violations)
 
 
 async def test_a_stuck_outbox_row_and_a_planted_marker_are_found(database: Database, fresh_topics: str) -> None:
@@ -88,11 +113,12 @@ async def test_a_stuck_outbox_row_and_a_planted_marker_are_found(database: Datab
     assert "gumin" not in str(report.as_json())
 
 
-async def test_markers_are_searched_in_headers_and_bytes_of_topics(fresh_topics: str) -> None:
+async def test_markers_are_searched_in_headers_and_bytes_of_topics(database: Database, fresh_topics: str) -> None:
     await publish(fresh_topics, "complaints.sla", "x", b"\xff marker-in-bytes \xff", odd=b"marker-in-header")
-    clear_text = ClearText(markers=planted(["marker-in-bytes", "marker-in-header", "marker-nowhere"]))
-    await read_topics(fresh_topics, clear_text)
-    assert sorted(leak.what for leak in clear_text.leaks) == ["planted marker 1", "planted marker 2"]
+    markers = ("marker-in-bytes", "marker-in-header", "marker-nowhere")
+    report = await audit(places(database, fresh_topics, markers=markers), wait=0)
+    leaks = sorted(v.what for v in report.violations if v.invariant == "I17")
+    assert leaks == [f"planted marker {n} stands in clear in a record of complaints.sla" for n in (1, 2)]
 
 
 def test_logs_are_searched_and_a_customers_known_address_is_a_leak(tmp_path: Path) -> None:
@@ -124,9 +150,9 @@ def test_no_value_and_an_empty_value_have_one_digest() -> None:
 
 async def test_a_place_that_is_away_is_one_clear_line(database: Database) -> None:
     with pytest.raises(StackError, match=r"Kafka at 127\.0\.0\.1:9 does not answer"):
-        await look(places(database, "127.0.0.1:9"))
+        await audit(places(database, "127.0.0.1:9"), wait=0)
     with pytest.raises(StackError, match="Postgres does not answer"):
-        await look(Places(postgres="postgresql://nobody:x@127.0.0.1:9/none", kafka="127.0.0.1:9"))
+        await audit(Places(postgres="postgresql://nobody:x@127.0.0.1:9/none", kafka="127.0.0.1:9"), wait=0)
 
 
 @pytest.mark.parametrize("text", ["R-4K7M-2XA9", "not a reference", "0193", "R 4K7M 2XAX"])

@@ -205,4 +205,4 @@ async def test_the_short_way_and_the_applications_own_route_give_the_same_answer
             assert one.status_code == other.status_code, request
             assert one.headers["content-type"] == other.headers["content-type"]
             if one.status_code != 201:
-                assert one.json() == other.json()
+                assert one.json() | {"request_id": 0} == other.json() | {"request_id": 0}

@@ -55,6 +55,12 @@ async def too_large(intake: Running) -> None:
     await refused_then_filed(intake, 413, {"body": BODY | {"text": "x" * 70_000}}, {})
 
 
+async def wrong_type(intake: Running) -> None:
+    compressed = await intake.post(headers={"Content-Encoding": "gzip"})
+    assert compressed.status_code == 415 and compressed.headers["accept-encoding"] == "identity"
+    await refused_then_filed(intake, 415, {"headers": {"Content-Type": "text/plain"}}, {})
+
+
 async def wrong_field(intake: Running) -> None:
     await refused_then_filed(intake, 422, {"body": BODY | {"text": ""}}, {})
 
@@ -102,6 +108,7 @@ TRIED: dict[tuple[str, str], Callable[[Running], Awaitable[None]]] = {
     ("401", ""): wrong_credential,
     ("403", ""): wrong_channel,
     ("413", ""): too_large,
+    ("415", ""): wrong_type,
     ("422", "`invalid`"): wrong_field,
     ("422", "`idempotency-key-reused`"): used_key,
     ("429", ""): too_fast,
@@ -121,7 +128,7 @@ def test_every_row_of_the_guide_is_tried() -> None:
     assert told == set(known)
     assert "408" in (Path(__file__).parents[1] / "door" / "test_limits.py").read_text("utf-8")
     same_key = {status for status, _, do in ROWS if "same key" in do}
-    assert same_key == {"408", "413", "422", "429", "503"}
+    assert same_key == {"408", "413", "415", "422", "429", "503"}
 
 
 @pytest.mark.parametrize("row", TRIED, ids=" ".join)

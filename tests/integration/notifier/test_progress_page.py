@@ -16,6 +16,7 @@ from tests.integration.notifier.scripted_smtp import ScriptedSmtp
 from tests.support.stack import DatabaseFactory
 from tests.unit.notifier.story import BY_STAFF, day
 
+FORM = {"content-type": "application/x-www-form-urlencoded"}
 BROWSER = {"accept": "text/html,application/xhtml+xml", "accept-language": "zh"}
 
 
@@ -256,7 +257,7 @@ async def test_a_fact_that_is_sent_twice_is_one_fact(rig: Rig, http: httpx.Async
         ("add", {"text": 5}, 422),
         ("rate", {"rating": 6}, 422),
         ("rate", {"rating": "many"}, 422),
-        ("add", [1], 400),
+        ("add", [1], 422),
     ],
 )
 async def test_wrong_input_is_refused_field_by_field(
@@ -271,10 +272,12 @@ async def test_wrong_input_is_refused_field_by_field(
 
 async def test_what_is_too_large_or_no_form_is_refused(rig: Rig, http: httpx.AsyncClient) -> None:
     story = await begun(rig)
-    large = await http.post(f"/c/{story.token}/add", content=b"text=" + b"x" * 70_000)
+    large = await http.post(f"/c/{story.token}/add", content=b"text=" + b"x" * 70_000, headers=FORM)
     broken = await http.post(f"/c/{story.token}/add", content=b"{", headers={"content-type": "application/json"})
-    binary = await http.post(f"/c/{story.token}/add", content=b"\xff\xfe", headers=BROWSER)
-    assert (large.status_code, broken.status_code, binary.status_code) == (413, 400, 400)
+    binary = await http.post(f"/c/{story.token}/add", content=b"\xff\xfe", headers=BROWSER | FORM)
+    typeless = await http.post(f"/c/{story.token}/add", content=b"text=x", headers=BROWSER)
+    assert [one.status_code for one in (large, broken, binary, typeless)] == [413, 422, 422, 415]
+    assert broken.json()["errors"][0]["code"] == "not_json"
 
 
 async def test_one_link_cannot_be_used_without_end(rig: Rig, http: httpx.AsyncClient) -> None:

@@ -134,7 +134,6 @@ def _poison(event):
     return {
         "bad_json": (key, b'{"type": "complaint.submitted.v1", ', headers),
         "bad_schema": (key, b'{"type": "complaint.submitted.v1"}', headers),
-        "unknown_type": (key, good, [*other, ("ce_type", b"complaint.sung.v1")]),
         "unknown_version": (key, good, [*other, ("ce_type", b"complaint.submitted.v9")]),
         "empty_value": (key, None, headers),
         "no_key": (None, good, headers),
@@ -145,7 +144,7 @@ def _poison(event):
     }
 
 
-async def test_ten_kinds_of_poison_go_to_the_dead_letters_once_and_good_neighbours_pass(
+async def test_nine_kinds_of_poison_go_to_the_dead_letters_once_and_good_neighbours_pass(
     database, fresh_topics, settings_for
 ):
     bad = _poison(submitted(1))
@@ -159,7 +158,7 @@ async def test_ten_kinds_of_poison_go_to_the_dead_letters_once_and_good_neighbou
     await publish(fresh_topics, goods[-1:])
     async with probe(database.url_of("router"), fresh_topics, settings_for()) as running:
         await until(lambda: set(running.seen) == {g.event_id for g in goods})
-        await until(lambda: running.database.fetchval("SELECT count(*) >= 10 FROM dead_letter"))
+        await until(lambda: running.database.fetchval("SELECT count(*) >= 9 FROM dead_letter"))
         await until(running.outbox_empty)
     # Started anew, it reads on from its offsets: nothing is buried twice.
     async with probe(database.url_of("router"), fresh_topics, settings_for()) as again:
@@ -168,7 +167,7 @@ async def test_ten_kinds_of_poison_go_to_the_dead_letters_once_and_good_neighbou
         rows = await again.database.fetch("SELECT * FROM dead_letter ORDER BY record_offset")
     assert [r["reason"] for r in rows] == list(bad)
     assert [bytes(r["value"]) if r["value"] is not None else None for r in rows] == [b[1] for b in bad.values()]
-    dead = await read_count(fresh_topics, DEAD_LETTERS, 10)
+    dead = await read_count(fresh_topics, DEAD_LETTERS, 9)
     assert sorted(r.value or b"" for r in dead) == sorted(b[1] or b"" for b in bad.values())
     told = [dict(r.headers) for r in dead]
     assert sorted(h["x-dead-letter-reason"].decode() for h in told) == sorted(bad)
@@ -184,10 +183,10 @@ async def test_a_batch_that_cannot_even_be_buried_is_not_passed_over(database, f
             raise ZeroDivisionError
 
     await publish(fresh_topics, events)
-    database.execute("ALTER TABLE router.dead_letter RENAME TO dead_letter_away")
+    database.execute("ALTER TABLE router.dead_letter ADD CONSTRAINT nothing CHECK (false)")
     async with probe(database.url_of("router"), fresh_topics, settings_for(), effect=effect, records=5) as running:
         await until(lambda: running.failures)
-    database.execute("ALTER TABLE router.dead_letter_away RENAME TO dead_letter")
+    database.execute("ALTER TABLE router.dead_letter DROP CONSTRAINT nothing")
     broken.append("no more")
     async with probe(database.url_of("router"), fresh_topics, settings_for(), effect=effect) as again:
         await until(lambda: {*running.seen, *again.seen} == {e.event_id for e in events})

@@ -30,6 +30,7 @@ ROWS = {
                       VALUES ('staff:x', $1, decode(repeat('00', 32), 'hex'), $2)""",
     "early_event": """INSERT INTO early_event (event_id, complaint_id, type, payload)
                       SELECT $1, $1, 'x', '' WHERE $2::timestamptz IS NOT NULL""",
+    "process_end": "INSERT INTO process_end (what, ended_at) VALUES ($1::uuid::text, $2)",
     "sign_in_failure": "INSERT INTO sign_in_failure (subject, failures, last_at) VALUES ('user:' || $1::uuid, 1, $2)",
     "fired": """WITH j AS (INSERT INTO journey (complaint_id, reference, phase, closed_at, facts, clocks, fired, version)
                            VALUES ($1, $1::uuid::text, 'closed', $2, '{{}}', '[]', '[]', 1))

@@ -18,7 +18,7 @@ ENDPOINTS = (
 
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    async def audit(*_: Any) -> None:
+    async def audit(*_: Any, **__: Any) -> None:
         raise KeyError("Ms Zhang, 13812345678")
 
     (tmp_path / "endpoints.json").write_text(ENDPOINTS)

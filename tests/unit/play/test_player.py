@@ -221,3 +221,17 @@ def test_a_client_log_with_another_kind_of_line_is_refused_with_its_number(tmp_p
 )
 def test_percentiles_use_the_nearest_rank(values: list[float], share: float, expected: float | None) -> None:
     assert percentile(values, share) == expected
+
+
+@pytest.mark.parametrize(
+    ("tally", "why"),
+    [
+        (Tally(), "it holds no complaint"),
+        (Tally(bad=[BadLine(1, "not JSON")]), "none of its lines could be read"),
+        (Tally(failures=[(1, "422")]), "every one was refused"),
+        (Tally(accepted=1), None),
+        (Tally(skipped=3), None),
+    ],
+)
+def test_a_run_that_files_nothing_says_why(tally: Tally, why: str | None) -> None:
+    assert tally.nothing_filed == why

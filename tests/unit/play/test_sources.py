@@ -109,8 +109,9 @@ def test_a_compressed_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"a,b,c\n1,2,3\n", "neither JSON Lines nor a CSV"),
-        (b"\xff\xfe\x00{", "cannot be read"),
+        (b"a,b,c\n1,2,3\n", "no column 'Consumer complaint narrative'"),
+        (b"only words\n", "neither JSON Lines nor a CSV"),
+        (b"\xff\xfe{\x00\x00\xd8a\x00", "cannot be read"),
     ],
 )
 def test_a_file_of_no_known_shape_is_refused_in_one_line(tmp_path: Path, content: bytes, said: str) -> None:
@@ -128,3 +129,67 @@ def test_a_missing_file_is_refused_in_one_line(tmp_path: Path) -> None:
 def test_a_csv_row_with_too_few_fields_is_reported(tmp_path: Path) -> None:
     path = write(tmp_path, CSV + "2024-03-08,Mortgage\n", "complaints.csv")
     assert bad(path)[-1] == (6, "the number of fields differs from the header")
+
+
+SEPARATED = [CSV.replace(",", mark) for mark in (";", "\t", "|")]
+
+
+@pytest.mark.parametrize("text", SEPARATED, ids=["semicolon", "tab", "bar"])
+def test_a_table_by_other_marks_is_read_as_well(tmp_path: Path, text: str) -> None:
+    first, second = entries(write(tmp_path, text, "complaints.csv"))
+    assert (first.body["order_id"], second.body["order_id"]) == ("CFPB-8801", "CFPB-8803")
+    assert first.body["text"].endswith('second line "quoted"')
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_a_table_as_spreadsheets_write_it_is_read(tmp_path: Path, encoding: str, ends: str) -> None:
+    path = tmp_path / "complaints.csv"
+    mark = "\ufeff" if encoding == "utf-16-le" else ""
+    path.write_bytes((mark + CSV.replace("\n", ends)).encode(encoding))
+    assert [entry.body["order_id"] for entry in entries(path)] == ["CFPB-8801", "CFPB-8803"]
+
+
+def test_json_whose_text_names_the_column_is_json(tmp_path: Path) -> None:
+    told = {"channel": "web", "language": "en", "text": "Your form has a field Consumer complaint narrative, which …"}
+    (entry,) = entries(write(tmp_path, json.dumps(told) + "\n"))
+    assert entry.body == told
+
+
+HEAD = "Product,Consumer complaint narrative\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "said", "filed"),
+    [
+        (HEAD + 'a,one\nb,"two\nc,three\nd,four\n', r"lines 3-5: .*never closed", 1),
+        (HEAD + 'a,one\nb,"two\nc,"three"\nd,four\n', r"lines 3-4: .*between a closing quote", 1),
+        (HEAD + 'a,"one" more\n', r"line 2: .*between a closing quote", 0),
+        (HEAD + 'a,"' + "x" * 1_100_000 + "\n", r"line 2: .*never closed", 0),
+        (HEAD, "has a header and no row", 0),
+        ("", "is empty", 0),
+        ("\ufeff \n", "is empty", 0),
+        ("Product,Narrative\na,b\n", r"line 1: no column 'Consumer complaint narrative' among the 2 that commas", 0),
+        ("Product;Narrative\na;b\n", r"line 1: no column .* semicolons", 0),
+        (HEAD.strip() + ",Consumer complaint narrative\na,b,c\n", "two columns are called", 0),
+        ('[{"channel": "web"}]', "is one JSON array", 0),
+        ('[\n{"text": "Consumer complaint narrative"},', "begins like a JSON array", 0),
+    ],
+)
+def test_what_cannot_be_read_says_what_where_and_how_to_mend_it(
+    tmp_path: Path, content: str, said: str, filed: int
+) -> None:
+    path, read = write(tmp_path, content, "complaints.csv"), []
+    with pytest.raises(StackError, match=said) as refused:
+        read.extend(read_file(path, reading()))  # keeps what came before the error
+    assert len(read) == filed
+    assert refused.value.remedy
+
+
+@pytest.mark.parametrize("name", ["file.csv.gz", "file.jsonl"])
+def test_bytes_that_are_no_text_are_refused_in_one_line(tmp_path: Path, name: str) -> None:
+    for content in (b"\x1f\x8b broken", b'{"text": "\xff"}', gzip.compress(HEAD.encode() * 9_000)[:-20]):
+        path = tmp_path / name
+        path.write_bytes(content)
+        with pytest.raises(StackError):
+            list(read_file(path, reading()))

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.runtime.dead_letters import _moment
+from shared.runtime.dead_letters import moment_of
 
 
 @pytest.mark.parametrize("milliseconds", [2**62, -(2**62)])
 def test_a_record_may_carry_any_time(milliseconds: int) -> None:
-    assert _moment(milliseconds) is None
-    assert _moment(0) == datetime(1970, 1, 1, tzinfo=UTC)
+    assert moment_of(milliseconds) is None
+    assert moment_of(0) == datetime(1970, 1, 1, tzinfo=UTC)

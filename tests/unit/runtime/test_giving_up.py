@@ -5,13 +5,15 @@ from types import SimpleNamespace
 import pytest
 
 from shared.events.topics import ROUTING, types_read_by
-from shared.runtime.consumer import Consumer, _poll
+from shared.runtime.consumer import Consumer
+from shared.runtime.polling import poll
 
 
 class Client:
-    """Raises what aiokafka raises for a header whose name is not UTF-8."""
+    """Raises what no part of the client should."""
 
     polls = 0
+    _subscription = SimpleNamespace(subscription=SimpleNamespace(assignment=SimpleNamespace(active=True)))
 
     async def getmany(self, **_):
         self.polls += 1
@@ -31,8 +33,9 @@ async def test_after_an_error_of_the_client_nothing_more_is_read() -> None:
     )
     subscriber = SimpleNamespace(_redress_consumer=consumer, batch_timeout_ms=1, max_records=1)
     client = Client()
+    consumer.placed = client._subscription.subscription.assignment
     with pytest.raises(UnicodeDecodeError):
-        await _poll(subscriber, client)
+        await poll(subscriber, client)
     assert failures == ["records cannot be read"]
-    assert await _poll(subscriber, client) == ()
+    assert await poll(subscriber, client) == ()
     assert client.polls == 1

@@ -1,6 +1,6 @@
 """The relay's window of ids: nothing that may still come is given up, nothing is given up late (B1, ADR 13)."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.runtime.relay.lanes import Lanes
@@ -48,6 +48,7 @@ def test_all_shards_are_shared_and_nobody_holds_more_than_one_more_than_another(
     assert max(shares) - min(shares) <= 1
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_every_row_is_published_once_whatever_order_transactions_end_in(data: st.DataObject) -> None:
     """Transactions draw a number, then ids, and end in any order; a reader with small pages sees each committed row once."""

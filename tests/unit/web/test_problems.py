@@ -35,23 +35,25 @@ async def test_the_versioned_api_answers_json_even_to_a_browser(http: httpx.Asyn
 
 
 async def test_a_wrong_method_is_405_and_says_what_is_allowed(http: httpx.AsyncClient) -> None:
-    answer = await http.delete("/hello")
+    answer = await http.delete("/staff", headers={"Accept-Language": "en"})
     assert answer.status_code == 405
-    assert answer.headers["allow"] == "GET"
+    assert answer.headers["allow"] == "GET, POST"  # also of the second route of one address
+    assert answer.json()["detail"] == "What it takes: GET, POST."
 
 
 async def test_a_wrong_field_is_named_with_the_reason_but_not_its_value(http: httpx.AsyncClient) -> None:
     answer = await http.post("/v1/told", json={"text": "secret words"}, headers={"Accept-Language": "en"})
     assert answer.status_code == 422
     assert answer.json()["errors"] == [
-        {"field": "text", "code": "string_too_long", "detail": "is too long: at most 5 characters"}
+        {"field": "text", "pointer": "/text", "code": "too_long", "detail": "is too long: at most 5 characters"}
     ]
     assert "secret" not in answer.text
 
 
-async def test_broken_json_is_400(http: httpx.AsyncClient) -> None:
+async def test_broken_json_is_422(http: httpx.AsyncClient) -> None:
     answer = await http.post("/v1/told", content=b'{"text": ', headers={"content-type": "application/json"})
-    assert answer.status_code == 400
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["code"] == "not_json"
     assert answer.json()["errors"][0]["detail"] == "不是有效的 JSON"
 
 

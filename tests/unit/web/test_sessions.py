@@ -80,7 +80,7 @@ async def test_a_program_without_a_session_gets_401(http: httpx.AsyncClient) -> 
     answer = await http.get("/staff")
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer"
-    assert answer.json()["type"] == "urn:redress:problem:sign-in-needed"
+    assert answer.json()["type"] == "urn:redress:problem:not-authorised"
 
 
 async def test_cookie_and_bearer_open_the_same_door(http: httpx.AsyncClient, sessions: Sessions) -> None:
@@ -97,7 +97,7 @@ async def test_a_bad_bearer_does_not_fall_back_to_the_cookie(http: httpx.AsyncCl
 async def test_another_role_is_refused(http: httpx.AsyncClient, sessions: Sessions) -> None:
     answer = await signed_in(http, sessions).get("/office")
     assert answer.status_code == 403
-    assert answer.json()["type"] == "urn:redress:problem:role-not-allowed"
+    assert answer.json()["type"] == "urn:redress:problem:not-allowed"
 
 
 @pytest.mark.parametrize(

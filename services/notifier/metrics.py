@@ -4,23 +4,23 @@ from functools import lru_cache
 
 from prometheus_client import Counter, Gauge, Histogram
 
-NOTICES = Counter("notices_total", "Notices that were settled", ["kind", "state"])
-UNKNOWN = Counter("notification_unknown_total", "Messages whose last answer was lost; sent at most once more")
+NOTICES = Counter("redress_notices_total", "Notices that were settled", ["kind", "state"])
+UNKNOWN = Counter("redress_notification_unknown_total", "Messages whose last answer was lost; sent at most once more")
 FAILED = Counter(
     "redress_notification_failed_total", "Notices given up for good; a person has to reach the customer", ["reason"]
 )
 SUPPRESSED = Counter("redress_suppressed_total", "Notices that are not to be sent", ["reason"])
-ATTEMPTS = Counter("notification_attempts_total", "Attempts to hand a message over", ["verdict", "reason"])
+ATTEMPTS = Counter("redress_notification_attempts_total", "Attempts to hand a message over", ["verdict", "reason"])
 DELAY = Histogram(
-    "notification_seconds",
+    "redress_notification_seconds",
     "Time from a notice's being due to the server's acceptance",
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600, 3600, 86400),
 )
 WAITING = Gauge(
-    "notifications_waiting", "Notices that are due and not sent, retries and those in a conversation included"
+    "redress_notifications_waiting", "Notices that are due and not sent, retries and those in a conversation included"
 )
-OLDEST = Gauge("notifications_oldest_seconds", "How long the oldest due notice has waited")
-AWAY = Gauge("mail_channel_away", "1 while the mail relay cannot be reached")
+OLDEST = Gauge("redress_notifications_oldest_seconds", "How long the oldest due notice has waited")
+AWAY = Gauge("redress_mail_channel_away", "1 while the mail relay cannot be reached")
 
 
 @lru_cache(maxsize=512)

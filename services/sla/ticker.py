@@ -24,15 +24,17 @@ from shared.runtime.transaction import Tx
 
 log = logging.getLogger(__name__)
 
-FIRED = Counter("sla_fired_total", "Levels of clocks that fired", ["clock", "late"])
+FIRED = Counter("redress_sla_fired_total", "Levels of clocks that fired", ["clock", "late"])
 DELAY = Histogram(
-    "sla_fire_delay_seconds",
+    "redress_sla_fire_delay_seconds",
     "From the moment a level was due to the moment it fired",
     buckets=(0.1, 0.25, 0.5, 1, 2, 5, 15, 60, 300, 3_600, 86_400),
 )
-OVERDUE = Gauge("sla_overdue_unfired", "Complaints with a level that was due more than a minute ago")
+OVERDUE = Gauge("redress_sla_overdue_unfired", "Complaints with a level that was due more than a minute ago")
 
-FAILED = Counter("sla_fire_failed_total", "Complaints whose clocks could not be fired and are tried again later")
+FAILED = Counter(
+    "redress_sla_fire_failed_total", "Complaints whose clocks could not be fired and are tried again later"
+)
 SET_ASIDE = Gauge("redress_sla_set_aside", "Complaints whose clocks cannot be worked out and are tried again later")
 
 _LONGEST_SLEEP = 1.0

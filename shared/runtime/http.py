@@ -15,6 +15,7 @@ from shared.runtime import metrics
 from shared.runtime.telemetry import Tracing, current_traceparent
 from shared.runtime.web import request_id
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _QUIET = ("/static/", "/livez", "/readyz", "/metrics")
 Health = Callable[[], Awaitable[tuple[int, dict[str, Any]]]]
 
@@ -26,7 +27,7 @@ class Observed:
         self._app = app
         self._service = service
         self._tracing = tracing
-        self._timers: dict[tuple[str, int], Histogram] = {}
+        self._timers: dict[tuple[str, str, int], Histogram] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request inside its span."""
@@ -54,9 +55,13 @@ class Observed:
             current_traceparent.reset(token)
             request_id.current.reset(named)
             route = getattr(scope.get("route"), "path", "other")
-            timer = self._timers.get((route, status))
-            if timer is None:  # as many as there are routes and statuses
-                timer = self._timers[route, status] = metrics.REQUESTS.labels(self._service, route, status)
+            method = scope["method"]
+            timer = self._timers.get((method, route, status))
+            if timer is None:  # as many as there are methods, routes and statuses
+                known = method if method in _METHODS else "other"
+                timer = metrics.REQUESTS.labels(self._service, known, route, status)
+                if known == method:
+                    self._timers[method, route, status] = timer
             timer.observe(time.perf_counter() - started)
             if span is not None:
                 span.update_name(f"{scope['method']} {route}")

@@ -76,7 +76,7 @@ TABLES: tuple[Kept, ...] = (
     ),
     Kept(
         service=EVERY, table="dead_letter", days=400, least=90, old="replayed_at IS NULL AND failed_at < $1",
-        why="never replayed: the alert `dead_letters` has asked for more than a year",
+        why="never replayed: the alert `redress_dead_letters` has asked for more than a year",
     ),
     Kept(service=EVERY, table="reader_position", why="one row per consumer and partition"),
     Kept(service=EVERY, table="reader_skip", why=CONFIGURATION),

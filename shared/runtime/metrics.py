@@ -2,10 +2,12 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
-EVENTS = Counter("events_processed_total", "Events whose effects were committed", ["consumer", "type"])
-DUPLICATES = Counter("inbox_duplicates_total", "Redelivered events that the inbox dropped", ["consumer"])
-DEAD = Counter("dead_letters_buried_total", "Records that went to the dead letters", ["consumer", "topic", "reason"])
-DEAD_OPEN = Gauge("dead_letters", "Dead letters not yet replayed", ["consumer", "topic"])
+EVENTS = Counter("redress_events_processed_total", "Events whose effects were committed", ["consumer", "type"])
+DUPLICATES = Counter("redress_inbox_duplicates_total", "Redelivered events that the inbox dropped", ["consumer"])
+DEAD = Counter(
+    "redress_dead_letters_buried_total", "Records that went to the dead letters", ["consumer", "topic", "reason"]
+)
+DEAD_OPEN = Gauge("redress_dead_letters", "Dead letters not yet replayed", ["consumer", "topic"])
 FORGOTTEN = Counter(
     "redress_inbox_forgotten_total", "Events older than the inbox remembers, which were not applied again", ["consumer"]
 )
@@ -13,18 +15,20 @@ PRUNED = Counter(
     "redress_pruned_rows_total", "Rows deleted because they were older than their span", ["service", "table"]
 )
 BATCH = Histogram(
-    "consumer_batch_seconds",
+    "redress_consumer_batch_seconds",
     "Time from the first decode to the commit of a batch",
     ["consumer"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 BATCH_SIZE = Histogram(
-    "consumer_batch_records", "Records per batch", ["consumer"], buckets=(1, 5, 20, 50, 100, 250, 500)
+    "redress_consumer_batch_records", "Records per batch", ["consumer"], buckets=(1, 5, 20, 50, 100, 250, 500)
 )
-RETRIES = Counter("consumer_retries_total", "Batches tried again after a transient error", ["consumer"])
-COMMIT_FAILURES = Counter("offset_commit_failures_total", "Offset commits the broker refused", ["consumer"])
-DRAIN_TIMEOUTS = Counter("rebalance_drain_timeouts_total", "Rebalances that did not wait for a batch", ["consumer"])
-LAG = Gauge("consumer_lag", "Records not yet processed", ["consumer", "topic", "partition"])
+RETRIES = Counter("redress_consumer_retries_total", "Batches tried again after a transient error", ["consumer"])
+COMMIT_FAILURES = Counter("redress_offset_commit_failures_total", "Offset commits the broker refused", ["consumer"])
+DRAIN_TIMEOUTS = Counter(
+    "redress_rebalance_drain_timeouts_total", "Rebalances that did not wait for a batch", ["consumer"]
+)
+LAG = Gauge("redress_consumer_lag", "Records not yet processed", ["consumer", "topic", "partition"])
 SKIPPED = Counter(
     "redress_events_skipped_total",
     "Records of a type or version that this release does not know and does not read",
@@ -46,16 +50,20 @@ IDENTITY_CONFLICTS = Counter(
 UNREAD = Gauge(
     "redress_partitions_without_reader", "Partitions of wanted topics that no copy has", ["consumer", "topic"]
 )
-PUBLISHED = Counter("outbox_published_total", "Events acknowledged by the broker", ["service"])
-OUTBOX_AGE = Gauge("outbox_oldest_unpublished_seconds", "Age of the oldest event not yet acknowledged", ["service"])
-OUTBOX_DEPTH = Gauge("outbox_depth", "Events not yet acknowledged", ["service"])
-WATCHDOG = Counter("watchdog_restarts_total", "Exits because nothing progressed", ["service", "what"])
-CLOCK_DRIFT = Gauge("clock_drift_seconds", "Clock of the database minus clock of this host", ["service"])
-POLICY_OK = Gauge("config_last_reload_successful", "1 when the policy files on disk are the ones in use", ["service"])
+PUBLISHED = Counter("redress_outbox_published_total", "Events acknowledged by the broker", ["service"])
+OUTBOX_AGE = Gauge(
+    "redress_outbox_oldest_unpublished_seconds", "Age of the oldest event not yet acknowledged", ["service"]
+)
+OUTBOX_DEPTH = Gauge("redress_outbox_depth", "Events not yet acknowledged", ["service"])
+WATCHDOG = Counter("redress_watchdog_restarts_total", "Exits because nothing progressed", ["service", "what"])
+CLOCK_DRIFT = Gauge("redress_clock_drift_seconds", "Clock of the database minus clock of this host", ["service"])
+POLICY_OK = Gauge(
+    "redress_config_last_reload_successful", "1 when the policy files on disk are the ones in use", ["service"]
+)
 REQUESTS = Histogram(
-    "http_request_seconds",
+    "redress_http_request_seconds",
     "Time to answer a request",
-    ["service", "route", "status"],
+    ["service", "method", "route", "status"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
 TRUNCATIONS = Counter(

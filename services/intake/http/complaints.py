@@ -16,7 +16,7 @@ from services.intake.domain.faults import faults_of
 from services.intake.domain.lifecycle import due_reason
 from services.intake.handlers import DESK, Author, Done, Intake, Refusal
 from services.intake.http import batch
-from services.intake.http.lean import Json, bearer, guarded, header, idempotency_key, parse_key, read_json
+from services.intake.http.lean import CLIENT, Json, bearer, guarded, header, idempotency_key, parse_key, read_json
 from services.intake.http.problems import language_of
 from services.intake.keys import KeyRing
 from services.intake.store import FiledComplaint
@@ -120,6 +120,7 @@ class ChannelApi:
         client = await self._keys.client_of(credential) if credential else None
         if client is None:
             raise Refusal("not-authorised")
+        request.scope[CLIENT] = client.name
         wait = self._keys.wait(client)
         if wait > 0:
             raise Refusal("too-many", retry_after=wait)

@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from services.intake import metrics
 from services.intake.domain.complaint import MAX_BODY_BYTES
 from services.intake.handlers import Refusal
 from services.intake.http.problems import answer, language_of
@@ -31,6 +32,8 @@ _READ_SECONDS = 20.0
 _GLANCE_SECONDS = 1.0
 _BODY = "redress.body"
 """Where a request's scope keeps the body once it is read: it comes only once."""
+CLIENT = "redress.client"
+"""Where it keeps the name of the channel client, once its key is known."""
 
 
 class TooLarge(Exception):
@@ -45,7 +48,7 @@ def guarded(endpoint: Endpoint, limit: int) -> Handler:
         limit: bytes a body may have, for the words of a 413.
     """
 
-    async def handle(request: Request) -> Response:
+    async def answered(request: Request) -> Response:
         try:
             return await endpoint(request)
         except Refusal as refusal:
@@ -60,6 +63,17 @@ def guarded(endpoint: Endpoint, limit: int) -> Handler:
             log.warning("database away", extra={"action": "unavailable", "error": safe_text(error)})
             away = Refusal("unavailable", retry_after=getattr(error, "retry_after", 2.0))
             return answer(request, away, await _spoken(request))
+
+    async def handle(request: Request) -> Response:
+        status = 500
+        try:
+            response = await answered(request)
+            status = response.status_code
+            return response
+        finally:
+            client = request.scope.get(CLIENT)
+            if client is not None:
+                metrics.count(client, status)
 
     return handle
 

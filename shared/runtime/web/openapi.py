@@ -23,6 +23,7 @@ _ALL: Final = (
     "unavailable",
 )
 _REFERENCE: Final = {"$ref": "#/components/schemas/ProblemDetails"}
+_UUID: Final = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 _METHODS: Final = ("get", "put", "post", "delete", "patch")
 _HEADERS: Final[Mapping[int, Mapping[str, str]]] = {
     401: {"WWW-Authenticate": "the scheme: Bearer"},
@@ -122,6 +123,7 @@ def whole(document: dict[str, Any]) -> dict[str, Any]:
         for method, operation in methods.items():
             if method in _METHODS:
                 _complete(operation, path)
+                _plain_headers(operation)
                 _name(operation, document.setdefault("components", {}).setdefault("schemas", {}))
                 used |= {name for wish in operation.get("security", ()) for name in wish}
     components = document.setdefault("components", {})
@@ -167,6 +169,14 @@ def _hoisted(model: type[BaseModel]) -> dict[str, Any]:
     schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
     schema.pop("$defs", None)
     return schema
+
+
+def _plain_headers(operation: dict[str, Any]) -> None:
+    """UUIDs in headers as text with a pattern: openapi-python-client hands its UUID objects to the HTTP library."""
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] == "header" and parameter["schema"].get("format") == "uuid":
+            del parameter["schema"]["format"]
+            parameter["schema"] |= {"pattern": _UUID, "examples": ["018f3a5e-7c3b-7d7e-9c8a-3f1f7f0f2a11"]}
 
 
 def _mended(node: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from prometheus_client import REGISTRY
 
 from services.intake.domain.complaint import MAX_BODY_BYTES
 from services.intake.http.front import Front
@@ -206,3 +207,15 @@ async def test_the_short_way_and_the_applications_own_route_give_the_same_answer
             assert one.headers["content-type"] == other.headers["content-type"]
             if one.status_code != 201:
                 assert one.json() | {"request_id": 0} == other.json() | {"request_id": 0}
+
+
+async def test_requests_are_counted_by_client_and_answer(intake: Any):
+    def counted(status: int) -> float:
+        labels = {"client": "web", "status": str(status)}
+        return REGISTRY.get_sample_value("redress_channel_requests_total", labels) or 0
+
+    before = counted(201), counted(422)
+    await intake.post()
+    await intake.post(BODY | {"text": ""})
+    await intake.post(headers={"Authorization": "Bearer nobody"})
+    assert (counted(201) - before[0], counted(422) - before[1]) == (1, 1)

@@ -52,13 +52,13 @@ async def test_notices_that_wait_for_a_retry_are_counted_as_waiting(rig: Rig, sm
     smtp.always = Step("rcpt", "450 4.2.0 greylisted")
     rig.start()
     await begun(rig, 60)
-    await until(lambda: smtp.commands["RCPT"] >= 0 and value("notifications_waiting") == 60)
+    await until(lambda: smtp.commands["RCPT"] >= 0 and value("redress_notifications_waiting") == 60)
     await rig.execute("UPDATE notifier.notice SET due_since = due_since - interval '10 minutes'")
-    await until(lambda: 600 <= value("notifications_oldest_seconds") < 700)
+    await until(lambda: 600 <= value("redress_notifications_oldest_seconds") < 700)
     smtp.always = None
     await rig.execute("UPDATE notifier.notice SET next_at = clock_timestamp() WHERE state = 'pending'")
     await rig.settled(60)
-    await until(lambda: value("notifications_waiting") == value("notifications_oldest_seconds") == 0)
+    await until(lambda: value("redress_notifications_waiting") == value("redress_notifications_oldest_seconds") == 0)
 
 
 async def test_notices_that_hang_in_a_conversation_are_counted_as_waiting(rig: Rig, smtp: ScriptedSmtp) -> None:
@@ -66,7 +66,7 @@ async def test_notices_that_hang_in_a_conversation_are_counted_as_waiting(rig: R
     rig.start()
     await begun(rig, 8)
     await until(lambda: smtp.hanging == 8)
-    await until(lambda: value("notifications_waiting") == 8)
+    await until(lambda: value("redress_notifications_waiting") == 8)
     smtp.release()
     await rig.settled(8)
 
@@ -76,7 +76,7 @@ async def test_a_notice_that_only_waits_for_its_owner_is_not_late(rig: Rig, smtp
     await rig.apply((await rig.story()).filed())
     await begun(rig, 1)
     await rig.settled(1)
-    await until(lambda: value("notifications_waiting") == 0)
+    await until(lambda: value("redress_notifications_waiting") == 0)
     assert [state for _, state in await rig.states()].count("pending") == 1
 
 

@@ -31,10 +31,10 @@ UNREADABLE = {
 async def test_a_row_that_cannot_be_read_waits_alone_and_says_so(running: Running, damage: str) -> None:
     broken, sound = await assigned(running, 2)
     running.database.execute(f"UPDATE sla.journey SET {damage} WHERE complaint_id = $1", broken.complaint_id)
-    before = REGISTRY.get_sample_value("sla_fire_failed_total") or 0
+    before = REGISTRY.get_sample_value("redress_sla_fire_failed_total") or 0
     assert await running.tick(after(hours=2)) == 1
     assert levels(await running.sent(sound.complaint_id)) == [("first_response", "warn_50")]
-    assert REGISTRY.get_sample_value("sla_fire_failed_total") == before + 1
+    assert REGISTRY.get_sample_value("redress_sla_fire_failed_total") == before + 1
     (row,) = await aside(running)
     assert row["complaint_id"] == broken.complaint_id and row["set_aside_why"]
     assert row["next_at"] == after(hours=2, seconds=15)
@@ -100,7 +100,7 @@ async def test_the_pause_grows_and_ends_when_the_row_is_mended(running: Running)
     assert pauses == sorted(pauses) and pauses[0] == timedelta(seconds=15) and pauses[-1] == timedelta(hours=1)
     await running.ticker()._measure(at, None)
     assert REGISTRY.get_sample_value("redress_sla_set_aside") == 1
-    assert REGISTRY.get_sample_value("sla_overdue_unfired") == 1
+    assert REGISTRY.get_sample_value("redress_sla_overdue_unfired") == 1
     running.database.execute("UPDATE sla.journey SET facts = $1::json", json.dumps(facts))
     assert await running.tick(at) > 0
     assert await aside(running) == []

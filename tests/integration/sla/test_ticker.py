@@ -186,9 +186,9 @@ async def test_one_complaint_that_cannot_be_worked_out_does_not_hold_up_the_othe
         "WHERE complaint_id = $1",
         broken.complaint_id,
     )
-    before = REGISTRY.get_sample_value("sla_fire_failed_total") or 0
+    before = REGISTRY.get_sample_value("redress_sla_fire_failed_total") or 0
     assert await running.tick(after(hours=2)) == 1
-    assert REGISTRY.get_sample_value("sla_fire_failed_total") == before + 1
+    assert REGISTRY.get_sample_value("redress_sla_fire_failed_total") == before + 1
 
 
 async def test_the_ticker_runs_until_told_to_stop_and_measures_what_is_overdue(running: Running) -> None:
@@ -200,7 +200,7 @@ async def test_the_ticker_runs_until_told_to_stop_and_measures_what_is_overdue(r
     await until(lambda: fired(running))
     stop.set()
     await asyncio.wait_for(task, 5)
-    assert REGISTRY.get_sample_value("sla_overdue_unfired") == 1
+    assert REGISTRY.get_sample_value("redress_sla_overdue_unfired") == 1
 
 
 async def test_finding_what_is_due_costs_the_same_with_many_open(running: Running) -> None:

@@ -19,13 +19,13 @@ class FileComplaint {
             .language(Complaint.LanguageEnum.EN)
             .text("The parcel never came.")
             .customer(new Customer().email("jane@example.com"));
-        UUID key = UUID.randomUUID();
+        String key = UUID.randomUUID().toString();
         Accepted filed = complaints.fileComplaint(key, complaint);
         if (!filed.equals(complaints.fileComplaint(key, complaint))) throw new AssertionError("filed twice");
         if (!complaints.complaintStatus(filed.getComplaintId()).getReference().equals(filed.getReference()))
             throw new AssertionError("another complaint");
         try {
-            complaints.fileComplaint(UUID.randomUUID(), complaint.text(""));
+            complaints.fileComplaint(UUID.randomUUID().toString(), complaint.text(""));
             throw new AssertionError("taken without a text");
         } catch (ApiException refused) {
             ProblemDetails problem = ApiClient.createDefaultObjectMapper().readValue(refused.getResponseBody(), ProblemDetails.class);

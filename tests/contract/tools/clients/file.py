@@ -22,13 +22,13 @@ complaint = Complaint(
     text="The parcel never came.",
     customer=Customer(email="jane@example.com"),
 )
-key = uuid4()
+key = str(uuid4())
 filed = file_complaint.sync(client=client, body=complaint, idempotency_key=key)
 assert isinstance(filed, Accepted), filed
 assert file_complaint.sync(client=client, body=complaint, idempotency_key=key) == filed
 status = complaint_status.sync(filed.complaint_id, client=client)
 assert isinstance(status, Status) and status.reference == filed.reference
 complaint.text = ""
-problem = file_complaint.sync(client=client, body=complaint, idempotency_key=uuid4())
+problem = file_complaint.sync(client=client, body=complaint, idempotency_key=str(uuid4()))
 assert isinstance(problem, ProblemDetails), problem
 print(filed.reference, problem.type_, problem.errors[0].code)

@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help install up down status logs reset demo bench check docs test format
+.PHONY: help install up down status logs reset demo bench faults check docs test format
 
 BIN := .venv/bin
 INSTALL := @deploy/stack/install.sh
@@ -40,6 +40,11 @@ demo: ## Play the examples through the three channels and work them
 bench: ## Complaints per second, beside the floor
 	$(INSTALL) dev
 	@$(BIN)/redress bench $(ARGS)
+
+faults: ## Do every fault of the matrix to a running Redress; ROWS="12 19" for some, at most 25 minutes
+	$(INSTALL) dev
+	@$(BIN)/redress fetch
+	@$(BIN)/python -m tests.fault.matrix $(ROWS)
 
 check: ## Lint, types, import rules
 	$(INSTALL) dev

@@ -11,7 +11,7 @@ import secrets
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,9 +80,16 @@ class Database:
 
 
 class Servers:
-    """Starts each server at the first request and stops all at the end of the session."""
+    """Starts each server at the first request and stops all at the end of the session.
 
-    def __init__(self) -> None:
+    Attributes:
+        server: the Postgres that was started here, for those who stop it; `None` before that, or when it is another's.
+    """
+
+    def __init__(self, folders: Mapping[str, Path] | None = None) -> None:
+        """Args: folders: where the state of `postgres` and `kafka` lies; default: temporary folders."""
+        self._folders = folders or {}
+        self.server: PostgresServer | None = None
         self._cleanup = ExitStack()
         self._lock = threading.Lock()
         self._settings = load_settings()
@@ -113,6 +120,7 @@ class Servers:
                 server = PostgresServer(self._home("postgres"), free_ports(1)[0], max_connections=200)
                 server.start()
                 self._cleanup.callback(server.stop)
+                self.server = server
                 self._postgres = server.url()
                 self._passwords = _new_passwords()
             return self._postgres
@@ -171,7 +179,7 @@ class Servers:
         return address
 
     def _home(self, name: str) -> Path:
-        home = Path(tempfile.mkdtemp(prefix=f"redress-{name}-"))
+        home = Path(tempfile.mkdtemp(prefix=f"redress-{name}-", dir=self._folders.get(name)))
         self._cleanup.callback(shutil.rmtree, home, ignore_errors=True)
         return home
 

@@ -129,6 +129,14 @@ class World:
         spec = service_spec(name, replace(self._around, kafka=self._kafka(name)))
         return replace(spec, env={**spec.env, "LOG_LEVEL": "INFO", **self.environment})
 
+    def process(self, name: str) -> subprocess.Popen[bytes]:
+        """The process of a service, running or not."""
+        return self._processes[name]
+
+    def adopt(self, name: str, process: subprocess.Popen[bytes]) -> None:
+        """Take a process that was started in another way for this service's."""
+        self._processes[name] = process
+
     def kill(self, name: str) -> None:
         """SIGKILL one service."""
         process = self._processes[name]
@@ -307,6 +315,21 @@ class World:
             check=False,
         )
         assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def operator(self, *arguments: str) -> str:
+        """Run an operator's command, `redress …`; answers what it printed."""
+        self.endpoints()
+        done = subprocess.run(
+            [sys.executable, "-m", "deploy.cli.main", *arguments],
+            env={**self.spec("intake").env, "REDRESS_HOME": str(self.home)},
+            cwd=self.spec("intake").cwd,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def _surroundings(self) -> Surroundings:

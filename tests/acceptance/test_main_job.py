@@ -237,7 +237,17 @@ def test_where_tells_the_whole_story_of_one_complaint(redress: World):
         return found if found["notices"] and found["notices"][0]["state"] == "sent" else None
 
     found = wait_for(where, "where shows the notice as sent")
-    assert set(found) == {"reference", "complaint_id", "state", "owner", "why", "clocks", "notices", "trace_id", "waits"}
+    assert set(found) == {
+        "reference",
+        "complaint_id",
+        "state",
+        "owner",
+        "why",
+        "clocks",
+        "notices",
+        "trace_id",
+        "waits",
+    }
     assert found["complaint_id"] == told["complaint_id"]
     assert found["owner"] == "billing"
     assert {c["kind"] for c in found["clocks"]} >= {"journey", "owner", "first_response", "silence"}

@@ -39,7 +39,10 @@ def main() -> int:
             print(f"{row.number:>6}  {row.fault}  (about {row.seconds} s)")
         return 0
     began = time.monotonic()
-    print(f"{len(rows)} rows, about {sum(row.seconds for row in rows) // 60 + 1} minutes, at most {LIMIT / 60:.0f}", flush=True)
+    print(
+        f"{len(rows)} rows, about {sum(row.seconds for row in rows) // 60 + 1} minutes, at most {LIMIT / 60:.0f}",
+        flush=True,
+    )
     print(f"{'row':>6}  {'outcome':<8}{'s':>5}  fault: what was seen", flush=True)
     failed = 0
     for place in dict.fromkeys(row.place for row in rows):

@@ -118,7 +118,8 @@ def sla_away(world: World) -> str:
     world.kill("sla")
     old = (datetime.now(UTC) - timedelta(days=60)).isoformat()
     told = [
-        world.file("It is still broken.", channel="store", category="delivery", received_at=old).json() for _ in range(5)
+        world.file("It is still broken.", channel="store", category="delivery", received_at=old).json()
+        for _ in range(5)
     ]
     time.sleep(3)
     world.launch("sla")

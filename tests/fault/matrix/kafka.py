@@ -187,4 +187,3 @@ def poison(world: World) -> str:
     for name in ("intake", "sla", "notifier"):
         world.database.execute(f"UPDATE {name}.dead_letter SET replayed_at = clock.now(), replayed_by = 'matrix'")
     return f"{count} bad records on {len(TOPICS)} topics nobody restarted, the good ones passed"
-

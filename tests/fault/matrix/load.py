@@ -115,4 +115,6 @@ def all_told(world: World, seen: Load, seconds: float = 120) -> None:
     try:
         wait_for(lambda: missing() == 0, "all customers have been told", seconds)
     except AssertionError:
-        raise AssertionError(f"{missing()} of {len(wanted)} customers were told nothing within {seconds:.0f} s") from None
+        raise AssertionError(
+            f"{missing()} of {len(wanted)} customers were told nothing within {seconds:.0f} s"
+        ) from None

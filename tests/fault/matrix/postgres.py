@@ -150,7 +150,9 @@ def dependency_away(world: World) -> str:
         "CREATE OR REPLACE FUNCTION router.full() RETURNS trigger LANGUAGE plpgsql AS"
         " $$ BEGIN RAISE EXCEPTION 'could not extend' USING ERRCODE = '53100'; END $$"
     )
-    world.database.execute("CREATE TRIGGER full_ BEFORE INSERT ON router.cases FOR EACH ROW EXECUTE FUNCTION router.full()")
+    world.database.execute(
+        "CREATE TRIGGER full_ BEFORE INSERT ON router.cases FOR EACH ROW EXECUTE FUNCTION router.full()"
+    )
     before = world.database.fetch("SELECT count(*) FROM router.dead_letter")[0][0]
     with load(world, rate=10) as seen:
         time.sleep(15)

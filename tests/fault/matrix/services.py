@@ -87,7 +87,7 @@ def two_copies(world: World) -> str:
     return f"{len(seen.accepted)} filed while four copies came and went"
 
 
-class second_copy:  # noqa: N801  reads as what it is where it is used
+class second_copy:
     """A second copy of a service on a port of its own, until the block ends."""
 
     def __init__(self, world: World, name: str) -> None:

@@ -62,7 +62,9 @@ async def test_a_kill_around_the_commit_costs_nothing_and_doubles_nothing(
         assert (await post(http, process, key)).content == again.content
     assert count(database) == 1
     assert database.fetch("SELECT count(*) AS n FROM intake.outbox")[0]["n"] == 1
-    assert database.fetch("SELECT answer FROM intake.idempotency")[0]["answer"] == again.text
+    kept = database.fetch("SELECT answer FROM intake.idempotency")[0]["answer"]
+    assert again.json()["reference"] in kept
+    assert again.json()["progress_url"] not in kept, "the link is kept sealed"
 
 
 async def stop_under_load(process: IntakeProcess) -> set[str]:
@@ -106,5 +108,5 @@ async def test_what_was_answered_before_an_orderly_stop_has_left(database: Datab
     process = IntakeProcess(database, tmp_path, kafka=fresh_topics)
     process.start()
     await stop_under_load(process)
-    assert database.fetch("SELECT count(*) AS n FROM intake.outbox")[0]["n"] == 0
+    assert database.fetch("SELECT count(*) AS n FROM intake.outbox_unpublished")[0]["n"] == 0
     assert len(await read_count(fresh_topics, "complaints.intake", count(database))) == count(database)

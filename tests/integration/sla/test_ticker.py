@@ -221,7 +221,7 @@ async def test_finding_what_is_due_costs_the_same_with_many_open(running: Runnin
         (store.QUERIES.claim, (now, 500), "journey_next"),
         (store.QUERIES.next_moment, (), "journey_next"),
         (store.QUERIES.overdue, (now - timedelta(minutes=1),), "journey_next"),
-        (store.QUERIES.board, (["delivery", "billing"], now, 200), "journey_soon"),
+        (store.QUERIES.board, (["delivery", "billing"], now, 200, None, None), "journey_soon"),
         (store.QUERIES.find_case, (story.reference,), "journey_reference"),
     ):
         plan = await explain(running, query, *arguments)

@@ -65,17 +65,27 @@ class Start:
 
 
 def start_of(
-    stored: Stored | None, committed: int | None, first: int, end: int, found_ms: int | None, *, known: bool
+    stored: Stored | None,
+    committed: int | None,
+    first: int,
+    end: int,
+    found_ms: int | None,
+    *,
+    known: bool,
+    kept: bool = False,
 ) -> Start:
     """Where to begin, from the position in the database, the offset in Kafka, and the log's bounds.
 
     Args:
         found_ms: timestamp of the record before the stored position as it is in the log now; none when it is not there.
         known: whether this consumer has applied anything in this database.
+        kept: whether this database holds a position of any partition. Then a partition without one was never read in
+            it, whatever Kafka says: the backup was taken before its first record. Without any, an earlier release,
+            which kept none, has read up to the offset in Kafka.
     """
     if stored is None:
-        if committed is not None and committed > first and not known:
-            return Start(first, "database_is_new")
+        if committed is not None and committed > first and (kept or not known):
+            return Start(first, "database_is_behind" if kept else "database_is_new")
         return Start(None)
     if stored.next_offset > end:
         return Start(first, "log_ends_before")
@@ -119,19 +129,20 @@ class Positions:
         ends = await client.end_offsets(ours)
         found = await self._timestamps(client, {p: stored[p] for p in ours if p in stored}, firsts, ends)
         starts: dict[TopicPartition, int] = {}
-        mended: list[tuple[str, int, int, int]] = []
+        changed: list[tuple[str, int, int, int]] = []
         for partition in ours:
             committed = await client.committed(partition)
             first, end, was = firsts[partition], ends[partition], stored.get(partition)
-            start = start_of(was, committed, first, end, found.get(partition), known=known)
+            start = start_of(was, committed, first, end, found.get(partition), known=known, kept=bool(stored))
             if start.why is not None:
                 self._say(partition, start, was, committed, (first, end))
-                mended.append((partition.topic, partition.partition, start.offset or 0, _UNKNOWN_MS))
             default = committed if committed is not None and first <= committed <= end else first
             starts[partition] = default if start.offset is None else start.offset
+            if start.why is not None or was is None:
+                changed.append((partition.topic, partition.partition, starts[partition], _UNKNOWN_MS))
             client.seek(partition, starts[partition])  # also where it is there already: records may have been taken
-        if mended:
-            await self.save(tuple(map(list, zip(*mended, strict=True))))  # type: ignore[arg-type]
+        if changed:
+            await self.save(tuple(map(list, zip(*changed, strict=True))))  # type: ignore[arg-type]
         return starts
 
     async def _timestamps(

@@ -26,3 +26,10 @@ AT_10 = Stored(10, 1_234)
 )
 def test_where_reading_begins(stored, committed, first, end, found, known, start) -> None:
     assert start_of(stored, committed, first, end, found, known=known) == start
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_partition_that_a_restored_database_has_never_read_is_read_from_its_first_record(known) -> None:
+    """Others have positions; this one got its first record after the backup, and Kafka has its offset all the same."""
+    assert start_of(None, 3, 0, 5, None, known=known, kept=True) == Start(0, "database_is_behind")
+    assert start_of(None, None, 0, 5, None, known=known, kept=True) == Start(None)

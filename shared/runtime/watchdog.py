@@ -9,9 +9,12 @@ import logging
 import time
 from collections.abc import Callable
 
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
+
 from shared.runtime.consumer import Consumer
 from shared.runtime.errors import safe_text
-from shared.runtime.kafka_access import KafkaAccess
+from shared.runtime.kafka_access import KafkaAccess, client_of
 from shared.runtime.relay import Relay
 
 log = logging.getLogger(__name__)
@@ -20,6 +23,9 @@ EXIT_CODE = 70
 """EX_SOFTWARE of sysexits.h; the supervisor shows it as "watchdog"."""
 _LOOK_EVERY = 5.0
 _REJOIN_EVERY = 60.0
+_PATIENCE = 5.0
+_GRACE = 20.0
+"""Seconds a broker has to have answered before what does not progress is taken for stuck."""
 
 
 class Watchdog:
@@ -39,6 +45,7 @@ class Watchdog:
         self._limit = limit
         self._fail = fail
         self._rejoined = -_REJOIN_EVERY
+        self._answers_since: float | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watch until told to stop."""
@@ -51,10 +58,16 @@ class Watchdog:
                 pass
             await self.look()
             stuck = self.stuck(time.monotonic())
-            if stuck and await self._broker_answers():
-                log.critical("no progress", extra={"action": "watchdog_exit", "what": stuck})
-                self._fail(stuck)
-                return
+            if stuck is None or not await self.broker_answers():
+                self._answers_since = None
+                continue
+            now = time.monotonic()
+            self._answers_since = self._answers_since or now
+            if now - self._answers_since < min(_GRACE, self._limit):
+                continue  # the broker may have come back a moment ago: what waited for it needs that moment too
+            log.critical("no progress", extra={"action": "watchdog_exit", "what": stuck})
+            self._fail(stuck)
+            return
 
     async def look(self) -> None:
         """Measure how far the reader has come; join its group anew when that leaves partitions to nobody."""
@@ -88,12 +101,20 @@ class Watchdog:
         )
         return "partition" if still else None
 
-    async def _broker_answers(self) -> bool:
-        host, _, port = str(self._bootstrap).split(",")[0].rpartition(":")
+    async def broker_answers(self) -> bool:
+        """Whether a broker answers a client that is not one of ours that may hang.
+
+        A connection is no answer: the kernel accepts it for a broker that is frozen, and ending a process then takes
+        its HTTP away for nothing.
+        """
+        client = None
         try:
-            async with asyncio.timeout(3):
-                _, writer = await asyncio.open_connection(host, int(port))
-            writer.close()
+            client = AIOKafkaClient(**client_of(self._bootstrap), client_id="redress-watchdog")
+            async with asyncio.timeout(_PATIENCE):
+                await client.bootstrap()
             return True
-        except (OSError, TimeoutError, ValueError):
+        except (OSError, TimeoutError, KafkaError):
             return False
+        finally:
+            if client is not None:
+                await client.close()

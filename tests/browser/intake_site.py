@@ -72,6 +72,8 @@ def module_site(
         web_assets_dir=web_assets,
         intake_form_rate=1000.0,
         intake_form_burst=1000.0,
+        intake_file_burst=1000.0,
+        intake_mailbox_per_hour=1000.0,
     )
     # The service makes its locks in the thread it serves from.
     with served(build(settings), "writer", "keys") as service:

@@ -263,11 +263,13 @@ async def test_lag_is_true_also_behind_the_first_batch(database, fresh_topics, s
     async def effect(event, tx):
         await gate.wait()
 
-    await publish(fresh_topics, [submitted(n) for n in range(10)])
     async with probe(database.url_of("router"), fresh_topics, settings_for(), effect=effect, records=1) as running:
-        await until(lambda: running.consumer.working)
+        # Topics just made anew may be assigned in two steps, and the second waits for the batch at work.
+        await until(lambda: running.consumer.placed)
         client = running.consumer.client
-        await until(lambda: sum(partition.topic == TOPIC for partition in client.assignment()) == 4)
+        await until(lambda: sum(partition.topic == TOPIC for partition in client.assignment()) == 4, 40)
+        await publish(fresh_topics, [submitted(n) for n in range(10)])
+        await until(lambda: running.consumer.working)
         await publish(fresh_topics, [submitted(n) for n in range(1_200)])
         watchdog = Watchdog(fresh_topics, running.relay, running.consumer, 120, running.failures.append)
         await until(lambda: _lag_after(watchdog, 1_210))

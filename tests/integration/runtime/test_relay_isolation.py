@@ -14,7 +14,7 @@ from shared.runtime.outbox import INSERT, rows_of, shard_of
 from shared.runtime.pg import Database
 from shared.runtime.relay import Relay
 from shared.runtime.transaction import write_rows
-from tests.support.probe import read_all, read_count, submitted, until
+from tests.support.probe import read_count, submitted, until
 
 TOPIC = "complaints.routing"
 
@@ -154,4 +154,4 @@ async def test_published_rows_are_kept_and_gauges_count_the_others(database, fre
         await _write_raw(own, rows_of([submitted(11)], TOPIC, None))
         relay.wake()
         await until(lambda: own.fetchval("SELECT count(*) = 0 FROM outbox_unpublished"))
-        assert len(await read_all(fresh_topics, TOPIC)) == 11, f"what was published before {later} was not again"
+        assert len(await read_count(fresh_topics, TOPIC, 11)) == 11, f"what was published before {later} was not again"

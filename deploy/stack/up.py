@@ -114,8 +114,11 @@ def _start(stack: LocalStack, control: Control, terminal: Terminal) -> tuple[dic
         return _read_endpoints(stack.home), bool(old)
     stack.state.mark_unsettled()
     _start_infrastructure(stack, control, old)
+    risks: list[str] = []
     with terminal.step("starting and filling " + ", ".join(p.spec.name for p in stack.infrastructure())):
-        endpoints = asyncio.run(_fill(stack, control, "pre" if old else "all"))
+        endpoints = asyncio.run(_fill(stack, control, "pre" if old else "all", risks.append))
+    for risk in risks:
+        terminal.say(risk)
     remember(stack.settings)
     stack.state.write_endpoints(endpoints)
     if old:
@@ -157,23 +160,27 @@ def _start_infrastructure(stack: LocalStack, control: Control, old: Sequence[Pla
     control.follow([*wanted, *old])
 
 
-async def _fill(stack: LocalStack, control: Control, phase: Literal["pre", "all"]) -> dict[str, Any]:
-    """Prepare Postgres and Kafka at the same time, each as soon as it answers."""
+async def _fill(
+    stack: LocalStack, control: Control, phase: Literal["pre", "all"], warn: Callable[[str], None]
+) -> dict[str, Any]:
+    """Prepare Postgres and Kafka at the same time, each as soon as it answers; `warn` hears what they do not survive."""
     try:
         async with asyncio.TaskGroup() as both:
-            both.create_task(_fill_kafka(stack, control))
+            both.create_task(_fill_kafka(stack, control, warn))
             endpoints = both.create_task(_fill_postgres(stack, control, phase))
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from None
     return endpoints.result()
 
 
-async def _fill_kafka(stack: LocalStack, control: Control) -> None:
-    if stack.kafka is not None:
-        await asyncio.to_thread(wait_for_one, control, "kafka", stack.kafka.is_ready)
+async def _fill_kafka(stack: LocalStack, control: Control, warn: Callable[[str], None]) -> None:
     from deploy.stack.topics import create_topics
 
-    await create_topics(stack.kafka_access)
+    if stack.kafka is not None:
+        await asyncio.to_thread(wait_for_one, control, "kafka", stack.kafka.is_ready)
+        await create_topics(stack.kafka_access)  # one broker on one machine: nobody expects copies
+    else:
+        await create_topics(stack.kafka_access, say=warn)
 
 
 async def _fill_postgres(stack: LocalStack, control: Control, phase: Literal["pre", "all"]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Match
 
 from shared.runtime.web import language as languages
 from shared.runtime.web.api_docs import serve_docs
+from shared.runtime.web.head import HeadAsGet
 from shared.runtime.web.look import Look
 from shared.runtime.web.openapi import install_openapi
 from shared.runtime.web.problems import ErrorBoundary, Problem, answer, answer_sign_in, explain
@@ -35,6 +36,7 @@ def install_web(app: FastAPI, look: Look, sessions: Sessions) -> None:
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_middleware(ErrorBoundary)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(SecurityHeaders, own_urls=look.urls.own)
 
 
@@ -65,12 +67,13 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
 
 def _methods(request: Request) -> set[str]:
     """What the address of a request takes. The framework tells the methods of the first route alone that fits it."""
-    return {
+    found = {
         method
         for route in _routes(request.app.routes)
         if route.matches(request.scope)[0] is not Match.NONE
         for method in getattr(route, "methods", None) or ()
     }
+    return found | {"HEAD"} if "GET" in found else found
 
 
 def _routes(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:

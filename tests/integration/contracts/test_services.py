@@ -101,12 +101,24 @@ def _signed(redress: World, service: str, path: str, filed: Filed) -> dict[str, 
 @pytest.mark.parametrize(("service", "path"), sorted({(service, path) for service, _, path in OPERATIONS}))
 def test_other_methods_are_405_with_those_that_are_taken(redress: World, service: str, path: str) -> None:
     taken = {method for one, method, other in OPERATIONS if (one, other) == (service, path)}
+    taken |= {"head"} if "get" in taken else set()
     url = redress.url(service) + path.format(reference="R-4K7M-2XA9", complaint_id=uuid4(), token="x" * 22)
     for method in set(_METHODS) - taken:
         answer = httpx.request(method.upper(), url)
         problem = _problem(answer, "method-not-allowed")
         assert {one.strip().lower() for one in answer.headers["allow"].split(",")} == taken
         assert all(one.upper() in problem["detail"] for one in taken)
+
+
+@pytest.mark.parametrize(("service", "path"), sorted({(s, path) for s, method, path in OPERATIONS if method == "get"}))
+def test_head_is_answered_as_get_without_the_body(redress: World, service: str, path: str) -> None:
+    filed = Filed(redress)
+    url, headers = redress.url(service) + path.format(**filed.parameters), _signed(redress, service, path, filed)
+    with httpx.Client(headers=headers) as http:  # one connection: a body that is not announced would spoil the next
+        got, asked, again = http.get(url), http.head(url), http.get(url)
+    assert (asked.status_code, asked.content) == (got.status_code, b"")
+    assert asked.headers["content-type"] == got.headers["content-type"]
+    assert again.status_code == got.status_code
 
 
 _BODIES = [

@@ -203,6 +203,7 @@ def test_existing_servers_are_used_instead_of_ours_and_remembered(
         told = operator.up()
         assert "accepted as" not in told
         assert "No first complaint is filed" in told
+        assert "Kafka keeps one copy of every topic" in told
         assert list(operator.status()) == ["intake", "router", "sla", "notifier"]
         endpoints = operator.endpoints()
         assert (endpoints["mail"], endpoints["traces"], endpoints["kafka"]) == (None, "", broker.bootstrap)

@@ -37,8 +37,8 @@ async def test_the_versioned_api_answers_json_even_to_a_browser(http: httpx.Asyn
 async def test_a_wrong_method_is_405_and_says_what_is_allowed(http: httpx.AsyncClient) -> None:
     answer = await http.delete("/staff", headers={"Accept-Language": "en"})
     assert answer.status_code == 405
-    assert answer.headers["allow"] == "GET, POST"  # also of the second route of one address
-    assert answer.json()["detail"] == "What it takes: GET, POST."
+    assert answer.headers["allow"] == "GET, HEAD, POST"  # also of the second route of one address
+    assert answer.json()["detail"] == "What it takes: GET, HEAD, POST."
 
 
 async def test_a_wrong_field_is_named_with_the_reason_but_not_its_value(http: httpx.AsyncClient) -> None:

@@ -31,6 +31,12 @@ _HEADERS: Final[Mapping[int, Mapping[str, str]]] = {
     429: {"Retry-After": "seconds to wait"},
     503: {"Retry-After": "seconds to wait"},
 }
+_RATES: Final[Mapping[str, str]] = {
+    "RateLimit-Policy": "what a channel client may spend at once (q) and in how many seconds that fills (w)",
+    "RateLimit": "what is left of it (r), and in how many seconds all is there again (t)",
+}
+_REPLAYED: Final[Mapping[str, str]] = {"Idempotent-Replayed": "`true`: the answer of an earlier request with this key"}
+_MADE: Final[Mapping[str, str]] = {"Location": "where what was made can be read"}
 SCHEMES: Final[Mapping[str, Mapping[str, str]]] = {
     "channelKey": {
         "type": "http",
@@ -91,9 +97,14 @@ def refusals(*names: str) -> dict[int | str, dict[str, Any]]:
 
 def _refusal(status: int, means: str) -> dict[str, Any]:
     told: dict[str, Any] = {"description": means, "content": {MEDIA_TYPE: {"schema": _REFERENCE}}}
-    if headers := _HEADERS.get(status):
-        told["headers"] = {name: {"description": said, "schema": {"type": "string"}} for name, said in headers.items()}
+    _say_headers(told, _HEADERS.get(status, {}))
     return told
+
+
+def _say_headers(answer: dict[str, Any], headers: Mapping[str, str]) -> None:
+    if headers:
+        told = {name: {"description": said, "schema": {"type": "string"}} for name, said in headers.items()}
+        answer["headers"] = answer.get("headers", {}) | told
 
 
 def install_openapi(app: FastAPI, own_url: str) -> None:
@@ -154,6 +165,15 @@ def _complete(operation: dict[str, Any], path: str) -> None:
         if declared is None or MEDIA_TYPE not in declared.get("content", {}):
             answers[str(status)] = told
     operation["responses"] = dict(sorted(answers.items()))
+    keyed = any(one["name"].lower() == "idempotency-key" for one in operation.get("parameters", ()))
+    for status, answer in answers.items():
+        done = status.startswith("2")
+        if {"channelKey": []} in operation.get("security", ()) and (done or status == "429"):
+            _say_headers(answer, _RATES)
+        if done and keyed:
+            _say_headers(answer, _REPLAYED)
+        if status == "201":
+            _say_headers(answer, _MADE)
 
 
 def _name(operation: dict[str, Any], schemas: dict[str, Any]) -> None:

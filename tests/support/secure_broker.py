@@ -18,7 +18,13 @@ from cryptography.x509.oid import NameOID
 from deploy.stack.kafka import KafkaBroker
 from shared.runtime.kafka_access import KafkaAccess, KafkaSecurity
 
-PRINCIPALS = ("admin", *(f"redress-{name}" for name in ("intake", "router", "sla", "notifier", "auditor", "operator")))
+NEWCOMER = "newcomer"
+"""A principal that no rule knows."""
+PRINCIPALS = (
+    "admin",
+    NEWCOMER,
+    *(f"redress-{name}" for name in ("intake", "router", "sla", "notifier", "auditor", "operator")),
+)
 
 
 @dataclass(frozen=True)

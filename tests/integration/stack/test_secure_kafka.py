@@ -6,7 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,19 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import ClusterAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
 
-from deploy.stack.acls import add_acls, wanted_acls
+from deploy.stack.acls import Acl, add_acls, wanted_acls
 from deploy.stack.errors import StackError
 from deploy.stack.services import NAMES
 from deploy.stack.topics import create_topics
 from shared.events.topics import DEAD_LETTERS, TOPICS
 from shared.runtime.kafka_access import KafkaAccess, KafkaSecurity, client_of
-from tests.support.secure_broker import SecureBroker
-from tests.support.stack import Servers
+from shared.runtime.outbox import rows_of
+from shared.runtime.pg import Database as OwnDatabase
+from shared.runtime.relay import Relay
+from shared.runtime.transaction import write_rows
+from tests.support.probe import submitted, until
+from tests.support.secure_broker import NEWCOMER, SecureBroker
+from tests.support.stack import DatabaseFactory, Servers
 from tests.support.tls_postgres import TlsDoor
 from tests.support.world import World
 
@@ -173,6 +178,39 @@ async def test_a_broker_whose_certificate_nobody_vouches_for_is_refused(broker: 
     security = broker.access("redress-sla").security.model_copy(update={"cafile": None})
     with pytest.raises((KafkaError, OSError)):
         await read(KafkaAccess(broker.bootstrap, security), "complaints.routing")
+
+
+async def test_a_forbidden_topic_stops_its_own_rows_alone_and_they_leave_when_it_is_allowed(
+    broker: SecureBroker, fresh_database: DatabaseFactory
+) -> None:
+    own = "complaints.routing"
+    rules = [Acl(f"User:{NEWCOMER}", "topic", own, operation) for operation in ("Write", "Read")]
+    await add_acls(broker.access("admin"), rules)
+    database, stop = OwnDatabase(fresh_database("router").url_of("router"), name="test"), asyncio.Event()
+    relay = Relay(database, "router", broker.access(NEWCOMER))
+    running = asyncio.create_task(relay.run(stop))
+    try:
+        for topic in (DEAD_LETTERS, own, DEAD_LETTERS, own):
+            async with database.connection() as connection, connection.transaction():
+                await write_rows(connection, rows_of([submitted()], topic, None))
+            relay.wake()
+        left = "SELECT array_agg(DISTINCT topic) FROM outbox_unpublished"
+        await until(lambda: _is(database.fetchval(left), [DEAD_LETTERS]), 40)
+        await until(lambda: relay.troubles)
+        assert {name.partition("[")[0] for name in relay.troubles} == {DEAD_LETTERS}
+        assert "TopicAuthorizationFailed" in str(relay.troubles)
+        await add_acls(broker.access("admin"), [replace(rule, name=DEAD_LETTERS) for rule in rules])
+        await until(lambda: _is(database.fetchval(left), None), 40)
+        await until(lambda: not relay.troubles)
+    finally:
+        stop.set()
+        relay.wake()
+        await running
+        await database.close()
+
+
+async def _is(asked: Awaitable[object], wanted: object) -> bool:
+    return await asked == wanted
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
-"""Rows 40 to 42: clocks that jump."""
+"""Rows 27, 40 and 41: clocks that jump, and a service away while they run."""
 
 from __future__ import annotations
 
 import importlib.util
-import subprocess
-import sys
 import time
 import uuid
 from dataclasses import replace
@@ -96,21 +94,6 @@ def database_clock_back(world: World) -> str:
     times = world.database.fetch(_FIRES, complaint)[0]
     assert times["n"] == times["d"], f"{times['n']} fired, {times['d']} different"
     return f"{times['n']} levels fired, each once"
-
-
-@row("42", "daylight saving, leap days, edited holidays (properties)", seconds=60)
-def calendars(world: World) -> str:
-    root = Path(__file__).parents[3]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "tests/unit/sla", "-k", "calendar"],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-2000:]
-    return done.stdout.strip().splitlines()[-1]
 
 
 @row("27", "sla away while clocks fall due", seconds=40)

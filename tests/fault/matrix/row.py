@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.support.world import World
-
-Play = Callable[[World], str]
+Play = Callable[..., str]
 
 
 class NotRun(Exception):
@@ -21,8 +19,9 @@ class Row:
     Attributes:
         number: as in the fault matrix, or a name for what it does not number.
         fault: what is done, and to what.
-        play: does it to a running Redress and answers what was seen; raises AssertionError when a promise broke.
-        place: which Redress it needs: `ordinary` for all rows that leave no trace, else one of its own.
+        play: does it to a running Redress (`World`; None where the place is `suite`) and answers what was seen; raises
+            AssertionError when a promise broke.
+        place: which Redress it needs: `ordinary` for all rows that leave no trace, else one of its own; `suite`: none.
         seconds: how long it takes, to tell beforehand.
     """
 

@@ -135,6 +135,7 @@ def handler_bug(world: World) -> str:
                 "the event reaches the dead letters",
                 40,
             )
+            wait_for(lambda: len(seen.accepted) >= 20, "others are filed meanwhile and later")
         all_told(world, seen, 60)
     finally:
         world.database.execute("DROP TRIGGER refuse ON router.cases")

@@ -360,7 +360,7 @@ class Consumer:
             if one.event is not None and one.event.event_id in new:
                 new.discard(one.event.event_id)  # a second copy in the same batch is a duplicate
                 fresh.append(one)
-        if row["floor"] is not None and ids[0].int < row["floor"].int:
+        if ids and row["floor"] is not None and ids[0].int < row["floor"].int:
             fresh = await without_forgotten(connection, self.service, fresh, row["floor"])
         return fresh, row["now"]
 

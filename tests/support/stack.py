@@ -167,6 +167,8 @@ class Servers:
         passwords = self._passwords if self._ours else run(_missing_roles(admin))
         run(bootstrap(database.url, passwords))
         database.migrate(*services)
+        for service in services:
+            run(execute(database.url, _PRUNED.format(service=service)))
         return database
 
     def drop_database(self, database: Database) -> None:
@@ -241,5 +243,10 @@ def environment_without_servers() -> dict[str, str]:
     mine = ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "SMTP_URL", "REDRESS_HOME", "REDRESS_PORT_BASE")
     return {name: value for name, value in os.environ.items() if name not in mine}
 
+
+_PRUNED = """
+INSERT INTO {service}.inbox_floor (consumer, event_id) VALUES ('{service}', {service}.first_id_at(now() - interval '45 days'))
+"""
+"""A database in service has been pruned since its first minutes: readers meet the floor of the inbox in every test."""
 
 DatabaseFactory = Callable[..., Database]

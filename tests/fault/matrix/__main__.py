@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -99,10 +100,19 @@ def _run(row: Row, world: World | None) -> int:
         if not isinstance(error, AssertionError):
             traceback.print_exc()
         if world is not None:
+            print(f"        logs: {_kept_logs(world, row)}", flush=True)
             _mend(world)
         return 1
     _print(row, "holds", time.monotonic() - started, seen)
     return 0
+
+
+def _kept_logs(world: World, row: Row) -> Path:
+    """The logs of what ran, which outlive the run."""
+    folder = Path(tempfile.mkdtemp(prefix=f"redress-faults-row-{row.number}-"))
+    for log in world.home.rglob("*.log"):
+        shutil.copy(log, folder)
+    return folder
 
 
 def _mend(world: World) -> None:

@@ -35,7 +35,7 @@ class Ballast:
         self._file.unlink(missing_ok=True)
 
 
-@row("30-31", "disk of Postgres full: data and write-ahead log", place="small disks", seconds=60)
+@row("30-31", "disk of Postgres full: data and write-ahead log", place="small disks", seconds=45)
 def postgres_full(world: World) -> str:
     server = world.servers.server
     with load(world, rate=10) as seen:
@@ -53,7 +53,7 @@ def postgres_full(world: World) -> str:
     return f"{len(seen.accepted)} filed, none lost; longest wait {seen.waited:.1f} s"
 
 
-@row("32", "disk of Kafka full", place="small disks", seconds=60)
+@row("32", "disk of Kafka full", place="small disks", seconds=45)
 def kafka_full(world: World) -> str:
     with load(world, rate=10) as seen:
         time.sleep(2)
@@ -66,7 +66,7 @@ def kafka_full(world: World) -> str:
     return f"intake accepted {meanwhile} meanwhile; all told after the restart of the broker"
 
 
-@row("33", "disk of the services' own logs full", place="small disks", seconds=40)
+@row("33", "disk of the services' own logs full", place="small disks", seconds=25)
 def logs_full(world: World) -> str:
     with load(world, rate=10) as seen:
         time.sleep(1)

@@ -21,7 +21,7 @@ _AWAY = 45.0
 """Stands for 15 minutes: the rows run with a watchdog of 15 s instead of 120, so that every timer runs out thrice."""
 
 
-@row("17", "broker restarted (SIGTERM, then SIGKILL) while relays and readers are busy", seconds=30)
+@row("17", "broker restarted (SIGTERM, then SIGKILL) while relays and readers are busy", seconds=25)
 def broker_restarts(world: World) -> str:
     with load(world) as seen:
         time.sleep(2)
@@ -35,7 +35,7 @@ def broker_restarts(world: World) -> str:
     return f"{len(seen.accepted)} filed, all told within 60 s"
 
 
-@row("18", "broker restarted while everything is idle", seconds=20)
+@row("18", "broker restarted while everything is idle", seconds=12)
 def broker_restarts_idle(world: World) -> str:
     world.broker.kill()
     time.sleep(2)
@@ -46,7 +46,7 @@ def broker_restarts_idle(world: World) -> str:
     return "readers go on within 60 s"
 
 
-@row("19", f"broker away {_AWAY:.0f} s at compressed timers: intake accepts", seconds=90)
+@row("19", f"broker away {_AWAY:.0f} s at compressed timers: intake accepts", seconds=60)
 def broker_away(world: World) -> str:
     pid = world.process("intake").pid
     with load(world, rate=10) as seen:
@@ -64,7 +64,7 @@ def broker_away(world: World) -> str:
     return f"{meanwhile} accepted meanwhile, longest answer {seen.waited:.1f} s; /readyz: degraded"
 
 
-@row("18b", "SIGSTOP 40 s, broker", seconds=70)
+@row("18b", "SIGSTOP 40 s, broker", seconds=50)
 def broker_frozen(world: World) -> str:
     pid = world.process("intake").pid
     with load(world, rate=10) as seen:
@@ -77,7 +77,7 @@ def broker_frozen(world: World) -> str:
     return f"{len(seen.accepted)} filed; intake served all along, longest answer {seen.waited:.1f} s"
 
 
-@row("21", "a topic deleted under load, then made anew", seconds=60)
+@row("21", "a topic deleted under load, then made anew", seconds=15)
 def topic_deleted(world: World) -> str:
     with load(world, rate=10) as seen:
         time.sleep(2)
@@ -89,7 +89,7 @@ def topic_deleted(world: World) -> str:
     return f"{len(seen.accepted)} filed and told"
 
 
-@row("22", "offsets of every group expired", seconds=40)
+@row("22", "offsets of every group expired", seconds=35)
 def offsets_expired(world: World) -> str:
     assert violations(world) == [], "the system was not in order before"
     for name in ("intake", "router", "sla", "notifier"):
@@ -131,7 +131,7 @@ async def _delete_groups(admin: AIOKafkaAdminClient, names: list[str]) -> None:
         await admin._send_request(DeleteGroupsRequest(names), node.nodeId)
 
 
-@row("23", "rebalance storm: second copies join and leave under load", seconds=60)
+@row("23", "rebalance storm: second copies join and leave under load", seconds=40)
 def rebalance_storm(world: World) -> str:
     with load(world) as seen:
         for _ in range(5):
@@ -142,7 +142,7 @@ def rebalance_storm(world: World) -> str:
     return f"{len(seen.accepted)} filed during ten joins and leaves"
 
 
-@row("37", "poison of eleven kinds on every topic, between good events", seconds=30)
+@row("37", "poison of eleven kinds on every topic, between good events", seconds=8)
 def poison(world: World) -> str:
     from shared.runtime.kafka import make_producer, stop_producer
 

@@ -14,7 +14,7 @@ KILLS = 200
 SEED = random.SystemRandom().randrange(1 << 32)
 
 
-@row("kills", f"{KILLS} random SIGKILLs of services, broker and Postgres under load", seconds=420)
+@row("kills", f"{KILLS} random SIGKILLs of services, broker and Postgres under load", seconds=330)
 def random_kills(world: World) -> str:
     chosen = random.Random(SEED)
     counts: dict[str, int] = {}

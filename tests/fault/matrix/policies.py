@@ -11,7 +11,7 @@ from tests.fault.matrix.row import row
 from tests.support.world import World, wait_for
 
 
-@row("51", "broken policy file on reload, and every service restarted with it", seconds=60)
+@row("51", "broken policy file on reload, and every service restarted with it", seconds=40)
 def broken_policies(world: World) -> str:
     folder = world.home / "policies"
     shutil.copytree(Path(__file__).parents[3] / "deploy" / "policies", folder)

@@ -14,7 +14,7 @@ from tests.fault.matrix.row import row
 from tests.support.world import World, wait_for
 
 
-@row("24", "Postgres restarted, fast and by SIGKILL, while intake answers", seconds=40)
+@row("24", "Postgres restarted, fast and by SIGKILL, while intake answers", seconds=25)
 def postgres_restarts(world: World) -> str:
     server = world.servers.server
     with load(world) as seen:
@@ -31,7 +31,7 @@ def postgres_restarts(world: World) -> str:
     return f"{len(seen.accepted)} filed; the longest wait was {seen.waited:.1f} s; no service restarted"
 
 
-@row("25", "sessions of every service cut in the middle of transactions", seconds=30)
+@row("25", "sessions of every service cut in the middle of transactions", seconds=20)
 def sessions_cut(world: World) -> str:
     cut = 0
     with load(world, rate=40) as seen:
@@ -47,7 +47,7 @@ def sessions_cut(world: World) -> str:
     return f"{cut} sessions cut, {len(seen.accepted)} filed"
 
 
-@row("26", "the answer to COMMIT is lost, router", seconds=60)
+@row("26", "the answer to COMMIT is lost, router", seconds=25)
 def commit_answer_lost(world: World) -> str:
     spec = world.spec("router")
     parts = urlsplit(spec.env["DATABASE_URL"])
@@ -67,7 +67,7 @@ def commit_answer_lost(world: World) -> str:
     return f"{cuts} answers to COMMIT lost; {len(seen.accepted)} filed, each assigned once"
 
 
-@row("24b", "SIGSTOP 20 s, Postgres", seconds=50)
+@row("24b", "SIGSTOP 20 s, Postgres", seconds=30)
 def postgres_frozen(world: World) -> str:
     server = world.servers.server
     with load(world, rate=10) as seen:
@@ -84,7 +84,7 @@ def postgres_frozen(world: World) -> str:
     return f"{len(seen.accepted)} filed; /livez answered meanwhile"
 
 
-@row("28", "no connection of the pool comes free, intake", seconds=30)
+@row("28", "no connection of the pool comes free, intake", seconds=10)
 def pool_exhausted(world: World) -> str:
     """A lock on the table that every filing writes holds all connections."""
     import asyncio
@@ -116,7 +116,7 @@ def pool_exhausted(world: World) -> str:
     return f"503 after {took:.1f} s; /livez answers; serves again at once"
 
 
-@row("38", "a handler that always fails for one event, router", seconds=40)
+@row("38", "a handler that always fails for one event, router", seconds=8)
 def handler_bug(world: World) -> str:
     marked = "R-POISON"
     world.database.execute(
@@ -145,7 +145,7 @@ def handler_bug(world: World) -> str:
     return f"one dead letter, {len(seen.accepted)} others passed; after the mend the replay gave it an owner"
 
 
-@row("39", "a dependency that refuses for 15 s, router", seconds=50)
+@row("39", "a dependency that refuses for 15 s, router", seconds=20)
 def dependency_away(world: World) -> str:
     world.database.execute(
         "CREATE OR REPLACE FUNCTION router.full() RETURNS trigger LANGUAGE plpgsql AS"

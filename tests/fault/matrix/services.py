@@ -17,7 +17,7 @@ _FREEZE = 35.0
 """Longer than a group waits for a silent member (30 s), than an idle transaction lives, and than a lease of a notice."""
 
 
-@row("12", "SIGTERM, each service, busy", seconds=40)
+@row("12", "SIGTERM, each service, busy", seconds=30)
 def terminated(world: World) -> str:
     longest = 0.0
     with load(world) as seen:
@@ -47,22 +47,22 @@ def _frozen(world: World, name: str) -> str:
     return f"{len(seen.accepted)} filed, {others} of them while the first copy stood"
 
 
-@row("13", f"SIGSTOP {_FREEZE:.0f} s, router, a second copy beside it", seconds=60)
+@row("13", f"SIGSTOP {_FREEZE:.0f} s, router, a second copy beside it", seconds=45)
 def router_frozen(world: World) -> str:
     return _frozen(world, "router")
 
 
-@row("14", f"SIGSTOP {_FREEZE:.0f} s, sla, a second copy beside it", seconds=60)
+@row("14", f"SIGSTOP {_FREEZE:.0f} s, sla, a second copy beside it", seconds=45)
 def sla_frozen(world: World) -> str:
     return _frozen(world, "sla")
 
 
-@row("15", f"SIGSTOP {_FREEZE:.0f} s, notifier, a second copy beside it", seconds=60)
+@row("15", f"SIGSTOP {_FREEZE:.0f} s, notifier, a second copy beside it", seconds=45)
 def notifier_frozen(world: World) -> str:
     return _frozen(world, "notifier")
 
 
-@row("15b", "SIGSTOP 12 s, intake", seconds=30)
+@row("15b", "SIGSTOP 12 s, intake", seconds=35)
 def intake_frozen(world: World) -> str:
     with load(world) as seen:
         time.sleep(2)
@@ -74,7 +74,7 @@ def intake_frozen(world: World) -> str:
     return f"{len(seen.accepted)} filed; the longest wait was {seen.waited:.1f} s"
 
 
-@row("16", "two copies of every service, joining and leaving", seconds=60)
+@row("16", "two copies of every service, joining and leaving", seconds=25)
 def two_copies(world: World) -> str:
     with load(world) as seen:
         copies = [second_copy(world, name) for name in NAMES]

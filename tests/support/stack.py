@@ -209,8 +209,26 @@ async def recreate_topics(bootstrap_servers: str) -> None:
     """Make all our topics empty: delete them with everything in them, wait until gone, create them anew."""
     from deploy.stack.topics import create_topics, delete_topics
 
+    await _empty_groups(bootstrap_servers)
     await delete_topics(bootstrap_servers, [*(topic.name for topic in TOPICS), DEAD_LETTERS])
     await create_topics(bootstrap_servers)
+
+
+async def _empty_groups(bootstrap_servers: str) -> None:
+    """Take members out of our groups that have ended without leaving, as static ones do: others wait 30 s for them."""
+    from aiokafka.admin import AIOKafkaAdminClient
+    from aiokafka.protocol.group import LeaveGroupRequest
+
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await admin.start()
+    try:
+        for name in [name for name, _ in await admin.list_consumer_groups() if name.startswith("redress.")]:
+            node = await admin.find_coordinator(name)
+            [answer] = await admin.describe_consumer_groups([name], node)
+            for member in answer.groups[0][5]:
+                await admin._send_request(LeaveGroupRequest(name, member[0]), node)
+    finally:
+        await admin.close()
 
 
 def _new_passwords() -> dict[str, str]:

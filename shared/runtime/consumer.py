@@ -182,9 +182,15 @@ class Consumer:
         return getattr(self._subscriber, "consumer", None)
 
     async def stop(self) -> None:
-        """Give up waiting for a dependency: the process ends and the batch comes again. Commits what is worked off."""
+        """Give up waiting for a dependency: the process ends and the batch comes again. Commits what is worked off.
+
+        A copy that is the only one keeps its place in the group, and has its partitions at once when it is back. Where there
+        are others, it leaves: they would wait half a minute for it.
+        """
         self._stopping.set()
         await self.offsets.commit(self.client)
+        if self.seat is not None and self.client is not None and self.reach.copies > 1:
+            self.seat.give_back(self.client)
 
     def give_up(self, why: str, error: Exception) -> None:
         """End the process, and read nothing more until then.

@@ -18,6 +18,8 @@ from shared.runtime.relay import Relay
 
 log = logging.getLogger(__name__)
 
+_OVERLOOKED = 20.0
+"""Seconds: two measurements."""
 CHECKS = frozenset({"database", "reader", "topics", "relay", "vault"})
 _FRESH = 30.0
 _ENDS = "SELECT what, count(*) AS count, max(ended_at) AS last FROM process_end GROUP BY what ORDER BY last DESC"
@@ -59,6 +61,10 @@ class Health:
             reasons |= {name: why for name, why in (("reader", self._reader()), ("topics", self._topics())) if why}
         if not self._relay.connected:
             reasons["relay"] = "Kafka does not take what is published; it waits in the outbox"
+        elif self._relay.overlooked > _OVERLOOKED:
+            reasons["relay"] = (
+                "events wait in the outbox and are not published; the watchdog restarts this copy if it lasts"
+            )
         reasons |= {name: why for name, check in self.also.items() if (why := check()) is not None}
         names = ["database", *(["reader", "topics"] if self.consumer is not None else []), "relay", *self.also]
         failed = self.needs & reasons.keys()

@@ -83,6 +83,10 @@ class Seat:
         finally:
             coordinator._group_instance_id = own
 
+    def give_back(self, client: AIOKafkaConsumer) -> None:
+        """Let the client leave the group when it closes, so that other copies have its partitions at once."""
+        client._coordinator._group_instance_id = None
+
     def _was_a_member(self, coordinator: Any) -> bool:
         """Whether it had its place until now: who slept longer than its session lasts has lost it to nobody."""
         slept = time.monotonic() - self._heard

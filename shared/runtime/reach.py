@@ -32,6 +32,7 @@ class Reach:
         missing: wanted topics that Kafka does not have.
         unread: partitions of wanted topics that no copy has, and since when.
         answered: when the broker last answered (`time.monotonic`); 0: never.
+        copies: members of the group, this one among them, as of the last look.
     """
 
     def __init__(self, service: str, topics: Iterable[str]) -> None:
@@ -43,6 +44,7 @@ class Reach:
         self.missing: frozenset[str] = frozenset()
         self.unread: dict[TopicPartition, float] = {}
         self.answered = 0.0
+        self.copies = 1
 
     @property
     def left_alone(self) -> list[TopicPartition]:
@@ -106,6 +108,7 @@ class Reach:
         error, _, state, _, _, members = answer.groups[0][:6]
         if error or state != "Stable":
             return None
+        self.copies = len(members)
         owned: set[TopicPartition] = set()
         for member in members:
             if member[4]:

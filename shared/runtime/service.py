@@ -7,7 +7,6 @@ Postgres is down.
 import asyncio
 import gc
 import logging
-import random
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -30,6 +29,7 @@ from shared.runtime.http import make_app
 from shared.runtime.kept import kept_by
 from shared.runtime.kept_policies import PolicyKeeper
 from shared.runtime.membership import identity_of
+from shared.runtime.pauses import Pauses
 from shared.runtime.pg import Database
 from shared.runtime.pruning import Pruner
 from shared.runtime.relay import Relay
@@ -252,7 +252,7 @@ class Service:
         """Keep a started broker; while Kafka is away at start, try again with a growing pause."""
         assert self.consumer is not None
         identity = identity_of(self.name, self.settings.http_port, self.consumer.reads)
-        pause = 0.2
+        pauses = Pauses(0.2, 5.0)
         while not stop.is_set():
             broker = make_broker(self.settings.kafka, f"redress-{self.name}")
             self.consumer.subscribe(broker, identity=identity, records=self.settings.batch_records)
@@ -261,8 +261,7 @@ class Service:
             except Exception as error:
                 log.warning("kafka is away", extra={"action": "kafka_retry", "error": safe_text(error)})
                 await _stop_quietly(broker)
-                await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  jitter, not a secret
-                pause = min(pause * 2, 5.0)
+                await asyncio.sleep(pauses.after_failure())
                 continue
             await stop.wait()
             await self.consumer.stop()
@@ -296,8 +295,9 @@ class Service:
 
     async def _kept_alive(self, name: str, task: Task, stop: asyncio.Event) -> None:
         """Run a task; when it fails, say so and start it again after a growing pause."""
-        pause = 0.2
+        pauses = Pauses(0.2, 10.0)
         while not stop.is_set():
+            pauses.begins()
             try:
                 await task(stop)
                 return
@@ -305,8 +305,7 @@ class Service:
                 raise
             except Exception as error:
                 log.error("task failed", extra={"action": "task_retry", "task": name}, exc_info=error)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 10.0)
+                await asyncio.sleep(pauses.after_failure())
 
     async def _shut_down(
         self,

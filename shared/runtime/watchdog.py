@@ -87,9 +87,11 @@ class Watchdog:
                 log.warning("rejoin failed", extra={"action": "reader_rejoin", "error": safe_text(error)})
 
     def stuck(self, now: float) -> str | None:
-        """What has not progressed for too long: `relay`, `consumer`, `partition` or nothing."""
+        """What has not progressed for too long: `relay`, `outbox`, `consumer`, `partition` or nothing."""
         if self._relay.busy and now - self._relay.last_progress > self._limit:
             return "relay"
+        if self._relay.overlooked > self._limit:
+            return "outbox"
         consumer = self._consumer
         if consumer is None or consumer.client is None or consumer.working:
             return None

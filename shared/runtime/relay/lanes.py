@@ -40,6 +40,10 @@ class Lanes:
         """Whether shards that we hold a lease of may be free of old code by now."""
         return self._retry is not None and time.monotonic() >= self._retry
 
+    def lack(self, held: frozenset[int]) -> bool:
+        """Whether some of these shards are not published here, and nobody else keeps them from us."""
+        return self._retry is None and not held <= self.served
+
     def all(self) -> list[Lane]:
         """The main stream first."""
         return [self.main, *self.apart]

@@ -7,7 +7,6 @@ lane of its own, tries again there, and joins the main stream when it has caught
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from aiokafka.errors import KafkaError
 from shared.runtime import metrics
 from shared.runtime.errors import Reason, safe_text
 from shared.runtime.kafka_access import KafkaAccess
+from shared.runtime.pauses import Pauses
 from shared.runtime.pg import Database
 from shared.runtime.relay import rows
 from shared.runtime.relay.lane import Lane, Place, partition_of
@@ -55,6 +55,8 @@ class Relay:
     Attributes:
         connected: whether it has database and broker.
         last_progress: when something was published, or nothing was there to publish; `time.monotonic()`.
+        overlooked: seconds for which events of our shards have waited while nothing was on its way and nothing explains it,
+            as of the last measurement. More than some seconds is a fault of this code.
     """
 
     def __init__(
@@ -83,6 +85,9 @@ class Relay:
         self._timeless: set[str] = set()
         self._saved = 0.0
         self._dirty = False
+        self._landed = self._landed_before = 0
+        self._moved = time.monotonic()
+        self.overlooked = 0.0
         self.last_progress = time.monotonic()
         self.connected = False
 
@@ -106,26 +111,35 @@ class Relay:
         self._wake.set()
 
     async def measure(self) -> None:
-        """Set the gauges of age and depth, and keep the tables in order."""
-        await self._upkeep.measure()
+        """Set the gauges of age and depth, keep the tables in order, and look whether anything is overlooked."""
+        held = self._held
+        waiting = await self._upkeep.measure(held)
+        now = time.monotonic()
+        explained = (
+            not self.connected
+            or self._flights
+            or self.troubles
+            or any(lane.window.gulf is not None for lane in self._lanes.all())
+        )
+        if not waiting or explained or self._landed != self._landed_before:
+            self._moved = now
+        self._landed_before = self._landed
+        self.overlooked = now - self._moved
 
     async def run(self, stop: asyncio.Event) -> None:
         """Publish until told to stop; then once more, so that what is committed leaves before the process does."""
-        pause = 0.1
+        pauses = Pauses(0.1, 10.0)
         try:
             while not stop.is_set():
+                pauses.begins()
                 try:
                     await self._serve(stop)
-                    pause = 0.1
                 except asyncio.CancelledError:
                     raise
                 except Exception as error:
                     self.connected = False
-                    log.warning(
-                        "relay interrupted", extra={"action": "relay_retry", "error": safe_text(error), "pause": pause}
-                    )
-                    await _sleep_or(stop, pause * random.uniform(0.5, 1))  # noqa: S311  jitter, not a secret
-                    pause = min(pause * 2, 10.0)
+                    log.warning("relay interrupted", extra={"action": "relay_retry", "error": safe_text(error)})
+                    await _sleep_or(stop, pauses.after_failure())
         finally:
             await self._sending.stop()
 
@@ -157,7 +171,7 @@ class Relay:
     async def _turn(self, connection: Any) -> None:
         self._wake.clear()
         began = time.monotonic()
-        if self._leases_changed.is_set() or self._lanes.unsettled:
+        if self._leases_changed.is_set() or self._lanes.unsettled or self._lanes.lack(self._held):
             self._leases_changed.clear()
             await self._follow_leases(connection)
         if not self._leases.valid:
@@ -202,8 +216,13 @@ class Relay:
             waker.cancel()
             leases.cancel()
 
+    @property
+    def _held(self) -> frozenset[int]:
+        """The shards that are ours to publish at this moment."""
+        return self._leases.held if self._leases.valid else frozenset()
+
     async def _follow_leases(self, connection: Any) -> None:
-        held = self._leases.held if self._leases.valid else frozenset()
+        held = self._held
         self._lanes.forget(self._lanes.served - held)
         await self._lanes.gain(connection, held - self._lanes.served)
         if self._leases.surplus:
@@ -330,6 +349,7 @@ class Relay:
             flight.lane.window.sent(flight.parcel.ids)
             flight.lane.went_well(self._batch)
             self._upkeep.note(place, flight.answer.result().offset, len(flight.parcel.rows))
+        self._landed += landed
         if landed:
             self._dirty = True
             self.last_progress = time.monotonic()

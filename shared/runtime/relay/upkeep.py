@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -18,8 +19,9 @@ from shared.runtime.relay.truncation import Truncations
 log = logging.getLogger(__name__)
 
 _AGE = """
-SELECT count(*) AS depth, coalesce(extract(epoch FROM clock.now() - min(occurred_at)), 0)::float8 AS age
-FROM (SELECT occurred_at FROM outbox_unpublished ORDER BY id LIMIT 10000) AS oldest
+SELECT count(*) AS depth, count(*) FILTER (WHERE shard = ANY ($1::smallint[])) AS ours,
+       coalesce(extract(epoch FROM clock.now() - min(occurred_at)), 0)::float8 AS age
+FROM (SELECT shard, occurred_at FROM outbox_unpublished ORDER BY id LIMIT 10000) AS oldest
 """
 _KEPT = """
 SELECT least(clock.now() - make_interval(secs => $1), (SELECT min(occurred_at) FROM outbox_unpublished)) AS before
@@ -45,14 +47,19 @@ class Upkeep:
         """Truncations of the last hour, by partition."""
         return self._truncations.told
 
-    async def measure(self) -> None:
-        """Set the gauges of age and depth; now and then make partitions ahead and drop those of the past."""
-        row = await self._database.fetchrow(_AGE)
+    async def measure(self, shards: Iterable[int]) -> int:
+        """Set the gauges of age and depth; now and then make partitions ahead and drop those of the past.
+
+        Returns:
+            How many events of these shards wait, of the oldest 10,000 of all.
+        """
+        row = await self._database.fetchrow(_AGE, sorted(shards))
         if row is not None:
             metrics.OUTBOX_DEPTH.labels(self._service).set(row["depth"])
             metrics.OUTBOX_AGE.labels(self._service).set(max(0.0, row["age"]))
         if time.monotonic() - self._partitions_at > _PARTITIONS_EVERY or not self._partitions_at:
             await self._renew_partitions()
+        return row["ours"] if row is not None else 0
 
     async def _renew_partitions(self) -> None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -48,6 +49,7 @@ def main() -> int:
         for row in rows:
             print(f"{row.number:>6}  {row.fault}  (about {row.seconds} s)")
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is stopped on the way out
     began = time.monotonic()
     print(
         f"{len(rows)} rows, about {sum(row.seconds for row in rows) // 60 + 1} minutes, at most {LIMIT / 60:.0f}",

@@ -2,14 +2,18 @@
 
 import asyncio
 import socket
+import time
 from uuid import UUID
 
 import pytest
 
+from shared.runtime import health as runtime_health
+from shared.runtime.health import Health
 from shared.runtime.outbox import SHARDS, rows_of, shard_of
 from shared.runtime.pg import Database
-from shared.runtime.relay import Relay, leases
+from shared.runtime.relay import Relay, leases, rows
 from shared.runtime.transaction import write_rows
+from shared.runtime.watchdog import Watchdog
 from tests.support.probe import read_count, submitted, until
 
 
@@ -105,6 +109,47 @@ async def test_shards_of_a_copy_that_dies_are_published_by_another_when_its_leas
     second.wake()
     await until(lambda: _all_out(database), 30)
     assert len(await read_count(fresh_topics, "complaints.routing", 50)) == 50
+
+
+async def test_a_connection_lost_while_the_lease_goes_on_leaves_no_shard_unpublished(copies, database, fresh_topics):
+    relay = copies.start()
+    await until(lambda: copies.shared(16))
+    for _ in range(3):
+        database.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND pid <> pg_backend_pid() AND application_name LIKE '%test%'"
+        )
+        await until(lambda: not relay.connected)
+        await until(lambda: relay.connected)
+        await _say(database, 5)
+        relay.wake()
+        await until(lambda: _all_out(database), 8)
+
+
+async def test_events_that_nobody_publishes_are_noticed(copies, database, fresh_topics, monkeypatch):
+    relay = copies.start()
+    await until(lambda: copies.shared(16))
+    monkeypatch.setattr(rows, "following", _nothing)
+    await _say(database, 5)
+    await until(lambda: _overlooked(relay, lambda seconds: seconds > 1))
+    health = Health("router", relay._database, relay, frozenset({"database"}))
+    monkeypatch.setattr(runtime_health, "_OVERLOOKED", 1.0)
+    status, body = await health.ready()
+    assert (status, body["status"], body["checks"]["relay"]) == (200, "degraded", False)
+    assert "not published" in body["reasons"]["relay"]
+    assert Watchdog(fresh_topics, relay, None, 1.0, print).stuck(time.monotonic()) == "outbox"
+    monkeypatch.undo()
+    await until(lambda: _all_out(database))
+    await until(lambda: _overlooked(relay, lambda seconds: seconds == 0))
+
+
+async def _nothing(*_):
+    return []
+
+
+async def _overlooked(relay, wanted):
+    await relay.measure()
+    return wanted(relay.overlooked)
 
 
 async def test_a_relay_of_before_leases_keeps_its_shards_to_itself(copies, database, fresh_topics):

@@ -15,7 +15,7 @@ from tests.support.probe import until
 
 def _watchdog(bootstrap: str, failures: list[str], limit: float = 0.2) -> Watchdog:
     """Over a relay that has had something on its way for longer than the limit."""
-    relay = SimpleNamespace(busy=True, last_progress=time.monotonic() - 3600)
+    relay = SimpleNamespace(busy=True, overlooked=0.0, last_progress=time.monotonic() - 3600)
     return Watchdog(bootstrap, relay, None, limit, failures.append)  # type: ignore[arg-type]
 
 

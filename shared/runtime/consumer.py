@@ -32,9 +32,7 @@ from shared.runtime.errors import (
     Permanent,
     Reason,
     Transient,
-    is_deployment_fault,
     is_refused_by_database,
-    is_transient,
     safe_text,
 )
 from shared.runtime.inbox import without_forgotten
@@ -46,7 +44,7 @@ from shared.runtime.polling import AT_REST, poll
 from shared.runtime.positions import NOWHERE, SET_POSITIONS, Ends, Positions, ends_of
 from shared.runtime.reach import Reach
 from shared.runtime.spans import BatchSpans
-from shared.runtime.stumbles import SKIP_DONE, Run, Skip, Stumbles, cause_of, place_of
+from shared.runtime.stumbles import SKIP_DONE, Run, Skip, Stumbles, cause_of, kind_of, place_of
 from shared.runtime.telemetry import Tracing
 from shared.runtime.transaction import Tx
 
@@ -285,7 +283,7 @@ class Consumer:
             except Exception as error:
                 if self._stopping.is_set():
                     raise asyncio.CancelledError from error
-                kind = _kind_of(error)
+                kind = kind_of(error)
                 if kind is None and len(received) > 1:
                     middle = len(received) // 2
                     await self._apply(received[:middle], dead, NOWHERE)
@@ -392,13 +390,6 @@ class _Drain(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
         return None
-
-
-def _kind_of(error: BaseException) -> str | None:
-    """Why a batch waits and is not to blame for it: `dependency`, `deployment`, or none when the data is."""
-    if is_transient(error):
-        return "dependency"
-    return "deployment" if is_deployment_fault(error) else None
 
 
 async def _as_is(message: KafkaAckableMessage) -> Any:

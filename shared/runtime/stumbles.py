@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.runtime import metrics
 from shared.runtime.decode import Received, Record
-from shared.runtime.errors import Permanent, Reason, safe_text
+from shared.runtime.errors import Permanent, Reason, is_deployment_fault, is_transient, safe_text
 from shared.runtime.pg import Database
 from shared.runtime.records import Unreadable
 
@@ -86,6 +86,13 @@ def place_of(received: Sequence[Received]) -> dict[str, Any]:
     if event is None:
         return place
     return place | {"event_id": str(event.event_id), "complaint_id": str(event.complaint_id)}
+
+
+def kind_of(error: BaseException) -> str | None:
+    """Why a batch waits and is not to blame for it: `dependency`, `deployment`, or none when the data is."""
+    if is_transient(error):
+        return "dependency"
+    return "deployment" if is_deployment_fault(error) else None
 
 
 class Run:

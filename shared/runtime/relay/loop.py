@@ -24,6 +24,7 @@ from shared.runtime.relay import rows
 from shared.runtime.relay.lane import Lane, Place, partition_of
 from shared.runtime.relay.lanes import Lanes
 from shared.runtime.relay.leases import Leases
+from shared.runtime.relay.overlooked import Overlooked
 from shared.runtime.relay.parcel import Parcel
 from shared.runtime.relay.quarantine import Quarantine
 from shared.runtime.relay.sending import Sending, is_about_time, is_refusal
@@ -55,8 +56,6 @@ class Relay:
     Attributes:
         connected: whether it has database and broker.
         last_progress: when something was published, or nothing was there to publish; `time.monotonic()`.
-        overlooked: seconds for which events of our shards have waited while nothing was on its way and nothing explains it,
-            as of the last measurement. More than some seconds is a fault of this code.
     """
 
     def __init__(
@@ -85,9 +84,8 @@ class Relay:
         self._timeless: set[str] = set()
         self._saved = 0.0
         self._dirty = False
-        self._landed = self._landed_before = 0
-        self._moved = time.monotonic()
-        self.overlooked = 0.0
+        self._landed = 0
+        self._overlooked = Overlooked()
         self.last_progress = time.monotonic()
         self.connected = False
 
@@ -95,6 +93,11 @@ class Relay:
     def busy(self) -> bool:
         """Whether something is on its way and nothing has arrived since: what the watchdog looks for."""
         return bool(self._flights) and self.last_progress <= min(flight.began for flight in self._flights.values())
+
+    @property
+    def overlooked(self) -> float:
+        """Seconds for which events of our shards have waited unexplained; see `Overlooked`."""
+        return self._overlooked.seconds
 
     @property
     def troubles(self) -> dict[str, str]:
@@ -112,19 +115,10 @@ class Relay:
 
     async def measure(self) -> None:
         """Set the gauges of age and depth, keep the tables in order, and look whether anything is overlooked."""
-        held = self._held
-        waiting = await self._upkeep.measure(held)
-        now = time.monotonic()
-        explained = (
-            not self.connected
-            or self._flights
-            or self.troubles
-            or any(lane.window.gulf is not None for lane in self._lanes.all())
-        )
-        if not waiting or explained or self._landed != self._landed_before:
-            self._moved = now
-        self._landed_before = self._landed
-        self.overlooked = now - self._moved
+        waiting = await self._upkeep.measure(self._held)
+        gulf = any(lane.window.gulf is not None for lane in self._lanes.all())
+        explained = not self.connected or bool(self._flights) or bool(self.troubles) or gulf
+        self._overlooked.look(waiting, self._landed, explained=explained)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Publish until told to stop; then once more, so that what is committed leaves before the process does."""

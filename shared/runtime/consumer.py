@@ -187,7 +187,7 @@ class Consumer:
         """
         self._stopping.set()
         await self.offsets.commit(self.client)
-        if self.seat is not None and self.client is not None and self.reach.copies > 1:
+        if self.seat is not None and self.client is not None and await self.reach.others(self.client):
             self.seat.give_back(self.client)
 
     def give_up(self, why: str, error: Exception) -> None:

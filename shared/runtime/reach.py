@@ -7,6 +7,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.consumer.group_coordinator import ConsumerProtocol
@@ -83,6 +84,13 @@ class Reach:
         self._show({p: max(0, ends[p] - place) for p, place in places.items() if p in ends})
         self._look_for_still_ones({p: (place, ends.get(p, 0)) for p, place in places.items() if p in ours}, now, busy)
 
+    async def others(self, client: AIOKafkaConsumer) -> bool:
+        """Whether the group has other members now; as of the last look when the broker does not say so within a second."""
+        with suppress(Exception):
+            async with asyncio.timeout(1):
+                await self._owned(client)
+        return self.copies > 1
+
     def _show(self, lag: Mapping[TopicPartition, int]) -> None:
         for partition in self._shown - lag.keys():
             metrics.LAG.remove(self._service, partition.topic, partition.partition)
@@ -106,9 +114,10 @@ class Reach:
             return None
         answer = await client._client.send(coordinator.coordinator_id, DescribeGroupsRequest([coordinator.group_id]))
         error, _, state, _, _, members = answer.groups[0][:6]
+        if not error:
+            self.copies = len(members)
         if error or state != "Stable":
             return None
-        self.copies = len(members)
         owned: set[TopicPartition] = set()
         for member in members:
             if member[4]:

@@ -95,6 +95,7 @@ def entry(row: Any, actor: Actor, packs: Packs) -> dict[str, Any]:
         "next": next_step(row, actor),
         "due": shown_dial(dial, row["now"]) if dial else None,
         "paused": row["state"] == State.WAITING,
+        "closed": row["state"] == State.CLOSED,
     }
 
 

@@ -93,6 +93,18 @@ async def test_the_desk_leads_to_the_next_page_of_a_search(running: Running, man
     assert sorted(seen) == sorted(told.reference for told in many)
 
 
+async def test_what_a_search_finds_among_closed_cases_is_said_to_be_closed(running: Running, many: list[Told]) -> None:
+    async with await running.as_user("li.delivery", accept="text/html") as client:
+        before = (await client.get("/desk", params={"view": "all", "lang": "en"})).text
+        running.database.execute(
+            "UPDATE router.cases SET state = 'closed', closed_how = 'withdrawn', clocks = '{}', due_kind = NULL"
+        )
+        page = (await client.get("/desk", params={"q": "快递", "lang": "en"})).text
+    assert "Every open one" in before and "Every open one" not in page
+    assert "All, closed ones too" in page and "Withdrawn" in page
+    assert "No date yet" not in page
+
+
 @pytest.mark.parametrize("address", ["/desk.csv", "/desk.csv?q=快递", "/desk.csv?view=closed"])
 async def test_an_export_is_whole(
     running: Running, many: list[Told], address: str, monkeypatch: pytest.MonkeyPatch

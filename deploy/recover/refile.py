@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from uuid import UUID
 
 from deploy.database import Connection
@@ -13,6 +12,8 @@ from services.intake.writer.answers import kept_answer
 from shared.events.envelope import Event
 from shared.events.intake import ComplaintAmended, ComplaintSubmitted, ComplaintWithdrawn
 from shared.runtime.vault import Erased, PersonKey, Vault, open_sealed
+
+_Text = Callable[[str, str | None], str | None]
 
 
 class Opener:
@@ -109,8 +110,10 @@ async def _file(connection: Connection, event: ComplaintSubmitted, opener: Opene
     return len(await connection.fetch(Q.filed, [event.complaint_id]))
 
 
-def _details(event: ComplaintSubmitted, text: object) -> dict[str, object] | None:
-    found = {
+def _details(event: ComplaintSubmitted, text: _Text) -> dict[str, object] | None:
+    """What few complaints have; whom it is about and who tells it are one text in the event, and stay one."""
+    whose = text("on_behalf_of", event.on_behalf_of)
+    found: dict[str, object] = {
         name: value
         for name, value in (
             ("wanted", event.wanted),
@@ -118,10 +121,24 @@ def _details(event: ComplaintSubmitted, text: object) -> dict[str, object] | Non
             ("about_department", event.about_department),
             ("repeat_of", event.repeat_of),
             ("consent", None if event.consent else False),
+            ("on_behalf_of", {"name": whose} if whose else None),
+            ("call_back", _call_back(event, text)),
         )
         if value is not None
     }
-    return json.loads(json.dumps(found)) if found else None
+    return found or None
+
+
+def _call_back(event: ComplaintSubmitted, text: _Text) -> dict[str, str] | None:
+    wish = event.call_back
+    if wish is None:
+        return None
+    told = {
+        "number": text("call_back.number", wish.number),
+        "hours": text("call_back.hours", wish.hours),
+        "language": wish.language,
+    }
+    return {name: value for name, value in told.items() if value} or None
 
 
 def _is_uuid(text: str) -> bool:

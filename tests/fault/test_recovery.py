@@ -1,6 +1,7 @@
 """What a restored database and a deleted topic leave behind is mended by `redress recover` (B1, H6; fault matrix rows 20, 53)."""
 
 import asyncio
+import json
 import signal
 import subprocess
 import sys
@@ -22,6 +23,13 @@ from tests.support.world import World, wait_for, world
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(300)]
 
 TEXT = "The parcel was promised for Monday and has still not arrived."
+
+
+WISHES = {
+    "call_back": {"number": "+8613912345678", "hours": "after 18:00", "language": "en"},
+    "on_behalf_of": {"name": "Li Wei"},
+    "wanted": "refund",
+}
 
 
 @pytest.fixture
@@ -62,10 +70,10 @@ def _admin(redress: World) -> str:
     return urlunsplit(urlsplit(redress.database.url)._replace(path="/postgres"))
 
 
-def _file(redress: World, number: int) -> dict[str, Any]:
+def _file(redress: World, number: int, **more: Any) -> dict[str, Any]:
     to = f"{uuid.uuid4().hex[:10]}@example.com"
     key = str(uuid.uuid4())
-    body = {"category": "delivery", "customer": {"email": to, "name": "Li Hua"}}
+    body = {"category": "delivery", "customer": {"email": to, "name": "Li Hua"}, **more}
     told = redress.file(f"{TEXT} ({number})", key=key, **body)
     assert told.status_code == 201, told.text
     wait_for(lambda: redress.mails(to), f"acknowledgement of {number}", 60)
@@ -81,7 +89,7 @@ def _restored(redress: World, *, vault_apart: bool) -> Iterator[tuple[list[dict[
     run(execute(_admin(redress), f"CREATE DATABASE {backup} TEMPLATE {name}"))
     try:
         _start(redress)
-        after = [_file(redress, number) for number in range(3, 8)]
+        after = [_file(redress, number, **(WISHES if number == 5 else {})) for number in range(3, 8)]
         _stop(redress)
         vault = redress.database.fetch("SELECT person_id, contact_hash, wrapped_key FROM vault.person")
         run(execute(_admin(redress), f"DROP DATABASE {name} WITH (FORCE)"))
@@ -106,6 +114,8 @@ def test_a_restored_database_files_again_what_was_accepted_and_repeats_nothing(o
         rows = own.database.fetch("SELECT reference, body, email FROM intake.complaint ORDER BY accepted_at")
         assert [row["reference"] for row in rows] == [one["reference"] for one in [*before, *after]]
         assert [row["email"] for row in rows] == [one["to"] for one in [*before, *after]]
+        asked = "SELECT details FROM intake.complaint WHERE reference = $1"
+        assert json.loads(own.database.fetch(asked, after[2]["reference"])[0]["details"]) == WISHES
         for one in after:
             own.case_when(one["reference"], lambda c: c["clocks"], "has an owner and clocks again")
         again = own.file("anything", key=after[0]["key"])

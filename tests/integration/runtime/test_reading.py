@@ -333,7 +333,7 @@ def _still():
         client=object(), working=False, last_poll=1_000.0, last_progress=1_000.0, stumbles=stumbles
     )
     consumer.reach = SimpleNamespace(still={("t", 0): 800.0})
-    return Watchdog("", SimpleNamespace(busy=False), consumer, 120, print)
+    return Watchdog("", SimpleNamespace(busy=False, overlooked=0.0), consumer, 120, print)
 
 
 def test_a_partition_that_stands_still_ends_the_process() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from deploy.stack import supervisor
@@ -54,6 +55,16 @@ def planned(home: Path, name: str, code: str = _SLEEPER, *arguments: str, tier: 
 
 def record(control: Control, name: str) -> Recorded:
     return control.run.read_status().processes[name]
+
+
+def let_go(control: Control) -> dict[str, Identity]:
+    """What runs, once nothing of it is held by its supervisor any more: a child that it does not know yet ends with it."""
+
+    def all_are() -> bool:
+        return not any("launcher.py" in " ".join(psutil.Process(one.pid).cmdline()) for one in control.alive().values())
+
+    wait_for(all_are, "the children that run on their own")
+    return dict(control.alive())
 
 
 def restarted(control: Control, name: str, times: int) -> Callable[[], bool]:
@@ -142,7 +153,7 @@ def test_second_supervisor_is_not_started(control: Control, tmp_path: Path) -> N
 
 def test_children_of_a_killed_supervisor_go_on_and_are_adopted(control: Control, tmp_path: Path) -> None:
     control.follow([planned(tmp_path, "one"), planned(tmp_path, "two")])
-    before = control.alive()
+    before = let_go(control)
     supervisor = control.supervisor()
     assert supervisor is not None
     os.kill(supervisor.pid, signal.SIGKILL)
@@ -157,7 +168,7 @@ def test_children_of_a_killed_supervisor_go_on_and_are_adopted(control: Control,
 
 def test_child_that_died_while_nobody_looked_is_restarted_and_counted(control: Control, tmp_path: Path) -> None:
     control.follow([planned(tmp_path, "one")])
-    supervisor, child = control.supervisor(), control.alive()["one"]
+    supervisor, child = control.supervisor(), let_go(control)["one"]
     assert supervisor is not None
     os.kill(supervisor.pid, signal.SIGKILL)
     os.kill(child.pid, signal.SIGKILL)
@@ -169,7 +180,7 @@ def test_child_that_died_while_nobody_looked_is_restarted_and_counted(control: C
 
 def test_what_a_killed_supervisor_left_can_be_stopped(control: Control, tmp_path: Path) -> None:
     control.follow([planned(tmp_path, "one")])
-    left = control.alive()["one"]
+    left = let_go(control)["one"]
     supervisor = control.supervisor()
     assert supervisor is not None
     os.kill(supervisor.pid, signal.SIGKILL)

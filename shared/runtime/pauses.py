@@ -4,7 +4,7 @@ import random
 import time
 
 _STEADY = 30.0
-"""Seconds that something has to run before its next failure counts as a first one."""
+"""Seconds since the failure before, after which a failure counts as a first one; longer than any pause."""
 
 
 class Pauses:
@@ -13,15 +13,13 @@ class Pauses:
     def __init__(self, first: float, longest: float) -> None:
         self._first, self._longest = first, longest
         self._next = first
-        self._began = time.monotonic()
-
-    def begins(self) -> None:
-        """It is tried now."""
-        self._began = time.monotonic()
+        self._failed_at = float("-inf")
 
     def after_failure(self) -> float:
         """Seconds to wait, each a little different, so that copies do not try in step."""
-        if time.monotonic() - self._began > _STEADY:
+        now = time.monotonic()
+        if now - self._failed_at > _STEADY:
             self._next = self._first
+        self._failed_at = now
         pause, self._next = self._next, min(self._next * 2, self._longest)
         return pause * random.uniform(0.5, 1)  # noqa: S311  jitter, not a secret

@@ -297,7 +297,6 @@ class Service:
         """Run a task; when it fails, say so and start it again after a growing pause."""
         pauses = Pauses(0.2, 10.0)
         while not stop.is_set():
-            pauses.begins()
             try:
                 await task(stop)
                 return

@@ -40,9 +40,14 @@ class Lanes:
         """Whether shards that we hold a lease of may be free of old code by now."""
         return self._retry is not None and time.monotonic() >= self._retry
 
+    @property
+    def barred(self) -> bool:
+        """Whether old code keeps shards from us that we hold a lease of."""
+        return self._retry is not None
+
     def lack(self, held: frozenset[int]) -> bool:
         """Whether some of these shards are not published here, and nobody else keeps them from us."""
-        return self._retry is None and not held <= self.served
+        return not self.barred and not held <= self.served
 
     def all(self) -> list[Lane]:
         """The main stream first."""

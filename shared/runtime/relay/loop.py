@@ -117,7 +117,7 @@ class Relay:
         """Set the gauges of age and depth, keep the tables in order, and look whether anything is overlooked."""
         waiting = await self._upkeep.measure(self._held)
         gulf = any(lane.window.gulf is not None for lane in self._lanes.all())
-        explained = not self.connected or bool(self._flights) or bool(self.troubles) or gulf
+        explained = not self.connected or bool(self._flights or self.troubles) or gulf or self._lanes.barred
         self._overlooked.look(waiting, self._landed, explained=explained)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -125,7 +125,6 @@ class Relay:
         pauses = Pauses(0.1, 10.0)
         try:
             while not stop.is_set():
-                pauses.begins()
                 try:
                     await self._serve(stop)
                 except asyncio.CancelledError:

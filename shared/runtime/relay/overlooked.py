@@ -21,7 +21,8 @@ class Overlooked:
         Args:
             waiting: events of our shards in the outbox.
             landed: how many the broker has taken since the start.
-            explained: whether something is on its way, stands apart for a reason that is told, or we are not connected.
+            explained: whether something is on its way, stands apart for a reason that is told, is left to old code, or we
+                are not connected.
         """
         now = time.monotonic()
         if not waiting or explained or landed != self._landed:

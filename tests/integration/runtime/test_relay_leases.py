@@ -158,11 +158,14 @@ async def test_a_relay_of_before_leases_keeps_its_shards_to_itself(copies, datab
     theirs = list(range(0, SHARDS, 2))
     for shard in theirs:
         await connection.execute("SELECT pg_advisory_lock(hashtext('redress.relay.router'), $1)", shard)
-    copies.start()
+    relay = copies.start()
     await _say(database, 60)
     ours = database.fetch("SELECT count(*) AS n FROM router.outbox WHERE shard % 2 = 1")[0]["n"]
     found = await read_count(fresh_topics, "complaints.routing", ours)
     assert {shard_of(UUID(r.key.decode())) % 2 for r in found} <= {1}
+    await until(lambda: _overlooked(relay, lambda seconds: seconds == 0))
+    await asyncio.sleep(0.1)  # what is left to the old relay waits, and is not overlooked however long
+    assert await _overlooked(relay, lambda seconds: seconds == 0)
     await connection.close()
     await until(lambda: _all_out(database))
     assert len(await read_count(fresh_topics, "complaints.routing", 60)) == 60

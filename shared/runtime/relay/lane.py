@@ -18,6 +18,7 @@ class Lane:
         window: how far it has come.
         limit: rows a round; fewer while one is looked for that the broker does not take.
         place: the topic and partition it is for; None: every topic.
+        parent: the lane it was set apart from and will join; None for those that read every topic.
         error: why it stands still.
     """
 
@@ -25,6 +26,7 @@ class Lane:
     window: Window
     limit: int
     place: Place | None = None
+    parent: "Lane | None" = None
     error: str = ""
     failures: int = 0
     not_before: float = 0.0
@@ -33,6 +35,11 @@ class Lane:
     def topic(self) -> str | None:
         """The one topic it reads; None: all."""
         return self.place[0] if self.place else None
+
+    @property
+    def depth(self) -> int:
+        """How many lanes it was set apart from."""
+        return 0 if self.parent is None else self.parent.depth + 1
 
     def due(self) -> bool:
         """Whether it may try now."""

@@ -1,8 +1,14 @@
-"""All lanes of one relay: which rows each reads, how they part and come together again."""
+"""All lanes of one relay: which rows each reads, how they part and come together again.
+
+Each topic of a shard is read by exactly one lane: the deepest of those that are for it. A lane is set apart from the one
+that reads the rows at that moment, which leaves them to it from then on, and joins it when it has come as far.
+"""
 
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
+
+import asyncpg
 
 from shared.runtime.relay import rows
 from shared.runtime.relay.lane import Lane, Place, shards_at
@@ -82,62 +88,61 @@ class Lanes:
         free = await rows.lock_against_old_code(connection, self._service, wanted)
         if free != wanted:
             self._retry = time.monotonic() + _OLD_CODE
-        groups: dict[tuple[str, int, tuple[int, ...]], Lane] = {}
+        groups: dict[tuple[Any, ...], Lane] = {}
+        whole: dict[int, Lane] = {}
         for topic, shard, window in await rows.positions(connection, free):
-            key = topic, window.high, tuple(window.open)
+            parent = whole[shard] if topic else None
+            key = topic, window.high, tuple(window.open), parent
             lane = groups.get(key)
             if lane is None:
-                lane = groups[key] = Lane(set(), window, self._batch, (topic, -1) if topic else None)
+                lane = groups[key] = Lane(set(), window, self._batch, (topic, -1) if topic else None, parent)
             lane.shards.add(shard)
+            if not topic:
+                whole[shard] = lane
         self.apart += groups.values()
         if not self.main.shards:
             self._promote()
 
     # -- what a lane reads ---------------------------------------------------------------------------------------------
 
+    def _children(self, lane: Lane) -> list[Lane]:
+        return [other for other in self.apart if other.parent is lane]
+
+    def _base(self, lane: Lane) -> Lane:
+        """The lane it joins when it has caught up."""
+        return lane.parent or self.main
+
     def beside(self, lane: Lane) -> list[tuple[str, int]]:
         """Topics and shards that are read apart from this lane."""
         if not self.apart:
             return []
-        return sorted(
-            {
-                (other.place[0], shard)
-                for other in self.apart
-                if other is not lane and other.place is not None and _narrower(other.place, lane.place)
-                for shard in other.shards & lane.shards
-            }
-        )
-
-    def _bases(self, lane: Lane) -> list[Lane]:
-        if lane.place is None:
-            return [] if lane is self.main else [self.main]
-        return [
-            other
-            for other in self.all()
-            if other is not lane and other.shards & lane.shards and _narrower(lane.place, other.place)
-        ]
+        return sorted({(c.place[0], shard) for c in self._children(lane) if c.place for shard in c.shards})
 
     def bound(self, lane: Lane) -> int | None:
         """How far it reads: not beyond the stream it left, so that it can join it; None: as far as there is."""
-        if lane is self.main:
-            return None
-        return min((base.window.high for base in self._bases(lane)), default=lane.window.high)
+        return None if lane is self.main else self._base(lane).window.high
 
     # -- parting and joining -------------------------------------------------------------------------------------------
 
-    def of(self, lane: Lane, place: Place) -> Lane:
-        """The lane that was set apart from this one for a place, or this one."""
-        if lane.place == place:
-            return lane
-        return next((a for a in self.apart if a.place == place and a.shards and a.shards <= lane.shards), lane)
+    def of(self, lane: Lane, place: Place, shard: int) -> Lane:
+        """The lane that was set apart from this one for a place and reads this shard of it, or this one."""
+        return next((c for c in self._children(lane) if c.place == place and shard in c.shards), lane)
 
-    def set_apart(self, lane: Lane, place: Place, ids: Sequence[int]) -> Lane:
-        """Read what goes to a place in a lane of its own from now on, beginning with rows that were seen and not published."""
-        target = self.of(lane, place)
+    def set_apart(self, lane: Lane, place: Place, rows: Sequence[asyncpg.Record]) -> Lane:
+        """Read what goes to a place in a lane of its own from now on.
+
+        Args:
+            lane: reads it now.
+            place: where it goes.
+            rows: what of it was seen and not published; at least one row.
+        """
+        target = self.of(lane, place, rows[0]["shard"])
         if target is lane and lane.place != place:
-            mine = shards_at(lane.shards, place[1], self.counts.get(place[0], 1))
-            target = Lane(mine, lane.window.copy(), self._batch, place)
+            taken = {shard for child in self._children(lane) if child.topic == place[0] for shard in child.shards}
+            mine = shards_at(lane.shards, place[1], self.counts.get(place[0], 1)) - taken
+            target = Lane(mine, lane.window.copy(), self._batch, place, lane)
             self.apart.append(target)
+        ids = [row["id"] for row in rows]
         if target is not lane:
             lane.window.sent(ids)
         target.window.hold(ids)
@@ -145,13 +150,14 @@ class Lanes:
 
     def merge(self, lane: Lane) -> bool:
         """Let a lane that has caught up join the stream it left; answers whether it did."""
-        bases = self._bases(lane)
-        if len(bases) != 1 or lane not in self.apart or lane.window.high < bases[0].window.high:
+        base = self._base(lane)
+        if lane not in self.apart or lane.window.high < base.window.high:
             return False
-        (base,) = bases
         for number, mark in lane.window.open.items():
             base.window.open.setdefault(number, mark)
         self.apart.remove(lane)
+        for child in self._children(lane):
+            child.parent = base
         if lane.place is None:
             base.shards |= lane.shards
         else:
@@ -159,28 +165,32 @@ class Lanes:
         return True
 
     def restart(self, place: Place, start: int, partitions: int) -> int:
-        """Publish again what went to a place behind an id, in order, and then what follows; answers for how many shards."""
-        mine = shards_at(set(self.served), place[1], partitions)
-        for other in [a for a in self.apart if a.place is not None and a.place[0] == place[0]]:
-            if other.place == place:
-                start = min(start, other.window.low)
-                self.apart.remove(other)
-        if mine:
-            self.apart.append(Lane(mine, Window(start), self._batch, place))
+        """Publish again what went to a place behind an id, in order, and then what follows; answers for how many shards.
+
+        It begins earlier where something earlier is not settled, for no other lane reads these shards of the topic then.
+        """
+        topic, partition = place
+        mine = shards_at(set(self.served), partition, partitions)
+        readers = [lane for lane in self.all() if lane.topic in (None, topic) and lane.shards & mine]
+        start = min([start, *(lane.window.low for lane in readers)])
+        for lane in readers:
+            if lane.place is None:
+                self.apart.append(Lane(lane.shards & mine, Window(start), self._batch, place, lane))
+            else:
+                lane.shards -= mine
+        self.apart = [lane for lane in self.apart if lane.shards]
         return len(mine)
 
     # -- keeping -------------------------------------------------------------------------------------------------------
 
     async def save(self, connection: Any, copy: Any) -> None:
         """Note where all lanes stand."""
-        narrow_last = sorted(self.all(), key=lambda lane: -2 if lane.place is None else lane.place[1])
-        await rows.save_positions(connection, narrow_last, copy)
+        await rows.save_positions(connection, sorted(self.all(), key=_depth), copy)
         live = {(lane.place[0], shard) for lane in self.apart if lane.place is not None for shard in lane.shards}
         if gone := self._ended - live:
             await rows.drop_positions(connection, gone)
         self._ended = set()
 
 
-def _narrower(place: Place, other: Place | None) -> bool:
-    """Whether what goes to a place is part of what a lane for another one reads."""
-    return other is None or (other[1] == -1 and other[0] == place[0] and place[1] >= 0)
+def _depth(lane: Lane) -> int:
+    return lane.depth

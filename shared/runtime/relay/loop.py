@@ -265,7 +265,7 @@ class Relay:
         to leave, and give up waiting, while Kafka is away.
         """
         parcels: dict[Place, Parcel] = {}
-        left: dict[Place, list[int]] = {}
+        left: dict[Place, list[asyncpg.Record]] = {}
         why: dict[Place, KafkaError] = {}
         counts: dict[str, int | KafkaError] = {}
         for row in found:
@@ -273,30 +273,35 @@ class Relay:
             if topic not in counts:
                 counts[topic] = await self._partitions(topic)
             count = counts[topic]
-            place = (topic, partition_of(row["shard"], count) if isinstance(count, int) else -1)
             if isinstance(count, KafkaError):
+                place = lane.place or (topic, -1)
                 why[place] = count
-            elif self._quarantine.holds(row):
+                left.setdefault(place, []).append(row)
+                continue
+            place = (topic, partition_of(row["shard"], count))
+            if self._quarantine.holds(row):
                 await self._hold_back(connection, lane, row, place)
                 continue
-            elif place not in self._flights and place not in left:
+            if place not in self._flights and place not in left:
                 parcel = parcels.get(place)
                 if parcel is None:
                     parcel = parcels[place] = self._sending.new_parcel(self._source, timeless=topic in self._timeless)
                 if len(parcel.rows) < lane.limit and parcel.add(row):
                     continue
-            left.setdefault(place, []).append(row["id"])
-        await self._launch(lane, parcels, why)
+            left.setdefault(place, []).append(row)
+        await self._launch(lane, parcels)
         await self._land(connection, [place for place in parcels if self._answered(place)])
         for place in [place for place in parcels if place in self._flights]:
             flight = self._flights[place]
-            flight.lane = self._lanes.set_apart(lane, place, flight.parcel.ids)
-        for place, ids in left.items():
-            stuck = place in why or place in self._flights
-            (self._lanes.set_apart(lane, place, ids) if stuck else self._lanes.of(lane, place)).window.hold(ids)
-        for place, error in why.items():
-            if place not in parcels:
-                self._lanes.of(lane, place).rest(_word(error))
+            flight.lane = self._lanes.set_apart(lane, place, flight.parcel.rows)
+        for place, rest in left.items():
+            if place in why or place in self._flights:
+                reader = self._lanes.set_apart(lane, place, rest)
+            else:
+                reader = self._lanes.of(lane, place, rest[0]["shard"])
+                reader.window.hold(row["id"] for row in rest)
+            if place in why:
+                reader.rest(_word(why[place]))
         return any(place in parcels and place not in self._flights for place in left)
 
     async def _partitions(self, topic: str) -> int | KafkaError:
@@ -309,7 +314,7 @@ class Relay:
         flight = self._flights.get(place)
         return flight is not None and flight.answer.done()
 
-    async def _launch(self, lane: Lane, parcels: dict[Place, Parcel], why: dict[Place, KafkaError]) -> None:
+    async def _launch(self, lane: Lane, parcels: dict[Place, Parcel]) -> None:
         for index, (place, parcel) in enumerate(parcels.items()):
             try:
                 answer = await self._sending.send(parcel, place)
@@ -356,7 +361,7 @@ class Relay:
     async def _failed(self, connection: Any, place: Place, flight: Flight, error: BaseException) -> None:
         """A batch was not taken: all its rows again, fewer of them while one may be to blame, and that one not at all."""
         taken, ids = flight.parcel.rows, flight.parcel.ids
-        lane = self._lanes.set_apart(flight.lane, place, ids)
+        lane = self._lanes.set_apart(flight.lane, place, taken)
         if is_about_time(error) and place[0] not in self._timeless:
             self._timeless.add(place[0])
             lane.error = "the broker does not believe the clock of this host"

@@ -47,7 +47,9 @@ FROM (
 ORDER BY id
 """
 
-_POSITIONS = "SELECT topic, shard, low, high, open FROM relay_position WHERE shard = ANY ($1::smallint[])"
+_POSITIONS = """
+SELECT topic, shard, low, high, open FROM relay_position WHERE shard = ANY ($1::smallint[]) ORDER BY topic, shard
+"""
 _SAVE = """
 INSERT INTO relay_position AS p (topic, shard, low, high, open)
 SELECT t.topic, t.shard, t.low, t.high, t.open::bigint[]
@@ -129,7 +131,7 @@ async def unlock(connection: Any, service: str, shards: Iterable[int]) -> None:
 
 
 async def positions(connection: Any, shards: Iterable[int]) -> list[tuple[str, int, Window]]:
-    """Where shards stand: topic (empty: all that have none of their own), shard, window."""
+    """Where shards stand: topic (empty: all that have none of their own; these come first), shard, window."""
     found = await connection.fetch(_POSITIONS, sorted(shards))
     return [(row["topic"], row["shard"], Window(row["high"], row["open"])) for row in found]
 

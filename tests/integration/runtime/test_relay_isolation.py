@@ -114,6 +114,38 @@ async def test_a_missing_topic_stops_its_own_rows_alone_and_they_leave_when_it_i
         await admin.close()
 
 
+async def test_rows_for_a_topic_that_vanishes_while_they_fly_stay_owed_and_leave_when_it_is_there(
+    database, fresh_topics
+):
+    """Also when another relay goes on from what this one noted."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=fresh_topics)
+    await admin.start()
+    earlier, events = submitted(complaint_id=_complaint(1)), [submitted(complaint_id=_complaint(2)) for _ in range(8)]
+    place = f"{TOPIC}[2]"
+    try:
+        async with relaying(database, fresh_topics) as (relay, own):
+            await _write_raw(own, rows_of([earlier], TOPIC, None))
+            relay.wake()
+            await until(lambda: own.fetchval("SELECT count(*) = 0 FROM outbox_unpublished"))
+            await admin.delete_topics([TOPIC])
+            await _write_raw(own, rows_of(events[:4], TOPIC, None))
+            relay.wake()
+            await until(lambda: relay.troubles.get(place) == "no answer")
+            await _write_raw(own, rows_of(events[4:], TOPIC, None))
+            relay.wake()
+            await until(lambda: relay.troubles.get(place) == "UnknownTopicOrPartitionError", 60)
+            await until(lambda: own.fetchval("SELECT count(*) = 8 FROM outbox_unpublished"))
+        await admin.create_topics([NewTopic(TOPIC, 4, 1)])
+        async with relaying(database, fresh_topics) as (relay, own):
+            await until(lambda: own.fetchval("SELECT count(*) = 0 FROM outbox_unpublished"), 40)
+            found = await read_count(fresh_topics, TOPIC, 9)
+            assert {dict(record.headers)["ce_id"].decode() for record in found} == {
+                str(event.event_id) for event in (earlier, *events)
+            }
+    finally:
+        await admin.close()
+
+
 async def test_a_clock_the_broker_does_not_believe_stops_nothing(database, fresh_topics, monkeypatch):
     """The record goes without a time of its own; the event keeps its time in `ce_time`."""
     import time

@@ -3,7 +3,6 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.runtime.relay.lanes import Lanes
 from shared.runtime.relay.leases import fair_share
 from shared.runtime.relay.window import GULF, UNSENT, Window
 
@@ -92,24 +91,3 @@ def _read(
         found = sorted({*found, *late})
     published += found
     window.sent(found)
-
-
-def test_a_partition_that_stands_still_is_read_apart_and_joins_again():
-    lanes = Lanes("router", 100)
-    lanes.main.shards = set(range(16))
-    lanes.counts["t"] = 4
-    lanes.main.window.pass_over(list(range(1, 11)))
-    stuck = lanes.set_apart(lanes.main, ("t", 1), [3, 7])
-    assert stuck.shards == {1, 5, 9, 13}
-    assert lanes.beside(lanes.main) == [("t", 1), ("t", 5), ("t", 9), ("t", 13)]
-    assert stuck.window.low == 2
-    assert lanes.main.window.low == 10
-    assert lanes.set_apart(lanes.main, ("t", 1), [8]) is stuck
-    lanes.main.window.pass_over([11, 12])
-    assert not lanes.merge(stuck), "it has not caught up"
-    stuck.window.sent([3, 7, 8])
-    assert stuck.window.reach(12)
-    stuck.window.sent([11, 12])
-    assert lanes.bound(stuck) == 12
-    assert lanes.merge(stuck)
-    assert lanes.apart == []

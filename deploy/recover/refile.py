@@ -8,7 +8,7 @@ from uuid import UUID
 from deploy.database import Connection
 from deploy.recover.look import Q, Unknown
 from services.intake.domain.contact import lookup_email
-from services.intake.writer.answers import kept_answer
+from services.intake.writer.answers import answers_of
 from shared.events.envelope import Event
 from shared.events.intake import ComplaintAmended, ComplaintSubmitted, ComplaintWithdrawn
 from shared.runtime.vault import Erased, PersonKey, Vault, open_sealed
@@ -78,7 +78,7 @@ async def _file(connection: Connection, event: ComplaintSubmitted, opener: Opene
 
     email, phone = text("email", event.email), text("phone", event.phone)
     key = UUID(event.cause.id) if event.cause.kind == "request" and _is_uuid(event.cause.id) else None
-    answer = kept_answer(event.complaint_id, event.reference, event.progress_token, event.received_at)
+    _, answer = answers_of(event.complaint_id, event.reference, "", event.progress_token, event.received_at)
     done = await connection.fetch(Q.filed, [event.complaint_id])
     if done:
         return 0

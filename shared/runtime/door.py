@@ -81,7 +81,10 @@ class Door(HttpToolsProtocol):
             return
         self._unset_keepalive_if_required()
         try:
-            self._feed(data)
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                self._feed_behind(data, upgrade.args[0])
         except httptools.HttpParserError:
             self.refuse(self._why or Why.MALFORMED)
             return
@@ -92,15 +95,17 @@ class Door(HttpToolsProtocol):
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
 
-    def _feed(self, data: bytes) -> None:
-        rest: bytes | memoryview = data
-        while rest:
+    def _feed_behind(self, data: bytes, at: int) -> None:
+        """Read on behind the head of a request that asks for an upgrade."""
+        rest = memoryview(data)
+        while rest := rest[at:]:
+            self._ignore_upgrade()
             try:
                 self.parser.feed_data(rest)
                 return
             except httptools.HttpParserUpgrade as upgrade:
-                rest = memoryview(rest)[upgrade.args[0] :]
-                self._ignore_upgrade()
+                at = upgrade.args[0]
+        self._ignore_upgrade()
 
     def _ignore_upgrade(self) -> None:
         """Let a fresh parser read the body: it is told how the message is framed, and then goes on for good."""

@@ -1,5 +1,6 @@
 """What a channel may send: the complaint as told, an addition to it, a withdrawal."""
 
+import re
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -98,7 +99,12 @@ class Complaint(Told):
     )
 
 
+_USUAL_KEY = re.compile(r"[1-9a-f][0-9a-f]{7}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+
+
 def _key(value: str) -> str:
+    if _USUAL_KEY.fullmatch(value):
+        return value
     try:
         if UUID(value).int:
             return value

@@ -84,7 +84,7 @@ def _wait_after(standing: Standing, news: News) -> tuple[WaitsFor | None, int]:
     """What the customer is to give: a clock for it starts with a question or a resolution, and the journey's runs again
     when it was given or is no longer awaited.
     """
-    if isinstance(news, ClockStarted | ClockResumed) and news.version > standing.waits_version:
+    if news.version > standing.waits_version and isinstance(news, (ClockStarted, ClockResumed)):
         for clock in news.clocks:
             if clock.kind in ("answer", "confirmation") and clock.state == "running":
                 return clock.kind, news.version

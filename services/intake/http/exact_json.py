@@ -22,6 +22,7 @@ _MAX_DIGITS: Final = 30
 _BEGIN: Final = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"complaints"[ \t\r\n]*:[ \t\r\n]*\[')
 _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{},]', re.DOTALL)
 _END: Final = re.compile(rb"[ \t\r\n]*\}[ \t\r\n]*")
+_TEXTS: Final = (str, datetime, UUID)
 _OPENING, _CLOSING, _COMMA = frozenset(b"[{"), frozenset(b"]}"), ord(",")
 
 
@@ -99,11 +100,11 @@ def entries_of(raw: bytes) -> list[bytes] | None:
 
 
 def _marks_of(model: BaseModel) -> int:
-    marks = 0
-    for name in model.model_fields_set:
-        value = getattr(model, name)
-        marks += 2
-        if isinstance(value, str | datetime | UUID):
+    told, values = model.__pydantic_fields_set__, model.__dict__
+    marks = 2 * len(told)
+    for name in told:
+        value = values[name]
+        if isinstance(value, _TEXTS):
             marks += 2
         elif isinstance(value, BaseModel):
             marks += _marks_of(value)

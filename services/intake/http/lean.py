@@ -49,26 +49,26 @@ def guarded(endpoint: Endpoint, limit: int) -> Handler:
         limit: bytes a body may have, for the words of a 413.
     """
 
-    async def answered(request: Request) -> Response:
-        try:
-            return await endpoint(request)
-        except Refusal as refusal:
-            return answer(request, refusal, await _spoken(request, refusal.language))
-        except TooLarge:
+    async def refused(request: Request, error: Exception) -> Response:
+        if isinstance(error, Refusal):
+            return answer(request, error, await _spoken(request, error.language))
+        if isinstance(error, TooLarge):
             return answer(request, Refusal("too-large"), limit=limit)
-        except ClientDisconnect:
+        if isinstance(error, ClientDisconnect):
             return Response(status_code=400)  # nobody reads it
-        except Exception as error:
-            if not is_transient(error):
-                raise
-            log.warning("database away", extra={"action": "unavailable", "error": safe_text(error)})
-            away = Refusal("unavailable", retry_after=getattr(error, "retry_after", 2.0))
-            return answer(request, away, await _spoken(request))
+        if not is_transient(error):
+            raise error
+        log.warning("database away", extra={"action": "unavailable", "error": safe_text(error)})
+        away = Refusal("unavailable", retry_after=getattr(error, "retry_after", 2.0))
+        return answer(request, away, await _spoken(request))
 
     async def handle(request: Request) -> Response:
         status = 500
         try:
-            response = await answered(request)
+            try:
+                response = await endpoint(request)
+            except Exception as error:
+                response = await refused(request, error)
             status = response.status_code
             if (rate := request.scope.get(RATE)) is not None:
                 response.raw_headers.extend(rate())

@@ -19,23 +19,16 @@ _NOBODY: Final = "erased"
 """Stands where an erased customer's token was; such a link leads to "nothing behind this link", as all of theirs do."""
 
 
-def answer_of(complaint_id: UUID, reference: str, progress_url: str, received_at: datetime) -> str:
-    """The body of a 201, the same bytes for every retry.
+def answers_of(
+    complaint_id: UUID, reference: str, progress_url: str, sealed_token: str, received_at: datetime
+) -> tuple[str, str]:
+    """The body of a 201, the same bytes for every retry, and what is stored of it.
 
     Written out, because no value holds a character that JSON escapes: `Settings` checks the address.
     """
-    return (
-        f'{{"complaint_id":"{complaint_id}","reference":"{reference}",'
-        f'"progress_url":"{progress_url}","received_at":"{_iso(received_at)}"}}'
-    )
-
-
-def kept_answer(complaint_id: UUID, reference: str, sealed_token: str, received_at: datetime) -> str:
-    """What is stored of it."""
-    return (
-        f'{{"complaint_id":"{complaint_id}","reference":"{reference}",'
-        f'"sealed_token":"{sealed_token}","received_at":"{_iso(received_at)}"}}'
-    )
+    moment = received_at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    begin, end = f'{{"complaint_id":"{complaint_id}","reference":"{reference}",', f'","received_at":"{moment}"}}'
+    return f'{begin}"progress_url":"{progress_url}{end}', f'{begin}"sealed_token":"{sealed_token}{end}'
 
 
 def sealed_again(answer: str, key: PersonKey | None) -> str:
@@ -43,7 +36,7 @@ def sealed_again(answer: str, key: PersonKey | None) -> str:
     held = json.loads(answer)
     complaint_id, token = UUID(held["complaint_id"]), held["progress_url"].rpartition("/")[2]
     sealed = key.seal(complaint_id, TOKEN, token) if key is not None else ""
-    return kept_answer(complaint_id, held["reference"], sealed, datetime.fromisoformat(held["received_at"]))
+    return answers_of(complaint_id, held["reference"], "", sealed, datetime.fromisoformat(held["received_at"]))[1]
 
 
 async def answers_again(stored: Sequence[Stored | None], vault: Vault, progress_base: str) -> list[str]:
@@ -68,7 +61,3 @@ def _again(held: dict[str, str], key: PersonKey | None, progress_base: str) -> s
         f'{{"complaint_id":"{complaint_id}","reference":"{held["reference"]}",'
         f'"progress_url":"{progress_base}{token or _NOBODY}","received_at":"{held["received_at"]}"}}'
     )
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

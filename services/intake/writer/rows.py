@@ -13,7 +13,7 @@ from services.intake.domain.complaint import CallBack, Complaint
 from services.intake.domain.contact import lookup_email
 from services.intake.domain.idempotency import as_told, digest
 from services.intake.store import Row
-from services.intake.writer.answers import TOKEN, answer_of, kept_answer
+from services.intake.writer.answers import TOKEN, answers_of
 from shared.events import intake as events
 from shared.events.envelope import Cause
 from shared.events.ids import new_id
@@ -123,11 +123,12 @@ def build_row(
         **person.seal_all(complaint_id, _told(complaint, token)),
     )
     told = complaint.received_at
+    answer, kept = answers_of(complaint_id, reference, f"{progress_base}{token}", event.progress_token, received_at)
     row = Row(
         client_id=client.client_id,
         key=filing.key,
         digest=filing.digest,
-        answer=kept_answer(complaint_id, reference, event.progress_token, received_at),
+        answer=kept,
         complaint_id=complaint_id,
         reference=reference,
         pack=client.pack,
@@ -151,7 +152,6 @@ def build_row(
         traceparent=filing.traceparent,
         payload=event.__pydantic_serializer__.to_json(event),
     )
-    answer = answer_of(complaint_id, reference, f"{progress_base}{token}", received_at)
     return Ready(row, answer, as_told(complaint) if told is not None and told.utcoffset() else None)
 
 

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import asyncpg
@@ -249,7 +250,7 @@ class Relay:
         if window.doubtful:
             late = await rows.look_for_open(connection, lane, apart)
             if late:
-                found = sorted({row["id"]: row for row in (*late, *found)}.values(), key=_id)
+                found = sorted({row["id"]: row for row in (*late, *found)}.values(), key=itemgetter("id"))
         if found:
             self._dirty = True
             full |= await self._send(connection, lane, found)
@@ -384,11 +385,6 @@ class Relay:
                 "failures": lane.failures,
             },
         )
-
-
-def _id(row: asyncpg.Record) -> int:
-    number: int = row["id"]
-    return number
 
 
 def _word(error: BaseException) -> str:

@@ -8,6 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 _REMEMBERED = 20_000
 
@@ -36,7 +37,7 @@ class Bucket:
     def left(self, now: float) -> int:
         """Whole tokens there now."""
         self._fill(now)
-        return max(0, math.floor(self.level + 1e-9))
+        return max(0, int(self.level + 1e-9))
 
     def until_full(self, now: float) -> float:
         """Seconds until everything is there again that may be spent at once."""
@@ -99,7 +100,11 @@ def rate_headers(name: str, bucket: Bucket, now: float) -> list[tuple[bytes, byt
     `q` is what may be spent at once and `w` the seconds in which an empty bucket fills; `r` is what is left now and `t`
     the seconds until all of it is there again.
     """
-    window = max(1, math.ceil(bucket.burst / bucket.rate))
-    policy = b'"%b";q=%d;w=%d' % (name.encode(), bucket.burst, window)
-    left = b'"%b";r=%d;t=%d' % (name.encode(), bucket.left(now), math.ceil(bucket.until_full(now)))
-    return [(b"ratelimit-policy", policy), (b"ratelimit", left)]
+    left = f'"{name}";r={bucket.left(now)};t={math.ceil(bucket.until_full(now))}'
+    return [_policy(name, bucket.rate, bucket.burst), (b"ratelimit", left.encode())]
+
+
+@lru_cache(maxsize=1_000)
+def _policy(name: str, rate: float, burst: float) -> tuple[bytes, bytes]:
+    window = max(1, math.ceil(burst / rate))
+    return b"ratelimit-policy", b'"%b";q=%d;w=%d' % (name.encode(), burst, window)

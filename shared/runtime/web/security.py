@@ -40,6 +40,7 @@ class SecurityHeaders:
             "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
         }
         self._raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+        self._missing: dict[tuple[bytes, ...], list[tuple[bytes, bytes]]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass everything through; touch only the start of an HTTP response."""
@@ -49,11 +50,17 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                given = list(message.get("headers", ()))
-                names = {name.lower() for name, _ in given}
-                message["headers"] = [*given, *(pair for pair in self._raw if pair[0] not in names)]
+                given = message.get("headers", ())
+                message["headers"] = [*given, *self._missing_in(tuple([name for name, _ in given]))]
                 if (known_as := request_id.of(scope)) is not None:
                     message["headers"].append((request_id.HEADER, known_as.encode()))
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+    def _missing_in(self, names: tuple[bytes, ...]) -> list[tuple[bytes, bytes]]:
+        found = self._missing.get(names)
+        if found is None:  # as many as our routes have sets of headers
+            there = {name.lower() for name in names}
+            found = self._missing[names] = [pair for pair in self._raw if pair[0] not in there]
+        return found

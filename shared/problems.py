@@ -57,6 +57,7 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "idempotency-key-reused": _T(422, "the key was used for another body", "send the first body, or use a new key"),
     "unknown-department": _T(422, "the policies have no such department", "use one of `GET /v1/departments`"),
     "due-in-past": _T(422, "a promised date lies in the past", "promise a later one"),
+    "due-too-far": _T(422, "a promised date lies beyond the pack's limit; `detail` names the latest", "promise an earlier one"),
     "too-many": _T(429, "too many requests", "wait for `Retry-After`, send the same again"),
     "headers-too-large": _T(431, "the headers are larger than 32 KiB in all", "shorten them"),
     "unexpected": _T(500, "our fault; `request_id` is in the log", "send the same again later; tell us the id"),

@@ -19,7 +19,9 @@ class Clock(Frozen):
     state: ClockState
     started_at: Instant
     due_at: Instant | None = Field(default=None, description="none while paused")
-    outcome: Literal["met", "late"] | None = Field(default=None, description="set when stopped")
+    outcome: Literal["met", "late"] | None = Field(
+        default=None, description="set when stopped; none where a new date took its place before it was due"
+    )
 
 
 class ClockEvent(Event):

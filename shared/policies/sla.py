@@ -102,8 +102,14 @@ class SlaPolicy(PolicyModel):
 
 
 class SlaRules(PolicyModel):
-    """File `sla.yaml`: policies in order; the last one has no `when`, so there is always one."""
+    """File `sla.yaml`: policies in order; the last one has no `when`, so there is always one.
 
+    Attributes:
+        promise_limit_days: how far ahead staff may promise a date, in calendar days from now. What nobody can plan is no
+            promise, and a slip of the keyboard (9999) must not become one.
+    """
+
+    promise_limit_days: Annotated[int, Field(ge=1, le=3_650)] = 730
     policies: Annotated[tuple[SlaPolicy, ...], Field(min_length=1, max_length=200)]
 
     def choose(self, *, priority: str, category: str | None, channel: str) -> SlaPolicy:

@@ -122,7 +122,13 @@ def ordinary_day(module_site: Site) -> list[Told]:
     late = datetime.now(UTC) - timedelta(hours=9)
     site.feed(stories[0].started("owner", epoch=2, hours=4, at=late), stories[0].escalated("owner"), stories[0].added())
     site.do("li.delivery", stories[1], "progress", text="师傅已经出发，预计今天 15:00 前到。")
-    site.do("li.delivery", stories[1], "promise", due_at="2099-01-01T07:00:00Z", text="今天上门")
+    site.do(
+        "li.delivery",
+        stories[1],
+        "promise",
+        due_at=f"{datetime.now(UTC) + timedelta(days=30):%Y-%m-%d}T07:00:00Z",
+        text="今天上门",
+    )
     site.do("li.delivery", stories[2], "ask", question="Which address is on your order?")
     site.feed(stories[2].paused("owner", epoch=2))
     site.do("li.delivery", stories[3], "resolve", text="已送达，补偿二十元。", remedy="compensation")

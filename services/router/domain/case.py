@@ -30,12 +30,15 @@ IN_HAND = frozenset({State.ACCEPTED, State.IN_PROGRESS})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desks:
-    """The departments of a policy pack, the two among them that decide, and when the office has to."""
+    """The departments of a policy pack, the two among them that decide, when the office has to, and how many days ahead a
+    promise may reach.
+    """
 
     triage: str
     office: str
     departments: frozenset[str]
     max_transfers: int = 2
+    promise_days: int = 730
 
 
 class Placement(NamedTuple):
@@ -145,6 +148,7 @@ class Refusal(StrEnum):
     DECISION_FINAL = "decision_final"
     OFFICE_DECIDES = "office_decides"
     DUE_IN_PAST = "due_in_past"
+    DUE_TOO_FAR = "due_too_far"
     NO_QUESTION = "no_question"
     NO_RESOLUTION = "no_resolution"
     OWN_RESOLUTION = "own_resolution"
@@ -184,6 +188,10 @@ REFUSAL_TEXTS: Mapping[Refusal, Bilingual] = {
         zh="请直接派单：由投诉管理部决定。", en="The complaints office decides: assign the case instead."
     ),
     Refusal.DUE_IN_PAST: Bilingual(zh="承诺的时间必须在将来。", en="A promised date lies in the future."),
+    Refusal.DUE_TOO_FAR: Bilingual(
+        zh="这个日期太远，不能承诺。最晚可以承诺到 {latest}。",
+        en="That date is too far away to promise. The latest that can be promised is {latest}.",
+    ),
     Refusal.NO_QUESTION: Bilingual(
         zh="现在没有等待回答的问题：客户已经回答，或者不再等了。",
         en="No question is open: it was answered already, or is no longer waited for.",
@@ -205,8 +213,9 @@ REFUSAL_TEXTS: Mapping[Refusal, Bilingual] = {
 
 
 class Refused(Exception):
-    """The rules do not allow the command. Nothing was changed."""
+    """The rules do not allow the command. Nothing was changed. `latest`: the date up to which they would."""
 
-    def __init__(self, reason: Refusal) -> None:
+    def __init__(self, reason: Refusal, latest: datetime | None = None) -> None:
         super().__init__(reason.value)
         self.reason = reason
+        self.latest = latest

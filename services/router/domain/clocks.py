@@ -41,42 +41,60 @@ class Dial(NamedTuple):
 
 
 Dials = Mapping[str, Dial]
-"""The newest clock of each kind."""
+"""The newest clock of each kind, by kind; of promises each that stands, as `promise.EPOCH`."""
+
+
+def _name(kind: str, epoch: int) -> str:
+    return f"{kind}.{epoch}" if kind == "promise" else kind
 
 
 def told(dials: Dials, clocks: Iterable[Clock]) -> Dials:
-    """The dials after sla told of some clocks; an older epoch never replaces a newer one."""
+    """The dials after sla told of some clocks; an older epoch never replaces a newer one. A promise that was moved goes:
+    the one that took its place says all there is to say.
+    """
     after = dict(dials)
     for clock in clocks:
-        before = after.get(clock.kind)
+        name = _name(clock.kind, clock.epoch)
+        if name != clock.kind and clock.state == "stopped" and clock.outcome is None:
+            after.pop(name, None)
+            continue
+        before = after.get(name)
         if before is not None and before.epoch > clock.epoch:
             continue
         same = before is not None and before.epoch == clock.epoch and before.due_at == clock.due_at
         warned = same and before is not None and before.warned
-        after[clock.kind] = Dial(
-            clock.kind, clock.epoch, clock.state, clock.started_at, clock.due_at, clock.outcome, warned
-        )
+        after[name] = Dial(clock.kind, clock.epoch, clock.state, clock.started_at, clock.due_at, clock.outcome, warned)
     return after
 
 
 def warned(dials: Dials, kind: str, epoch: int) -> Dials:
     """The dials after a warning."""
-    dial = dials.get(kind)
+    name = _name(kind, epoch)
+    dial = dials.get(name)
     if dial is None or dial.epoch != epoch:
         return dials
-    return {**dials, kind: dial._replace(warned=True)}
+    return {**dials, name: dial._replace(warned=True)}
+
+
+def nearest(dials: Dials) -> Dial | None:
+    """The running clock whose date comes first."""
+    running = [(dial.due_at, dial.kind, dial) for dial in dials.values() if dial.state == "running" and dial.due_at]
+    return min(running)[2] if running else None
 
 
 def next_due(dials: Dials) -> tuple[datetime | None, str | None]:
     """The date that comes first among the running clocks, and whose it is."""
-    running = [(dial.due_at, dial.kind) for dial in dials.values() if dial.state == "running" and dial.due_at]
-    return min(running) if running else (None, None)
+    first = nearest(dials)
+    return (first.due_at, first.kind) if first else (None, None)
 
 
 def packed(dials: Dials) -> dict[str, dict[str, Any]]:
-    """The dials as they go into JSON, by kind."""
-    return {
-        kind: {
+    """The dials as they go into JSON, by kind. Further promises stand in the newest one's `others`, which earlier releases
+    pass over.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for dial in sorted(dials.values(), key=lambda one: one.epoch, reverse=True):
+        one = {
             "epoch": dial.epoch,
             "state": dial.state,
             "started_at": dial.started_at,
@@ -84,21 +102,26 @@ def packed(dials: Dials) -> dict[str, dict[str, Any]]:
             "outcome": dial.outcome,
             "warned": dial.warned,
         }
-        for kind, dial in dials.items()
-    }
+        if dial.kind in found:
+            found[dial.kind].setdefault("others", []).append(one)
+        else:
+            found[dial.kind] = one
+    return found
 
 
 def unpacked(stored: Mapping[str, Mapping[str, Any]]) -> Dials:
     """The dials as they come out of JSON."""
-    return {
-        kind: Dial(
-            kind=kind,
-            epoch=one["epoch"],
-            state=one["state"],
-            started_at=datetime.fromisoformat(one["started_at"]),
-            due_at=datetime.fromisoformat(one["due_at"]) if one["due_at"] else None,
-            outcome=one["outcome"],
-            warned=one["warned"],
-        )
-        for kind, one in stored.items()
-    }
+    all_ = ((kind, one) for kind, newest in stored.items() for one in (newest, *newest.get("others", ())))
+    return {_name(kind, one["epoch"]): _dial(kind, one) for kind, one in all_}
+
+
+def _dial(kind: str, one: Mapping[str, Any]) -> Dial:
+    return Dial(
+        kind=kind,
+        epoch=one["epoch"],
+        state=one["state"],
+        started_at=datetime.fromisoformat(one["started_at"]),
+        due_at=datetime.fromisoformat(one["due_at"]) if one["due_at"] else None,
+        outcome=one["outcome"],
+        warned=one["warned"],
+    )

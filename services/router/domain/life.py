@@ -1,6 +1,7 @@
 """The life of a case under the hands of staff: command → the case after it, or a named refusal."""
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from services.router.domain import handover, recorded
@@ -182,9 +183,12 @@ def _ask(story: Story, command: Ask, _desks: Desks) -> None:
     story.change(question_id=asked.event_id)
 
 
-def _promise(story: Story, command: Promise, _desks: Desks) -> None:
+def _promise(story: Story, command: Promise, desks: Desks) -> None:
     if command.due_at <= story.moment.now:
         raise Refused(Refusal.DUE_IN_PAST)
+    latest = story.moment.now + timedelta(days=desks.promise_days)
+    if command.due_at > latest:
+        raise Refused(Refusal.DUE_TOO_FAR, latest)
     _begin(story)
     before = story.case.pledge
     detail = {"due_at": command.due_at.isoformat()}

@@ -31,6 +31,7 @@ def desks_of(pack: Pack) -> Desks:
         office=pack.routing.office,
         departments=frozenset(pack.departments),
         max_transfers=pack.routing.max_transfers,
+        promise_days=pack.sla.promise_limit_days,
     )
 
 

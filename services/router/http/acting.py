@@ -3,8 +3,10 @@
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from services.router.domain.case import REFUSAL_TEXTS, Case, Refusal, Refused
 from services.router.domain.commands import Command
@@ -23,21 +25,32 @@ from shared.problems import status_of
 from shared.runtime import once
 from shared.runtime.transaction import Tx
 from shared.runtime.vault import PersonKey, Vault
+from shared.runtime.web import moments
 from shared.runtime.web.problems import Problem
-from shared.runtime.web.texts import Text
+from shared.runtime.web.texts import Language, Text
 
 _ANSWER: Final = "command.answer"
+_LANGUAGES: Final[tuple[Language, ...]] = ("zh", "en")
 
 
-def problem_of(reason: Refusal) -> Problem:
-    """The answer for a refusal: 403 not yours, 422 wrong words, 409 not in this state."""
+def problem_of(reason: Refusal, latest: Text | None = None) -> Problem:
+    """The answer for a refusal: 403 not yours, 422 wrong words, 409 not in this state.
+
+    Args:
+        reason: why.
+        latest: the latest date that would do, in words, where a date is too far away.
+    """
     words, name = REFUSAL_TEXTS[reason], reason.value.replace("_", "-")
-    return Problem(
-        status_of(name),
-        name,
-        title=Text(zh="这一步现在不能做", en="This cannot be done now"),
-        detail=Text(zh=words.zh, en=words.en),
-    )
+    detail = Text(zh=words.zh, en=words.en)
+    if latest is not None:
+        detail = Text(zh=words.zh.format(latest=latest.zh), en=words.en.format(latest=latest.en))
+    title = Text(zh="这一步现在不能做", en="This cannot be done now")
+    return Problem(status_of(name), name, title=title, detail=detail)
+
+
+def _in_words(latest: datetime, now: datetime, zone: ZoneInfo) -> Text:
+    zh, en = (f"{moments.when(latest, now, zone, language)} ({zone.key})" for language in _LANGUAGES)
+    return Text(zh=zh, en=en)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +150,9 @@ class Acting:
             if seen is not None and seen != mark_of(case):
                 raise Refused(Refusal.STALE)
         except Refused as refused:
-            raise problem_of(refused.reason) from None
+            zone = pack.calendar_of(case.department if case.department in pack.departments else pack.triage.id).zone
+            latest = _in_words(refused.latest, tx.now, zone) if refused.latest else None
+            raise problem_of(refused.reason, latest) from None
         after = outcome.case
         if after != case:
             await store.update(tx, [after])

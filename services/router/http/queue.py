@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from services.router.domain.case import State
-from services.router.domain.clocks import Dial, unpacked
+from services.router.domain.clocks import Dial, nearest, unpacked
 from services.router.domain.rights import Actor
 from services.router.http import views
 from services.router.http.api import wish_of
@@ -75,8 +75,7 @@ def wish(office: Office, actor: Actor, filters: Filters, limit: int) -> Wish:
 
 def entry(row: Any, actor: Actor, packs: Packs) -> dict[str, Any]:
     """One case in the queue."""
-    dials = unpacked(row["clocks"])
-    dial = dials.get(row["due_kind"]) if row["due_kind"] else None
+    dial = nearest(unpacked(row["clocks"]))
     return {
         "reference": row["reference"],
         "title": row["title"] or row["body"],

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from services.router.domain.case import Case
-from services.router.domain.clocks import Dials, unpacked
+from services.router.domain.clocks import Dial, Dials, unpacked
 from services.router.domain.life import refusal_of
 from services.router.domain.placing import desks_of
 from services.router.domain.rights import Action, Actor
@@ -149,7 +149,7 @@ def line(row: Any) -> dict[str, Any]:
 
 
 def clocks_of(dials: Dials, now: datetime) -> list[dict[str, Any]]:
-    """The clocks in the order of their urgency for whoever works the case."""
+    """The clocks in the order of `in_order`."""
     return [
         {
             "kind": dial.kind,
@@ -160,8 +160,18 @@ def clocks_of(dials: Dials, now: datetime) -> list[dict[str, Any]]:
             "due_at": _time(dial.due_at),
             "outcome": dial.outcome,
         }
-        for dial in sorted(dials.values(), key=lambda one: _ORDER.index(one.kind) if one.kind in _ORDER else 99)
+        for dial in in_order(dials)
     ]
+
+
+def in_order(dials: Dials) -> list[Dial]:
+    """The clocks by their urgency for whoever works the case; promises by their dates."""
+    return sorted(dials.values(), key=_urgency)
+
+
+def _urgency(dial: Dial) -> tuple[int, datetime]:
+    rank = _ORDER.index(dial.kind) if dial.kind in _ORDER else len(_ORDER)
+    return rank, dial.due_at or dial.started_at
 
 
 def name_of(department: str, packs: Packs) -> Mapping[str, str]:

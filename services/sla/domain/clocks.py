@@ -29,8 +29,10 @@ class Clock(NamedTuple):
     pauses: tuple[Interval, ...] = ()
     paused_at: datetime | None = None
     stopped_at: datetime | None = None
-    #: The promise a promise clock belongs to.
+    #: The promise a promise clock belongs to; none for a date that a delay notice gave.
     subject: UUID | None = None
+    #: A new date took its place before it was due: it was neither kept nor broken.
+    moved: bool = False
 
     @property
     def state(self) -> ClockState:
@@ -41,10 +43,12 @@ class Clock(NamedTuple):
 
     @property
     def outcome(self) -> Outcome | None:
-        """Whether it ended in time; none while it has not ended."""
+        """Whether it ended in time; none while it has not ended, and where a new date took its place in time."""
         if self.stopped_at is None:
             return None
-        return "late" if self.deadline < (self.paused_at or self.stopped_at) else "met"
+        if self.deadline < (self.paused_at or self.stopped_at):
+            return "late"
+        return None if self.moved else "met"
 
     def reaches(self, share: timedelta) -> datetime:
         """The instant at which this much of the budget is used up."""
@@ -75,3 +79,7 @@ class Clock(NamedTuple):
     def stop(self, at: datetime) -> "Clock":
         """End at `at`. One that has ended stays as it is."""
         return self if self.stopped_at is not None else self._replace(stopped_at=max(at, self.started_at))
+
+    def give_way(self, at: datetime) -> "Clock":
+        """End at `at` because a new date takes its place."""
+        return self if self.stopped_at is not None else self.stop(at)._replace(moved=True)

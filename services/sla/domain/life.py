@@ -169,8 +169,10 @@ class _Fold:
         self.clocks[kind, epoch] = Clock(kind=kind, epoch=epoch, budget=budget, started_at=at, deadline=due)
 
     def _promise(self, epoch: int, at: datetime, due_at: datetime, subject: UUID | None) -> None:
-        """A date told to the customer. It takes the place of the one told before."""
-        self._stop("promise", at)
+        """A date told to the customer. It takes the place of the one told before of the same promise, or of the date that
+        a delay notice gave; other promises stand.
+        """
+        self._each(("promise",), lambda clock: clock.give_way(at) if clock.subject == subject else clock)
         budget = Budget(WALL, WALL_TIME, max(due_at - at, NOTHING))
         self.clocks["promise", epoch] = Clock(
             kind="promise", epoch=epoch, budget=budget, started_at=at, deadline=due_at, subject=subject

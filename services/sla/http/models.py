@@ -45,7 +45,9 @@ class ClockView(Answer):
     started_at: datetime
     due_at: datetime | None = Field(description="none while paused")
     stopped_at: datetime | None
-    outcome: Literal["met", "late"] | None
+    outcome: Literal["met", "late"] | None = Field(
+        description="none while it runs, and where a new date took its place in time"
+    )
     late: bool = Field(description="the date has passed, whether the clock has ended or not")
     counts_by: str = Field(description="a calendar's id, or `wall` when every hour counts")
     total_seconds: float

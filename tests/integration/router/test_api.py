@@ -7,11 +7,14 @@ import itertools
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from services.router.domain.rights import Action
 from services.router.http.views import COMMANDS
 from tests.integration.router.conftest import PASSWORD, Running
 from tests.integration.router.stories import Told
+
+NEXT_MONTH = (datetime.now(UTC) + timedelta(days=30)).isoformat()
 
 
 async def filed(running: Running, text: str = "快递晚了三周还没到，请尽快送货", **more: Any) -> Told:
@@ -214,7 +217,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "accept": {},
     "progress": {"text": "x"},
     "ask": {"question": "x"},
-    "promise": {"due_at": "2099-01-01T00:00:00Z", "text": "x"},
+    "promise": {"due_at": NEXT_MONTH, "text": "x"},
     "transfer": {"to": "marketing", "reason": "x"},
     "transfer/accept": {},
     "transfer/decline": {"reason": "x"},
@@ -314,8 +317,20 @@ async def test_extra_fields_control_characters_and_wrong_types_are_refused(runni
     ):
         problem = await do(running, "li.delivery", told, "progress", expect=422, **body)
         assert problem["errors"][0]["field"] == "text"
-    await do(running, "li.delivery", told, "promise", due_at="2099-01-01T00:00:00", text="x", expect=422)
+    await do(running, "li.delivery", told, "promise", due_at=NEXT_MONTH.removesuffix("+00:00"), text="x", expect=422)
     await do(running, "li.delivery", told, "promise", due_at="2001-01-01T00:00:00Z", text="x", expect=422)
+
+
+async def test_a_date_beyond_the_limit_of_the_pack_is_refused_and_the_latest_one_is_named(running: Running) -> None:
+    told = await filed(running)
+    await do(running, "li.delivery", told, "accept")
+    latest = datetime.now(ZoneInfo("Asia/Shanghai")) + timedelta(days=730)
+    for far in ("9999-12-31T23:59:59Z", (latest + timedelta(days=1)).isoformat()):
+        problem = await do(running, "li.delivery", told, "promise", due_at=far, text="x", expect=422)
+        assert problem["type"] == "urn:redress:problem:due-too-far"
+        assert f"{latest.year}年{latest.month}月{latest.day}日" in problem["detail"]
+        assert "Asia/Shanghai" in problem["detail"]
+    await do(running, "li.delivery", told, "promise", due_at=(latest - timedelta(hours=1)).isoformat(), text="x")
 
 
 async def test_no_session_no_answer_and_no_reference_no_case(running: Running) -> None:

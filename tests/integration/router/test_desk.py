@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from tests.integration.router.conftest import PASSWORD, Running
 from tests.integration.router.stories import Told
 from tests.integration.router.test_api import do, filed
 
+SOON = datetime.now(UTC) + timedelta(days=30)
 BROWSER = {"accept": "text/html,application/xhtml+xml", "origin": "http://127.0.0.1:8102"}
 
 
@@ -96,10 +98,10 @@ async def test_a_case_is_worked_by_forms(running: Running) -> None:
         await client.post(f"{at}/progress", data={**marks(page), "progress_text": "已联系仓库"})
         page = (await client.get(at)).text
         assert "已联系仓库" in page
-        promised = {**marks(page), "promise_due_at": "2099-05-01T10:30", "promise_text": "送到"}
+        promised = {**marks(page), "promise_due_at": f"{SOON:%Y-%m-%d}T10:30", "promise_text": "送到"}
         assert (await client.post(f"{at}/promise", data=promised)).status_code == 303
         row = (await running.rows("SELECT promise_due_at FROM cases"))[0]
-        assert row["promise_due_at"].isoformat() == "2099-05-01T02:30:00+00:00", "the department's own zone"
+        assert row["promise_due_at"].isoformat() == f"{SOON:%Y-%m-%d}T02:30:00+00:00", "the department's own zone"
         given = await client.post(
             f"{at}/transfer", data={**marks(page), "transfer_to": "billing", "transfer_reason": "运费"}
         )
@@ -337,6 +339,20 @@ async def test_missing_words_are_said_at_their_field(running: Running) -> None:
         assert (await client.post(f"{at}/nonsense", data=mark)).status_code == 404
 
 
+async def test_a_date_too_far_away_is_refused_with_the_latest_one_and_nothing_typed_is_lost(running: Running) -> None:
+    told = await filed(running)
+    await do(running, "li.delivery", told, "accept")
+    at = f"/desk/cases/{told.reference}"
+    async with browser(running, "li.delivery", "en") as client:
+        mark = marks((await client.get(at)).text)
+        far = {**mark, "promise_due_at": "9999-12-31T10:30", "promise_text": "We bring it ourselves"}
+        answer = await client.post(f"{at}/promise", data=far)
+        assert answer.status_code == 422
+        assert "The latest that can be promised is" in answer.text
+        assert "We bring it ourselves" in answer.text
+        assert "9999-12-31T10:30" in answer.text
+
+
 async def test_a_foreign_case_is_a_page_that_says_so(running: Running) -> None:
     told = await filed(running)
     at = f"/desk/cases/{told.reference}"
@@ -397,7 +413,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "accept": {},
     "progress": {"text": "x"},
     "ask": {"question": "x"},
-    "promise": {"due_at": "2099-01-01T00:00:00Z", "text": "x"},
+    "promise": {"due_at": f"{SOON:%Y-%m-%d}T00:00:00Z", "text": "x"},
     "resolve": {"text": "x"},
     "transfer": {"to": "billing", "reason": "x"},
     "record/answer": {"answer": "x"},

@@ -58,3 +58,22 @@ def test_every_clock_has_a_word(dial: dict[str, object], hours: float, shown: st
 def test_what_is_packed_comes_back() -> None:
     dials = warned(told({}, [clock(), clock("journey", state="stopped", outcome="met")]), "owner", 1)
     assert unpacked(from_json(to_json(packed(dials)))) == dials
+
+
+def test_every_promise_that_stands_has_a_dial_and_one_that_was_moved_has_none() -> None:
+    first = clock("promise", epoch=10, due_at=NOON + timedelta(days=2))
+    call = clock("promise", epoch=30, due_at=NOON + timedelta(days=1))
+    dials = told({}, [clock("journey", due_at=NOON + timedelta(days=9)), first, call])
+    assert next_due(dials) == (NOON + timedelta(days=1), "promise")
+    assert unpacked(from_json(to_json(packed(dials)))) == dials
+    later = clock("promise", epoch=40, due_at=NOON + timedelta(days=5))
+    moved = told(told(dials, [later]), [call.model_copy(update={"state": "stopped", "outcome": None})])
+    assert next_due(moved) == (NOON + timedelta(days=2), "promise")
+    assert sorted(one.epoch for one in moved.values() if one.kind == "promise") == [10, 40]
+
+
+def test_dials_of_an_earlier_release_which_kept_one_promise_are_read() -> None:
+    held = from_json(to_json(packed(told({}, [clock("promise", epoch=10)]))))
+    assert "others" not in held["promise"]
+    kept = told(unpacked(held), [clock("promise", epoch=10, state="stopped", outcome="met")])
+    assert [one.outcome for one in kept.values()] == ["met"]

@@ -93,6 +93,13 @@ class TestOwner:
     def test_promises_only_dates_in_the_future(self) -> None:
         assert refused(in_hand(), Promise(due_at=NOON, text="x")) is Refusal.DUE_IN_PAST
 
+    def test_promises_nothing_beyond_the_limit_of_the_pack(self) -> None:
+        far = NOON + timedelta(days=DESKS.promise_days)
+        assert kinds(do(in_hand(), Promise(due_at=far, text="x"))) == ["promise.made"]
+        with pytest.raises(Refused) as caught:
+            do(in_hand(), Promise(due_at=far + timedelta(microseconds=1), text="x"))
+        assert (caught.value.reason, caught.value.latest) == (Refusal.DUE_TOO_FAR, far)
+
     def test_a_renewed_promise_keeps_its_id_and_names_the_date_it_replaces(self) -> None:
         first = do(in_hand(), Promise(due_at=LATER, text="x"))
         second = do(first.case, Promise(due_at=LATER + timedelta(days=1), text="y")).events[0]

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic_core import to_json as json_of
 
+from services.sla.domain.clocks import Clock
 from services.sla.domain.facts import fact_of, from_json, to_json, with_fact
 from services.sla.domain.ledger import ledger
 from services.sla.domain.life import live
@@ -17,6 +18,7 @@ from shared.events import sla
 from tests.unit.sla.story import MONDAY, RULES, Desk, Story, after
 
 VISIT = UUID("01900000-0000-7000-8000-00000000aaaa")
+CALL = UUID("01900000-0000-7000-8000-00000000cccc")
 
 
 LEGAL = {
@@ -274,6 +276,10 @@ class TestSilence:
             assert (silence.epoch, silence.state, silence.paused_at) == (1, "stopped", after(hours=2, minutes=5))
 
 
+def promises(desk: Desk) -> list[Clock]:
+    return [clock for key, clock in sorted(desk.case.life.clocks.items()) if key[0] == "promise"]
+
+
 class TestPromise:
     def test_it_has_a_clock_of_its_own_and_only_a_new_promise_moves_it(self) -> None:
         story, desk = told()
@@ -287,6 +293,28 @@ class TestPromise:
         desk.hears()
         assert [c.state for k, c in desk.case.life.clocks.items() if k[0] == "promise"] == ["stopped", "running"]
         assert desk.clock("promise").deadline == after(days=3)
+
+    def test_one_that_is_moved_in_time_was_neither_kept_nor_broken(self) -> None:
+        story, desk = told()
+        story.assigned()
+        story.promised(after(hours=1), after(days=2), VISIT)
+        story.renewed(after(days=1), after(days=3), VISIT)
+        story.renewed(after(days=4), after(days=5), VISIT)
+        desk.hears()
+        assert [c.outcome for c in promises(desk)] == [None, "late", None]
+        assert [c.moved for c in promises(desk)] == [True, True, False]
+
+    def test_promises_of_different_things_stand_beside_each_other(self) -> None:
+        story, desk = told()
+        story.assigned()
+        story.promised(after(hours=1), after(days=2), VISIT)
+        story.promised(after(hours=2), after(days=3), CALL)
+        desk.hears()
+        assert [c.state for c in promises(desk)] == ["running", "running"]
+        story.progress(after(hours=3), promise_id=VISIT)
+        desk.hears()
+        assert [c.outcome for c in promises(desk)] == ["met", None]
+        assert promises(desk)[1].state == "running"
 
     def test_a_report_that_keeps_it_ends_it_and_one_that_does_not_leaves_it(self) -> None:
         story, desk = told()

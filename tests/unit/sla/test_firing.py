@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.sla.domain.levels import next_due
 from tests.unit.sla.story import LADDER, MONDAY, POLICY, RULES, Desk, Story, after, department, rules
-from tests.unit.sla.test_clocks import STEPS, VISIT
+from tests.unit.sla.test_clocks import CALL, STEPS, VISIT
 
 
 def at_owner(owner: str = "billing", **fields: Any) -> Desk:
@@ -93,6 +93,21 @@ class TestNewDate:
         assert desk.clock("promise").deadline == delay.new_due_at
         started = said[-1]
         assert [(c.kind, c.due_at) for c in started.clocks] == [("promise", delay.new_due_at)]
+
+    def test_that_date_and_a_promise_of_a_person_each_breach_at_their_own_time(self) -> None:
+        """C1: the later one used to stop the other, which then counted as met."""
+        desk = at_owner()
+        desk.story.promised(after(hours=1), after(days=4, hours=6), VISIT)
+        said = run_until(desk.hears(), after(days=4, hours=5))
+        (delay,) = [e for e in said if getattr(e, "level", "") == "delay"]
+        assert sorted(c.deadline for c in desk.case.life.running() if c.kind == "promise") == [
+            after(days=4, hours=6),
+            delay.new_due_at,
+        ]
+        desk.story.promised(after(days=4, hours=5, minutes=30), after(days=20), CALL)
+        said = run_until(desk.hears(), after(days=21))
+        breaches = {e.deadline_at for e in said if e.kind == "deadline.breached.v1" and e.clock == "promise"}
+        assert breaches == {after(days=4, hours=6), delay.new_due_at, after(days=20)}
 
     def test_it_is_given_as_often_as_policy_allows(self) -> None:
         for allowed in (0, 1, 2):

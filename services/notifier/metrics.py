@@ -11,6 +11,11 @@ FAILED = Counter(
 )
 SUPPRESSED = Counter("redress_suppressed_total", "Notices that are not to be sent", ["reason"])
 ATTEMPTS = Counter("redress_notification_attempts_total", "Attempts to hand a message over", ["verdict", "reason"])
+REFUSED_US = Counter(
+    "redress_mail_sender_refused_total",
+    "Attempts that a mail server refused for a reason of ours (rights, sending limit, content); they are tried again",
+    ["reason"],
+)
 DELAY = Histogram(
     "redress_notification_seconds",
     "Time from a notice's being due to the server's acceptance",
@@ -42,6 +47,10 @@ def settled(kind: str, state: str, reason: str | None) -> None:
         SUPPRESSED.labels(reason or "").inc()
 
 
-def attempt(verdict: str, reason: str) -> None:
-    """Count an attempt. Looking a label up costs more than the sum, so the children are kept."""
+def attempt(verdict: str, reason: str, *, ours: bool = False) -> None:
+    """Count an attempt; `ours`: it was refused for a reason of ours. Looking a label up costs more than the sum, so the
+    children are kept.
+    """
     _attempts(verdict, reason).inc()
+    if ours:
+        REFUSED_US.labels(reason).inc()

@@ -7,6 +7,7 @@ it cannot say whether a connection was lost before or after the final dot, which
 """
 
 import asyncio
+import re
 from collections import deque
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,7 +15,12 @@ from typing import NamedTuple
 from services.notifier.channels.outcome import SENT, Outcome, Stage, Verdict
 
 _MAX_REPLY = 16_384
-_NO_SUCH_MAILBOX = ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10")
+_ENHANCED = re.compile(r"5\.(\d{1,3})\.(\d{1,3})(?!\d)")
+_OF_SENDER_ADDRESS = frozenset({7, 8})
+_NO_SUCH_MAILBOX = frozenset({1, 2, 3, 6, 10})
+"""Details of 5.1.x (RFC 3463 §3.2, RFC 7505)."""
+_OF_MAILBOX = frozenset({550, 551, 553, 556})
+"""What a server without enhanced codes says of a recipient (RFC 5321 §4.2.3, RFC 7504)."""
 
 
 class Lost(ConnectionError):
@@ -205,14 +211,22 @@ def _refusal(replies: list[Reply]) -> Outcome | None:
 
 
 def _refused(stage: Stage, reply: Reply) -> Outcome:
-    """5xx is for good, but for MAIL: there it speaks of us (rights, sender), not of the recipient, and can be mended."""
-    lasting = reply.code >= 500 and stage is not Stage.MAIL
-    mailbox = lasting and stage is Stage.RCPT and reply.text.startswith(_NO_SUCH_MAILBOX)
+    """5xx is for good where it speaks of the recipient's mailbox. Whatever else is refused for good speaks of us (rights,
+    sending limit, content) and can be mended: the same mail may be taken tomorrow.
+    """
+    lasting = reply.code >= 500
+    enhanced = _ENHANCED.match(reply.text) if lasting and stage is not Stage.MAIL else None
+    subject, detail = (int(enhanced[1]), int(enhanced[2])) if enhanced else (0, 0)
+    if enhanced:
+        of_mailbox = subject == 2 or (subject == 1 and detail not in _OF_SENDER_ADDRESS)
+    else:
+        of_mailbox = stage is Stage.RCPT and reply.code in _OF_MAILBOX
     return Outcome(
-        verdict=Verdict.PERMANENT if lasting else Verdict.TRANSIENT,
+        verdict=Verdict.PERMANENT if of_mailbox else Verdict.TRANSIENT,
         stage=stage,
         reason=f"smtp_{reply.code}",
-        bad_mailbox=mailbox,
+        bad_mailbox=subject == 1 and detail in _NO_SUCH_MAILBOX,
+        ours=lasting and not of_mailbox,
     )
 
 

@@ -34,12 +34,15 @@ class Outcome:
     Attributes:
         reason: from a closed form, fit as a metric label: `smtp_550`, `lost_at_rcpt`, `slow_at_dot`, `not_begun`.
         bad_mailbox: the server says that there is no such mailbox; nothing is to be sent there again.
+        ours: the server refused for good and spoke of us, not of the recipient: our rights, our sending limit, what we
+            write. Tried again, because it can be mended.
     """
 
     verdict: Verdict
     stage: Stage
     reason: str
     bad_mailbox: bool = False
+    ours: bool = False
 
 
 SENT = Outcome(verdict=Verdict.SENT, stage=Stage.DOT, reason="sent")

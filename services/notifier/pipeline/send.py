@@ -81,7 +81,7 @@ class Senders:
                 outcome, trace = NOT_BEGUN, None
             else:
                 outcome, trace = await self._send(connection, mail)
-                metrics.attempt(outcome.verdict, outcome.reason)
+                metrics.attempt(outcome.verdict, outcome.reason, ours=outcome.ours)
             self._on_their_way -= 1
             self._done(mail, outcome, trace)
 

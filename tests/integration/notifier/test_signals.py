@@ -95,6 +95,22 @@ async def test_what_is_given_up_and_what_is_not_sent_is_counted_with_its_reason(
     assert value("redress_suppressed_total", reason="no_consent") == quiet + 1
 
 
+async def test_what_is_refused_for_a_reason_of_ours_is_counted_and_tried_again(rig: Rig, smtp: ScriptedSmtp) -> None:
+    """C6: one try and "failed for good" blamed the customer's mailbox for our daily limit."""
+    before = value("redress_mail_sender_refused_total", reason="smtp_550")
+    smtp.script.append(Step("dot", "550 5.4.5 daily sending limit"))
+    rig.start()
+    await begun(rig, 1)
+    await until(lambda: value("redress_mail_sender_refused_total", reason="smtp_550") == before + 1)
+
+    async def put_back() -> bool:
+        return bool(await rig.fetch("SELECT FROM notifier.notice WHERE reason = 'smtp_550' AND state = 'pending'"))
+
+    await until(put_back)
+    await rig.execute("UPDATE notifier.notice SET next_at = clock_timestamp() WHERE reason = 'smtp_550'")
+    assert ("acknowledgement", "sent") in await rig.settled(1)
+
+
 @pytest.mark.parametrize(
     "damage",
     ["journey SET language = 'xx'", "notice SET kind = 'novel'"],

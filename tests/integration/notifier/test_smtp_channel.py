@@ -41,31 +41,41 @@ async def test_many_mails_travel_over_one_connection(smtp: ScriptedSmtp) -> None
 
 
 @pytest.mark.parametrize(
-    ("stage", "reply", "verdict", "bad_mailbox"),
+    ("stage", "reply", "verdict", "what"),
     [
-        ("mail", "451 4.3.0 later", Verdict.TRANSIENT, False),
-        ("mail", "550 5.7.1 not you", Verdict.TRANSIENT, False),
-        ("rcpt", "450 4.2.1 grey", Verdict.TRANSIENT, False),
-        ("rcpt", "452 4.2.2 full", Verdict.TRANSIENT, False),
-        ("rcpt", "550 5.1.1 no such user", Verdict.PERMANENT, True),
-        ("rcpt", "550 5.7.1 relaying denied", Verdict.PERMANENT, False),
-        ("rcpt", "550 nobody", Verdict.PERMANENT, False),
-        ("data", "451 4.3.0 later", Verdict.TRANSIENT, False),
-        ("data", "554 5.6.0 no", Verdict.PERMANENT, False),
-        ("dot", "451 4.3.0 later", Verdict.TRANSIENT, False),
-        ("dot", "554 5.7.0 spam", Verdict.PERMANENT, False),
-        ("mail", "421 4.3.2 closing", Verdict.TRANSIENT, False),
-        ("dot", "421 4.3.2 closing", Verdict.TRANSIENT, False),
+        ("mail", "451 4.3.0 later", Verdict.TRANSIENT, ""),
+        ("mail", "550 5.7.1 not you", Verdict.TRANSIENT, "ours"),
+        ("mail", "550 5.1.8 bad sender", Verdict.TRANSIENT, "ours"),
+        ("rcpt", "450 4.2.1 grey", Verdict.TRANSIENT, ""),
+        ("rcpt", "452 4.2.2 full", Verdict.TRANSIENT, ""),
+        ("rcpt", "550 5.1.1 no such user", Verdict.PERMANENT, "bad mailbox"),
+        ("rcpt", "556 5.1.10 no mail here", Verdict.PERMANENT, "bad mailbox"),
+        ("rcpt", "550 5.1.7 bad sender", Verdict.TRANSIENT, "ours"),
+        ("rcpt", "552 5.2.2 full", Verdict.PERMANENT, ""),
+        ("rcpt", "550 5.2.1 disabled", Verdict.PERMANENT, ""),
+        ("rcpt", "550 5.7.1 relaying denied", Verdict.TRANSIENT, "ours"),
+        ("rcpt", "550 nobody", Verdict.PERMANENT, ""),
+        ("rcpt", "503 bad sequence", Verdict.TRANSIENT, "ours"),
+        ("data", "451 4.3.0 later", Verdict.TRANSIENT, ""),
+        ("data", "554 5.6.0 no", Verdict.TRANSIENT, "ours"),
+        ("dot", "451 4.3.0 later", Verdict.TRANSIENT, ""),
+        ("dot", "554 5.7.0 spam", Verdict.TRANSIENT, "ours"),
+        ("dot", "550 5.4.5 daily limit", Verdict.TRANSIENT, "ours"),
+        ("dot", "554 no", Verdict.TRANSIENT, "ours"),
+        ("dot", "550 5.1.1 no such user", Verdict.PERMANENT, "bad mailbox"),
+        ("mail", "421 4.3.2 closing", Verdict.TRANSIENT, ""),
+        ("dot", "421 4.3.2 closing", Verdict.TRANSIENT, ""),
     ],
 )
 async def test_a_refusal_is_judged_by_stage_and_code_and_the_next_mail_goes_through(
-    smtp: ScriptedSmtp, stage: str, reply: str, verdict: Verdict, bad_mailbox: bool
+    smtp: ScriptedSmtp, stage: str, reply: str, verdict: Verdict, what: str
 ) -> None:
     connection = connect(smtp)
     await connection.open()
     smtp.script.append(Step(stage, reply))
     outcome = await connection.send("us@shop.example", "a@b.example", MESSAGE)
-    assert (outcome.verdict, outcome.stage, outcome.bad_mailbox) == (verdict, Stage(stage), bad_mailbox)
+    assert (outcome.verdict, outcome.stage) == (verdict, Stage(stage))
+    assert (outcome.bad_mailbox, outcome.ours) == (what == "bad mailbox", what == "ours")
     assert outcome.reason == f"smtp_{reply[:3]}"
     assert (await send(connection))[0] is Verdict.SENT
     assert len(smtp.taken) == 1

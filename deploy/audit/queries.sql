@@ -78,7 +78,7 @@ FROM notifier.notice WHERE message_id IS NOT NULL LIMIT 1
 
 -- name: suppressions
 -- Whom not to write to, as the recipients of the ledger: a suppressed mailbox is all persons who gave it.
-SELECT DISTINCT k.person_id, s.since
+SELECT DISTINCT k.person_id, s.since, s.until
 FROM notifier.suppression s
 JOIN intake.complaint k ON k.email_hash = s.contact_hash
 

@@ -197,7 +197,7 @@ async def open_tables(dsn: str) -> AsyncIterator[Tables]:
             clock_now=moment["clock_now"],
             void=frozenset(row["event_id"] for row in await connection.fetch(Q.void)),
             floors={row["consumer"]: row["event_id"] for row in await connection.fetch(Q.floors)},
-            suppressions=tuple(Suppression(str(row["person_id"]), row["since"]) for row in suppressions),
+            suppressions=tuple(Suppression(str(row["person_id"]), row["since"], row["until"]) for row in suppressions),
         )
 
 

@@ -108,10 +108,11 @@ class NoticeRow:
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """A recipient who is not to be written to, since when."""
+    """A recipient who is not to be written to, since when and until when."""
 
     recipient: str
     since: datetime
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

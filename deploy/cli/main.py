@@ -40,6 +40,9 @@ COMMANDS = {
     "channels": Entry("deploy.cli.channels", "Manage the clients that file complaints, and their keys.", "app"),
     "keys": Entry("deploy.cli.keys", "List the master keys, and wrap persons' keys by the current one.", "app"),
     "dead-letters": Entry("deploy.cli.dead_letters", "List, show and replay what could not be processed.", "app"),
+    "suppressions": Entry(
+        "deploy.cli.suppressions", "List mailboxes that are not written to; write to one again.", "app"
+    ),
     "skip": Entry("deploy.cli.skip", "Let readers pass a record that stops them."),
     "recover": Entry("deploy.cli.recover", "Mend what a lost log, a deleted topic or a restored database left behind."),
     "policies": Entry("deploy.cli.policies", "Check policy packs and explain a decision.", "app"),

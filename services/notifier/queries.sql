@@ -191,12 +191,12 @@ SET state = 'sending', message_id = t.message_id, attempts = n.attempts + 1
 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bytea[])
      AS t (complaint_id, notice_id, lease, message_id, contact_hash)
 WHERE n.complaint_id = t.complaint_id AND n.notice_id = t.notice_id AND n.lease = t.lease AND n.state = 'leased'
-  AND NOT EXISTS (SELECT FROM suppression AS s WHERE s.contact_hash = t.contact_hash)
+  AND NOT EXISTS (SELECT FROM suppression AS s WHERE s.contact_hash = t.contact_hash AND s.until > clock.now())
 RETURNING n.notice_id;
 
 -- name: find_suppressed
 -- Which of these mailboxes are not to be written to.
-SELECT contact_hash FROM suppression WHERE contact_hash = ANY ($1::bytea[]);
+SELECT contact_hash FROM suppression WHERE contact_hash = ANY ($1::bytea[]) AND until > clock.now();
 
 -- name: count_own_events
 -- Draws versions for events of our own, and notes what became of acknowledgements.
@@ -227,8 +227,11 @@ WHERE n.complaint_id = t.complaint_id AND n.notice_id = t.notice_id AND n.lease 
 RETURNING n.notice_id, t.lease;
 
 -- name: insert_suppressions
--- Mailboxes that do not exist.
-INSERT INTO suppression (contact_hash, reason, since) SELECT h, $2, $3 FROM unnest($1::bytea[]) AS h ON CONFLICT DO NOTHING;
+-- Mailboxes that do not exist; one that was tried again in vain is left alone for as long as before.
+INSERT INTO suppression AS s (contact_hash, reason, since, until)
+SELECT h, $2, $3::timestamptz, $3::timestamptz + $4::interval FROM unnest($1::bytea[]) AS h
+ON CONFLICT (contact_hash) DO UPDATE SET reason = excluded.reason, since = excluded.since, until = excluded.until
+WHERE s.until <= excluded.since;
 
 -- name: newest_assignments
 -- The event that made each complaint's present owner.

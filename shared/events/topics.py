@@ -80,7 +80,7 @@ NOTICES = Topic(
     readers={
         notices.NoticeSent: ("sla",),
         notices.NoticeFailed: ("router",),
-        notices.NoticeSuppressed: (),
+        notices.NoticeSuppressed: ("router",),
         notices.NoticeUnknown: (),
         notices.ComplaintConfirmed: ("router",),
         notices.ComplaintDisputed: ("router",),

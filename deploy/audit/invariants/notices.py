@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator
-from datetime import datetime
 from uuid import UUID
 
 from deploy.audit.history import distinct
-from deploy.audit.snapshot import Mail, NoticeRow, Snapshot, Violation
+from deploy.audit.snapshot import Mail, NoticeRow, Snapshot, Suppression, Violation
 
 TOPIC = "complaints.notices"
 
@@ -82,15 +81,15 @@ def _our_domain(known: set[str | None]) -> str:
 
 
 def check_suppressed(seen: Snapshot) -> Iterator[Violation]:
-    """I10: no message to a recipient who was suppressed, or whose person was erased, before it was sent."""
-    since: dict[str, datetime] = {}
+    """I10: no message to a recipient who was suppressed, or whose person was erased, when it was sent."""
+    silent: dict[str, list[Suppression]] = {}
     for row in seen.suppressions:
-        since[row.recipient] = min(row.since, since.get(row.recipient, row.since))
+        silent.setdefault(row.recipient, []).append(row)
     for notice in seen.notices:
-        if notice.sent_at is None or notice.recipient is None:
+        sent_at = notice.sent_at
+        if sent_at is None or notice.recipient is None:
             continue
-        began = since.get(notice.recipient)
-        if began is not None and began < notice.sent_at:
+        if any(row.since < sent_at < row.until for row in silent.get(notice.recipient, ())):
             yield Violation("I10", notice.complaint_id, f"the {notice.notice} notice went to a suppressed recipient")
     yield from _erased(seen)
 

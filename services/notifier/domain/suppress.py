@@ -1,5 +1,6 @@
 """Why a notice is not to be sent after all. Decided when it is planned, and again right before it is sent (I10)."""
 
+from datetime import timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -17,6 +18,9 @@ class Silence(StrEnum):
     SUPERSEDED = "superseded"
     SWITCHED_OFF = "switched_off"
 
+
+SUPPRESSED_FOR = timedelta(days=30)
+"""A mailbox that does not exist is tried again after this: addresses come back, and servers refuse wrongly (C5)."""
 
 _AFTER_CLOSING: frozenset[NoticeKind] = frozenset({"closure", "withdrawn"})
 _OF_AN_ASSIGNMENT: frozenset[NoticeKind] = frozenset({"assignment", "transfer"})

@@ -9,6 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from services.notifier.domain.kinds import NoticeKind
+from services.notifier.domain.suppress import SUPPRESSED_FOR
 from services.notifier.domain.values import value
 from services.notifier.store.journeys import QUERIES, columns
 from shared.runtime.pg import Database
@@ -136,9 +137,9 @@ async def settle(tx: Tx, settlements: Sequence[Settlement]) -> frozenset[tuple[U
 
 
 async def suppress(tx: Tx, hashes: Collection[bytes], reason: str) -> None:
-    """Write to these mailboxes no more."""
+    """Write to these mailboxes no more for a while."""
     if hashes:
-        await tx.execute(QUERIES.insert_suppressions, list(hashes), reason, tx.now)
+        await tx.execute(QUERIES.insert_suppressions, list(hashes), reason, tx.now, SUPPRESSED_FOR)
 
 
 async def newest_assignments(tx: Tx, complaint_ids: Collection[UUID]) -> dict[UUID, UUID]:

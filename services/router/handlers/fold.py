@@ -72,6 +72,8 @@ class Fold:
         elif type(event) in TICKS:
             self._ticked(event)
         else:
+            if type(event) in _WORDS:
+                self._failed_notices[event.complaint_id] = None
             _STEPS[type(event)](self, event, self._case(event.complaint_id))
 
     async def save(self) -> None:
@@ -196,7 +198,12 @@ class Fold:
         line = self._line(event, case, "feedback", "customer", {"rating": event.rating})
         self._remember(case, line, self._open(event, "comment", event.comment))
 
-    def _undelivered(self, event: notices.NoticeFailed, case: Case) -> None:
+    def _suppressed(self, event: notices.NoticeSuppressed, case: Case) -> None:
+        """Of all reasons for silence only this one is news at the desk: the others it knows itself."""
+        if event.reason == "bad_mailbox":
+            self._undelivered(event, case)
+
+    def _undelivered(self, event: notices.NoticeFailed | notices.NoticeSuppressed, case: Case) -> None:
         self._failed_notices[case.complaint_id] = event.notice
         detail = {"notice": event.notice, "reason": event.reason}
         self._remember(case, self._line(event, case, "notice_failed", "notifier", detail))
@@ -259,6 +266,16 @@ def _opener(key: PersonKey | None, complaint_id: UUID) -> Open:
 
 TICKS: frozenset[type[Event]] = frozenset({sla.ClockStarted, sla.ClockPaused, sla.ClockResumed, sla.ClockStopped})
 """What only turns the dials: no rule looks at the case, and nothing in them is sealed."""
+_WORDS: frozenset[type[Event]] = frozenset(
+    {
+        intake.ComplaintWithdrawn,
+        notices.ComplaintConfirmed,
+        notices.ComplaintDisputed,
+        notices.CustomerReplied,
+        notices.CustomerAdded,
+    }
+)
+"""What the customer said: nobody has to ring them any more about a message that did not reach them."""
 _STEPS: Mapping[type[Event], Callable[[Fold, Any, Case], None]] = {
     intake.ComplaintAmended: Fold._amended,
     intake.ComplaintWithdrawn: Fold._withdrawn,
@@ -268,6 +285,7 @@ _STEPS: Mapping[type[Event], Callable[[Fold, Any, Case], None]] = {
     notices.CustomerAdded: Fold._added,
     notices.FeedbackGiven: Fold._rated,
     notices.NoticeFailed: Fold._undelivered,
+    notices.NoticeSuppressed: Fold._suppressed,
     sla.DeadlineWarned: Fold._warned,
     sla.DeadlineBreached: Fold._breached,
     sla.ComplaintEscalated: Fold._escalated,

@@ -12,7 +12,7 @@ from services.router.domain.case import REFUSAL_TEXTS, Case, Refusal, Refused
 from services.router.domain.commands import Command
 from services.router.domain.life import obey
 from services.router.domain.placing import desks_of, place_again
-from services.router.domain.rights import Actor
+from services.router.domain.rights import Action, Actor
 from services.router.domain.story import Moment
 from services.router.handlers.fold import UNREADABLE
 from services.router.http.bodies import Body
@@ -29,6 +29,8 @@ from shared.runtime.web import moments
 from shared.runtime.web.problems import Problem
 from shared.runtime.web.texts import Language, Text
 
+_SPOKEN: Final = frozenset({Action.NOTE, Action.RECORD_ANSWER, Action.RECORD_CONFIRMATION, Action.RECORD_DISPUTE})
+"""What says that the customer was reached otherwise, as the desk asks for while a message is undelivered."""
 _ANSWER: Final = "command.answer"
 _LANGUAGES: Final[tuple[Language, ...]] = ("zh", "en")
 
@@ -159,7 +161,7 @@ class Acting:
         # Of an erased person nothing is written down any more, in whoever's words (I16); that something was done, is.
         lines = outcome.lines if key else [line._replace(text=None) for line in outcome.lines]
         await store.append(tx, [(after.complaint_id, after.epoch, line) for line in lines])
-        if outcome.events:
+        if command.action in _SPOKEN:
             await store.mark_undelivered(tx, {after.complaint_id: None})
         for event in outcome.events:
             tx.emit(event)

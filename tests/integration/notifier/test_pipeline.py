@@ -263,6 +263,24 @@ async def test_a_permanent_refusal_is_not_tried_again_and_an_unknown_mailbox_is_
     assert b"gone@" not in str(await rig.fetch("SELECT * FROM notifier.suppression")).encode()
 
 
+async def test_a_suppressed_mailbox_is_tried_again_when_its_time_is_over(rig: Rig, smtp: ScriptedSmtp) -> None:
+    """C5: one refusal silenced an address for ever, on later complaints too."""
+    smtp.by_recipient["back@example.com"] = Step("rcpt", "550 5.1.1 no such user")
+    story = await rig.story("back@example.com")
+    await rig.apply(*story.begun(day(7)))
+    assert await rig.settled(1) == [("acknowledgement", "failed")]
+    over = "UPDATE notifier.suppression SET since = since - interval '31 days', until = until - interval '31 days'"
+    await rig.execute(over)
+    await rig.apply(story.progress(story.seal("text", "…")))
+    assert (await rig.settled(2))[1] == ("progress", "failed")
+    [row] = await rig.fetch("SELECT since, until FROM notifier.suppression")
+    assert row["until"] - row["since"] == timedelta(days=30)
+    await rig.execute(over)
+    del smtp.by_recipient["back@example.com"]
+    await rig.apply(story.progress(story.seal("text", "……")))
+    assert (await rig.settled(3))[2] == ("progress", "sent")
+
+
 async def test_an_address_that_is_none_fails_with_its_reason(rig: Rig, smtp: ScriptedSmtp) -> None:
     story = await rig.story("a@b.example,evil@x.example")
     await rig.apply(*story.begun(day(7)))

@@ -103,6 +103,11 @@ class Told:
             **self._base("notifier"), notice_id=new_id(), notice="assignment", about="x", reason="refused"
         )
 
+    def suppressed(self, reason: str) -> notices.NoticeSuppressed:
+        return notices.NoticeSuppressed(
+            **self._base("notifier"), notice_id=new_id(), notice="progress", about="x", reason=reason
+        )
+
     def _clock_base(self, epoch: int, at: datetime) -> dict[str, Any]:
         return {
             **self._base("sla", at),

@@ -10,6 +10,7 @@ from shared.events.envelope import Event
 from shared.events.topics import TOPIC_OF
 from tests.integration.router.conftest import Running
 from tests.integration.router.stories import Told
+from tests.integration.router.test_api import do
 
 STATE = """
 SELECT department, state, epoch, stage, closed_how, attention, escalated_to, undelivered, clocks, due_kind, clock_version,
@@ -88,6 +89,24 @@ async def test_customer_words_and_clocks_reach_the_case(running: Running) -> Non
     assert {line["what"] for line in lines} == {
         "assigned", "amended", "customer_added", "warned", "escalated", "notice_failed", "feedback",
     }  # fmt: skip
+
+
+async def test_an_undelivered_message_stays_in_sight_until_somebody_spoke_with_the_customer(running: Running) -> None:
+    """C5: any command of staff took the mark away, and a suppressed mailbox never set it."""
+    told = Told(await running.person())
+    await running.feed(told.submitted, told.suppressed("superseded"), told.suppressed("no_consent"))
+    assert (await state(running, told))["undelivered"] is None
+    await running.feed(told.suppressed("bad_mailbox"))
+    assert (await state(running, told))["undelivered"] == "progress"
+    await do(running, "li.delivery", told, "accept")
+    await do(running, "li.delivery", told, "progress", text="已联系仓库")
+    assert (await state(running, told))["undelivered"] == "progress"
+    await do(running, "li.delivery", told, "note", text="打过电话，客户知道了")
+    assert (await state(running, told))["undelivered"] is None
+    await running.feed(told.failed())
+    assert (await state(running, told))["undelivered"] == "assignment"
+    await running.feed(told.added("我换了邮箱"))
+    assert (await state(running, told))["undelivered"] is None
 
 
 async def test_clocks_of_new_and_old_cases_come_in_one_batch(running: Running) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -13,7 +12,8 @@ import pytest
 from shared.runtime.master_keys import MasterKey, MasterKeys
 from shared.runtime.pg import Database
 from shared.runtime.vault import Vault
-from tests.support.stack import DatabaseFactory, environment_without_servers
+from tests.support.commands import redress, settle_in
+from tests.support.stack import DatabaseFactory
 
 FIRST, SECOND = (bytes([n]) * 32 for n in (1, 2))
 ID = {key: MasterKey.of(key).key_id for key in (FIRST, SECOND)}
@@ -23,9 +23,7 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 async def database(fresh_database: DatabaseFactory, tmp_path: Path) -> AsyncIterator[Database]:
     where = fresh_database("intake")
-    address = "http://127.0.0.1:9"
-    told = dict.fromkeys(("intake", "router", "sla", "notifier"), address) | {"kafka": "", "postgres": where.url}
-    (tmp_path / "endpoints.json").write_text(json.dumps(told), "utf-8")
+    settle_in(tmp_path, where.url)
     (tmp_path / "first.key").write_bytes(FIRST)
     (tmp_path / "second.key").write_bytes(SECOND)
     made = Database(where.url_of("intake"), name="test", size=2)
@@ -36,20 +34,8 @@ async def database(fresh_database: DatabaseFactory, tmp_path: Path) -> AsyncIter
 @pytest.fixture
 def keys(tmp_path: Path) -> Command:
     def command(*arguments: str, current: str, old: str = "") -> subprocess.CompletedProcess[str]:
-        environment = environment_without_servers() | {
-            "REDRESS_HOME": str(tmp_path),
-            "MASTER_KEY_FILE": str(tmp_path / current),
-            "MASTER_KEYS_OLD": str(tmp_path / old) if old else "",
-        }
-        return subprocess.run(
-            [sys.executable, "-m", "deploy.cli.main", "keys", *arguments],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        files = {"MASTER_KEY_FILE": str(tmp_path / current), "MASTER_KEYS_OLD": str(tmp_path / old) if old else ""}
+        return redress(tmp_path, "keys", *arguments, **files)
 
     return command
 

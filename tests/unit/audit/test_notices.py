@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -41,7 +42,7 @@ BROKEN: Broken = {
     # I10
     "sent to a suppressed recipient": (
         "I10",
-        lambda seen: replace(seen, suppressions=(Suppression("person-1", RECEIVED),)),
+        lambda seen: replace(seen, suppressions=(Suppression("person-1", RECEIVED, NOW + timedelta(days=30)),)),
         "suppressed recipient",
     ),
     "waiting for an erased person": (
@@ -66,7 +67,8 @@ TOLERATED: Tolerated = {
     "other people's mail": lambda seen: replace(
         seen, mailbox=(*(seen.mailbox or ()), replace(MAIL, message_id="<hello@elsewhere.example>"))
     ),
-    "a suppression after the message": lambda seen: replace(seen, suppressions=(Suppression("person-1", NOW),)),
+    "a suppression after the message": lambda seen: replace(seen, suppressions=(Suppression("person-1", NOW, NOW + timedelta(days=30)),)),
+    "a suppression that was over": lambda seen: replace(seen, suppressions=(Suppression("person-1", RECEIVED, RECEIVED),)),
     "no mail catcher": lambda seen: replace(seen, mailbox=None, mailbox_whole=False),
 }  # fmt: skip
 

@@ -7,6 +7,8 @@ from typing import Annotated
 from pydantic import AfterValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from shared.text import has_content
+
 # C0 without tab and line feed (carriage returns are folded first), DEL and C1, and the non-characters.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
 # A line of text also refuses every line break and the marks that reorder what is displayed (bidi overrides), because
@@ -21,7 +23,7 @@ def clean_text(value: str) -> str:
         PydanticCustomError: `control_character` or `blank`.
     """
     text = value.strip()
-    if not text:
+    if not has_content(text):
         raise PydanticCustomError("blank", "blank text")
     if not text.isprintable():  # the quick answer for one line; `isprintable` is false for line breaks, so look closer
         if "\r" in text:
@@ -38,7 +40,7 @@ def clean_line(value: str) -> str:
         PydanticCustomError: `control_character` or `blank`.
     """
     text = value.strip()
-    if not text:
+    if not has_content(text):
         raise PydanticCustomError("blank", "blank text")
     if not text.isprintable() and _NOT_ON_A_LINE.search(text):
         raise PydanticCustomError("control_character", "control character")

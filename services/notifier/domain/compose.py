@@ -5,17 +5,17 @@ from datetime import datetime, tzinfo
 
 from services.notifier.domain.journey import Journey
 from services.notifier.domain.kinds import NoticeKind, policy_name
-from services.notifier.domain.letter import Letter, clean
+from services.notifier.domain.letter import Letter, greeted
 from services.notifier.domain.timewords import Language, Spoken, before
 from services.notifier.domain.values import value
 from shared.policies import Pack, Packs
+from shared.text import kept
 
 _ANSWERS: frozenset[NoticeKind] = frozenset(
     {"acknowledgement", "assignment", "transfer", "progress", "answer_received", "reopened", "promise"}
 )
 _QUESTIONS: frozenset[NoticeKind] = frozenset({"question", "reminder_answer"})
 _RESOLUTIONS: frozenset[NoticeKind] = frozenset({"resolution", "reminder_confirmation"})
-_MAX_NAME = 60
 
 
 @value
@@ -64,14 +64,14 @@ def compose(
         signature=pack.notices.signature.in_(language),
         reference=journey.reference,
         link=facts.link,
-        name=clean(facts.name).replace("\n", " ")[:_MAX_NAME] if facts.name else "",
+        name=greeted(facts.name),
         department=department_name(packs, journey.department, language),
         previous_department=department_name(packs, facts.previous_department, language),
         due=due,
         former_due=former_due,
         answer_due=answer_due,
         promise_due=promise_due,
-        text=clean(facts.text) if facts.text else "",
+        text=kept(facts.text),
         variant=facts.variant,
         remedy=remedies.get(journey.remedy or "", "") if kind == "resolution" else "",
         subject=f"{subject.in_(language)} ({journey.reference})" if subject else "",

@@ -1,12 +1,11 @@
 """What a message says, before it has a shape: the values that the templates put into words."""
 
-import unicodedata
+import re
 
 from services.notifier.domain.kinds import NoticeKind
 from services.notifier.domain.timewords import Language, Spoken
 from services.notifier.domain.values import value
-
-_KEPT_CONTROLS = frozenset("\n\t")
+from shared.text import has_content, kept
 
 
 @value
@@ -49,15 +48,16 @@ class Letter:
     subject: str = ""
 
 
-def clean(text: str) -> str:
-    """Staff's or a customer's words, fit for a mail: no control or direction characters, line feeds as the only line ends.
+def greeted(name: str) -> str:
+    """The name in the greeting; empty where what stands in its place is none.
 
-    Direction overrides (U+202A–E, U+2066–9) can make an address or a sum read backwards (promises.md T4).
+    Whoever fills in a form chooses the address and the "name" of our mail: links, addresses and numbers in it would make
+    the mail another's advertisement, sent by us. Such a customer is greeted without a name.
     """
-    kept = text.replace("\r\n", "\n").replace("\r", "\n")
-    if kept.isascii() and kept.isprintable():
-        return kept.strip()
-    return "".join(c for c in kept if c in _KEPT_CONTROLS or unicodedata.category(c) not in _UNWANTED).strip()
+    name = " ".join(kept(name).split())
+    return "" if _NO_NAME.search(_TITLE.sub("", name)) or not has_content(name) else name[:_MAX_NAME]
 
 
-_UNWANTED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+_MAX_NAME = 60
+_TITLE = re.compile(r"\b(?:mr|mrs|ms|dr|prof|st|jr|sr)\.", re.IGNORECASE)
+_NO_NAME = re.compile(r"[:/@#$€£¥%<>]|www\.|\.[a-z]{2}|(?:\d.*){4}", re.IGNORECASE)

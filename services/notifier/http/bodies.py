@@ -4,7 +4,8 @@ import json
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 
 from services.notifier.domain.actions import Action
@@ -12,9 +13,20 @@ from services.notifier.http.customers import MAX_TEXT, Said, tidy
 from shared.runtime.web import language as languages
 from shared.runtime.web import media
 from shared.runtime.web.problems import Problem, explain
+from shared.text import has_content
 
 _MAX_BYTES = 64 * 1024
-Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT)]
+
+
+def _said(text: str) -> str:
+    if not has_content(text):
+        raise PydanticCustomError("blank", "nothing to read")
+    return text
+
+
+Words = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT), AfterValidator(_said)
+]
 
 
 class Body(BaseModel):
@@ -126,6 +138,8 @@ def said_of(action: Action, values: dict[str, Any]) -> Said:
         ValidationError: a field is missing, too long, or out of range.
     """
     field = FIELDS[action]
+    if field == "comment" and not has_content(str(values.get(field, ""))):
+        values = {**values, field: ""}
     cleaned = {**values, field: tidy(values[field])} if isinstance(values.get(field), str) else values
     body = MODELS[action].model_validate(cleaned)
     return Said(action=action, text=getattr(body, field) if field else "", rating=getattr(body, "rating", None))

@@ -11,7 +11,6 @@ from uuid import UUID
 
 from services.notifier.domain.actions import Action, done, may
 from services.notifier.domain.journey import Journey
-from services.notifier.domain.letter import clean
 from services.notifier.domain.plans import Entry, What
 from services.notifier.store import journeys as store
 from services.notifier.store import reading
@@ -23,6 +22,7 @@ from shared.runtime import once
 from shared.runtime.pg import Database
 from shared.runtime.transaction import Tx
 from shared.runtime.vault import PersonKey, Vault, open_sealed
+from shared.text import kept
 
 Transaction = Callable[[], AbstractAsyncContextManager[Tx]]
 Result = Literal["done", "already", "late"]
@@ -141,7 +141,7 @@ def _asked(complaint_id: UUID, said: Said, key: UUID) -> once.Asked:
 
 def tidy(text: str) -> str:
     """Words of a customer as they are kept: composed (NFC), without control and direction characters."""
-    return clean(unicodedata.normalize("NFC", text))
+    return kept(unicodedata.normalize("NFC", text))
 
 
 async def _carry_out(tx: Tx, journey: Journey, key: PersonKey, said: Said) -> None:

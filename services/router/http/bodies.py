@@ -13,13 +13,16 @@ from services.router.domain import commands
 from services.router.domain.commands import Command
 from services.router.domain.rights import Action
 from shared.events.instants import GivenInstant
+from shared.text import has_content
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 DepartmentId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,47}$")]
 
 
 def _clean(text: str) -> str:
-    """NFC, line breaks as one character; control and direction-changing characters are refused."""
+    """NFC, line breaks as one character; control and direction-changing characters are refused, and what shows nothing."""
+    if not has_content(text):
+        raise PydanticCustomError("blank", "nothing to read")
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
     if _CONTROL.search(text):
         raise PydanticCustomError("control_character", "control characters")

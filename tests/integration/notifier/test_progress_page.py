@@ -254,6 +254,7 @@ async def test_a_fact_that_is_sent_twice_is_one_fact(rig: Rig, http: httpx.Async
         ("add", {}, 422),
         ("add", {"text": "x" * 4001}, 422),
         ("add", {"text": "\u202e\x00 "}, 422),
+        ("add", {"text": "\u200b\u3164"}, 422),
         ("add", {"text": 5}, 422),
         ("rate", {"rating": 6}, 422),
         ("rate", {"rating": "many"}, 422),

@@ -309,6 +309,7 @@ async def test_extra_fields_control_characters_and_wrong_types_are_refused(runni
     for body in (
         {"text": ""},
         {"text": "   "},
+        {"text": "\u200b\u2060\u3164"},
         {"text": "a\x00b"},
         {"text": "a\u202eb"},
         {"text": 1},

@@ -38,6 +38,7 @@ def test_the_least_complaint_is_channel_language_and_text():
         ({"language": "ZH"}, {"/language": "not_one_of"}),
         ({"text": ""}, {"/text": "blank"}),
         ({"text": " \n\t "}, {"/text": "blank"}),
+        ({"text": "\u200b\u2060\u3164", "title": "\ufe0f"}, {"/text": "blank", "/title": "blank"}),
         ({"text": "x" * 10_001}, {"/text": "too_long"}),
         ({"text": 5}, {"/text": "not_text"}),
         ({"text": "a\x00b"}, {"/text": "control_character"}),

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from markupsafe import escape
 
 from services.notifier.domain.kinds import KINDS
-from services.notifier.domain.letter import Letter, clean
+from services.notifier.domain.letter import Letter, greeted
 from services.notifier.domain.timewords import Language
 from services.notifier.templates.render import Renderer
-from tests.unit.notifier.letters import CASES, SAID, SPEAKS, bare, full
+from tests.unit.notifier.letters import CASES, SPEAKS, bare, full
 
 GOLDEN = Path(__file__).parent / "golden"
 RENDERER = Renderer()
@@ -179,7 +179,7 @@ def test_the_shared_frame_gives_what_a_full_rendering_gives(kind, variant, langu
         assert RENDERER.render(letter) == RENDERER._render(letter)
 
 
-# Half characters have no UTF-8 and cannot be in a mail: both ways raise, and `clean` takes them out of what people write.
+# Half characters have no UTF-8 and cannot be in a mail: both ways raise, and `shared.text.kept` takes them out of what people write.
 references = st.text(st.characters(blacklist_characters="\n", blacklist_categories=("Cs",)), min_size=1, max_size=16)
 odd = st.text(
     st.one_of(
@@ -227,15 +227,18 @@ def test_a_subject_of_the_companys_own_takes_the_place_of_ours() -> None:
     assert rendered.subject == "All done (R-1)" and "<h1" in rendered.html and "All done (R-1)</h1>" in rendered.html
 
 
+@pytest.mark.parametrize("name", ["王小明", "Ms. J. R. O'Neill-Smith", "Mr.Smith", "سارة", "Jo 2nd", "𠮷野家 👨‍👩‍👧"])
+def test_people_are_greeted_by_their_names(name: str) -> None:
+    assert greeted(f" {name}\n") == name
+
+
 @pytest.mark.parametrize(
-    ("written", "kept"),
+    "name",
     [
-        (" a\r\nb\rc ", "a\nb\nc"),
-        ("pay \u202e001\u202c now\u2066", "pay 001 now"),
-        ("bell\x07 nul\x00 esc\x1b[31m \ue000", "bell nul esc[31m"),
-        ("退款 🙂 é", "退款 🙂 é"),
-        (SAID["zh"], SAID["zh"]),
+        "Win 5,000 USD now: http://example.com", "see www.example", "go to win.example.com", "me@example.com",
+        "加微信 12345678", "win $900", "50% off", "ㅤ", "\u200b\u2060", "", "<b>you</b>",
     ],
-)
-def test_words_are_freed_of_control_and_direction_characters(written: str, kept: str) -> None:
-    assert clean(written) == kept
+)  # fmt: skip
+def test_what_is_no_name_greets_nobody(name: str) -> None:
+    """D9: the name of a form carried anybody's advertisement in our mail."""
+    assert greeted(name) == ""

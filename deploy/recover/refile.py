@@ -78,7 +78,7 @@ async def _file(connection: Connection, event: ComplaintSubmitted, opener: Opene
 
     email, phone = text("email", event.email), text("phone", event.phone)
     key = UUID(event.cause.id) if event.cause.kind == "request" and _is_uuid(event.cause.id) else None
-    _, answer = answers_of(event.complaint_id, event.reference, "", event.progress_token, event.received_at)
+    _, answer = answers_of(event.complaint_id, event.reference, "", event.progress_token, event.received_at, None)
     done = await connection.fetch(Q.filed, [event.complaint_id])
     if done:
         return 0

@@ -50,6 +50,7 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
         database=service.database,
         vault=service.vault,
         transaction=service.transaction,
+        policies=service.policies,
         default_pack=settings.default_pack,
     )
     service.app.state.intake = intake

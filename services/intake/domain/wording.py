@@ -146,3 +146,23 @@ PROBLEMS: Mapping[str, tuple[Texts, Texts]] = {
         ),
     ),
 }
+
+WARNINGS: Mapping[str, Texts] = {
+    "unknown_category": Texts(
+        "没有这个分类：已保存，但不据此分派。可用的分类见表单或咨询管理员。",
+        "There is no such category: it is kept, and not used for routing. The form shows those there are.",
+    ),
+    "unknown_department": Texts(
+        "没有这个部门：已保存，但没有部门因此回避。",
+        "There is no such department: it is kept, and no department is passed over because of it.",
+    ),
+    "no_number": Texts(
+        "客户希望回电，但没有电话号码；请问清后补充。",
+        "A call-back is wanted, but there is no number to ring: ask for one and add it.",
+    ),
+    "unreachable": Texts(
+        "没有可以联系客户的方式：请把 progress_url 交给客户，否则进展和答复无法告知。",
+        "Nobody can tell this customer anything: give them the link in progress_url, or add a phone number.",
+    ),
+}
+"""What the 201 of a filing says beside the complaint."""

@@ -12,10 +12,13 @@ from services.intake.domain.admission import Client, scope_faults
 from services.intake.domain.complaint import Amendment, Complaint, Withdrawal
 from services.intake.domain.contact import lookup_email
 from services.intake.domain.idempotency import digest_of
+from services.intake.domain.warnings import in_json, warnings_of
 from services.intake.handlers.changes import Author, Change, Done, make_once
 from services.intake.handlers.refusal import Refusal
 from services.intake.store import FiledComplaint
 from services.intake.writer import Broken, Bulk, Filed, Filing, GroupWriter, KeyReused, Outcome, Unavailable
+from shared.policies.packs import Pack
+from shared.policies.watching import PolicySource
 from shared.runtime.pg import Database
 from shared.runtime.telemetry import current_traceparent
 from shared.runtime.transaction import Tx
@@ -48,8 +51,11 @@ class Intake:
         database: Database,
         vault: Vault,
         transaction: Callable[[], AbstractAsyncContextManager[Tx]],
+        policies: PolicySource,
         default_pack: str,
     ) -> None:
+        self._policies = policies
+        self._ids: dict[str, tuple[Pack | None, tuple[frozenset[str] | None, frozenset[str] | None]]] = {}
         self._writer = writer
         self._bulk = bulk
         self._database = database
@@ -113,9 +119,28 @@ class Intake:
         faults = scope_faults(client, complaint)
         if faults:
             raise Refusal("not-allowed", faults)
+        known = self._known(client.pack)
         return Filing(
-            complaint=complaint, client=client, key=key, traceparent=current_traceparent.get(), actor=actor or ""
+            complaint=complaint,
+            client=client,
+            key=key,
+            traceparent=current_traceparent.get(),
+            actor=actor or "",
+            warnings=in_json(warnings_of(complaint, *known)),
         )
+
+    def _known(self, name: str) -> tuple[frozenset[str] | None, frozenset[str] | None]:
+        """Ids of the categories and departments of a pack; none where it is not loaded."""
+        pack = self._policies.packs.by_name.get(name)
+        kept = self._ids.get(name)
+        if kept is None or kept[0] is not pack:
+            ids = (
+                (frozenset(one.id for one in pack.routing.categories), frozenset(pack.departments))
+                if pack
+                else (None, None)
+            )
+            kept = self._ids[name] = pack, ids
+        return kept[1]
 
     async def amend(self, complaint_id: UUID, amendment: Amendment, author: Author, key: UUID) -> Done:
         """Add to a complaint that is neither withdrawn nor closed.

@@ -27,6 +27,14 @@ _BODY: Final = ("too-large", "unsupported-media-type", "invalid")
 _KEYED: Final = (*_ANY, *_BODY, "idempotency-key-missing", "idempotency-key-reused", "in-progress")
 
 
+class Warning(BaseModel):  # noqa: A001  the name of the contract
+    """Something that was kept and is not used, or that leaves somebody without an answer. The complaint is filed."""
+
+    code: Literal["unknown_category", "unknown_department", "no_number", "unreachable"]
+    field: str = Field(description="dotted, as in the request", examples=["call_back.number"])
+    detail: str = Field(description="in the complaint's language")
+
+
 class Accepted(BaseModel):
     """The complaint is filed: it will not be lost, and it has this reference."""
 
@@ -34,6 +42,7 @@ class Accepted(BaseModel):
     reference: str = Field(examples=["R-4K7M-2XA9"])
     progress_url: str = Field(description="The customer's private page; whoever has the link may read it")
     received_at: datetime
+    warnings: list[Warning] = Field(default=[], description="what of it cannot be used as it is; mend it if you can")
 
 
 class Result(BaseModel):

@@ -5,9 +5,9 @@ sealed under the customer's key, and whoever erases the customer takes the link 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from services.intake.store import Stored
@@ -20,14 +20,23 @@ _NOBODY: Final = "erased"
 
 
 def answers_of(
-    complaint_id: UUID, reference: str, progress_url: str, sealed_token: str, received_at: datetime
+    complaint_id: UUID,
+    reference: str,
+    progress_url: str,
+    sealed_token: str,
+    received_at: datetime,
+    warnings: str | None,
 ) -> tuple[str, str]:
     """The body of a 201, the same bytes for every retry, and what is stored of it.
 
     Written out, because no value holds a character that JSON escapes: `Settings` checks the address.
+
+    Args:
+        warnings: as JSON; none where it is not known any more what they were.
     """
     moment = received_at.isoformat(timespec="microseconds").replace("+00:00", "Z")
-    begin, end = f'{{"complaint_id":"{complaint_id}","reference":"{reference}",', f'","received_at":"{moment}"}}'
+    begin = f'{{"complaint_id":"{complaint_id}","reference":"{reference}",'
+    end = f'","received_at":"{moment}"{_warned(warnings)}}}'
     return f'{begin}"progress_url":"{progress_url}{end}', f'{begin}"sealed_token":"{sealed_token}{end}'
 
 
@@ -36,7 +45,8 @@ def sealed_again(answer: str, key: PersonKey | None) -> str:
     held = json.loads(answer)
     complaint_id, token = UUID(held["complaint_id"]), held["progress_url"].rpartition("/")[2]
     sealed = key.seal(complaint_id, TOKEN, token) if key is not None else ""
-    return answers_of(complaint_id, held["reference"], "", sealed, datetime.fromisoformat(held["received_at"]))[1]
+    moment = datetime.fromisoformat(held["received_at"])
+    return answers_of(complaint_id, held["reference"], "", sealed, moment, _warnings_in(held))[1]
 
 
 async def answers_again(stored: Sequence[Stored | None], vault: Vault, progress_base: str) -> list[str]:
@@ -54,10 +64,20 @@ async def answers_again(stored: Sequence[Stored | None], vault: Vault, progress_
     return answers
 
 
-def _again(held: dict[str, str], key: PersonKey | None, progress_base: str) -> str:
+def _again(held: dict[str, Any], key: PersonKey | None, progress_base: str) -> str:
     complaint_id = UUID(held["complaint_id"])
     token = key.open(complaint_id, TOKEN, held["sealed_token"]) if key is not None else None
+    warnings = _warnings_in(held)
     return (
         f'{{"complaint_id":"{complaint_id}","reference":"{held["reference"]}",'
-        f'"progress_url":"{progress_base}{token or _NOBODY}","received_at":"{held["received_at"]}"}}'
+        f'"progress_url":"{progress_base}{token or _NOBODY}","received_at":"{held["received_at"]}"{_warned(warnings)}}}'
     )
+
+
+def _warnings_in(held: Mapping[str, Any]) -> str | None:
+    found = held.get("warnings")
+    return None if found is None else json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+
+
+def _warned(warnings: str | None) -> str:
+    return "" if warnings is None else f',"warnings":{warnings}'

@@ -37,6 +37,8 @@ class Filing:
     traceparent: str | None = None
     actor: str = ""
     """Who files; by default `client:NAME`."""
+    warnings: str = "[]"
+    """What the 201 says of it, as JSON."""
     digest: bytes = field(init=False)
 
     def __post_init__(self) -> None:
@@ -123,7 +125,9 @@ def build_row(
         **person.seal_all(complaint_id, _told(complaint, token)),
     )
     told = complaint.received_at
-    answer, kept = answers_of(complaint_id, reference, f"{progress_base}{token}", event.progress_token, received_at)
+    answer, kept = answers_of(
+        complaint_id, reference, f"{progress_base}{token}", event.progress_token, received_at, filing.warnings
+    )
     row = Row(
         client_id=client.client_id,
         key=filing.key,

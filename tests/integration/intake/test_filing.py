@@ -19,7 +19,7 @@ async def test_a_complaint_is_answered_with_reference_link_and_time(intake: Runn
     answer = await intake.post()
     assert answer.status_code == 201, answer.text
     told = answer.json()
-    assert set(told) == {"complaint_id", "reference", "progress_url", "received_at"}
+    assert set(told) == {"complaint_id", "reference", "progress_url", "received_at", "warnings"}
     assert parse_reference(told["reference"]) == told["reference"]
     assert told["progress_url"].startswith("http://127.0.0.1:8104/c/")
     assert abs(datetime.fromisoformat(told["received_at"]) - datetime.now(UTC)) < timedelta(seconds=10)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from shared.policies.spans import Span
 from shared.policies.texts import Id, PolicyModel, Text, Wording
@@ -54,12 +54,27 @@ class Department(PolicyModel):
         return self
 
 
+def _known_region(region: str) -> str:
+    from phonenumbers import SUPPORTED_REGIONS  # only where packs are read
+
+    if region not in SUPPORTED_REGIONS:
+        raise ValueError(
+            "phone_region must be a country with phone numbers, by its two capital letters, such as CN or US"
+        )
+    return region
+
+
 class Departments(PolicyModel):
-    """File `departments.yaml`: the head of a pack and its departments."""
+    """File `departments.yaml`: the head of a pack and its departments.
+
+    Attributes:
+        phone_region: whose a phone number without a country code is (ISO 3166-1 alpha-2).
+    """
 
     pack: Id
     version: Wording
     name: Text
+    phone_region: Annotated[str, AfterValidator(_known_region)] = "CN"
     departments: Annotated[tuple[Department, ...], Field(min_length=2, max_length=200)]
 
     @cached_property

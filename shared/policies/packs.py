@@ -46,6 +46,7 @@ class Pack:
     routing: RoutingPolicy
     sla: SlaRules
     notices: NoticePolicy
+    phone_region: str = "CN"
 
     @property
     def triage(self) -> Department:
@@ -282,4 +283,5 @@ def _pack(sources: Sources) -> Pack:
         routing=routing,
         sla=sources.sla,
         notices=sources.notices,
+        phone_region=sources.departments.phone_region,
     )

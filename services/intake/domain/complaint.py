@@ -4,7 +4,7 @@ import re
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from services.intake.domain import contact
@@ -17,6 +17,11 @@ MAX_BODY_BYTES = 64 * 1024
 MAX_BATCH_ITEMS = 500
 MAX_BATCH_BYTES = 4 * 1024 * 1024
 
+
+def _phone(value: str, info: ValidationInfo) -> str:
+    return contact.normalise_phone(value, info.context["region"] if info.context else contact.DEFAULT_REGION)
+
+
 Email = Annotated[
     str,
     StringConstraints(min_length=1, max_length=320),
@@ -26,8 +31,11 @@ Email = Annotated[
 Phone = Annotated[
     str,
     StringConstraints(min_length=1, max_length=40),
-    AfterValidator(contact.normalise_phone),
-    Field(description="With country code, or a Chinese number without one; kept in E.164"),
+    AfterValidator(_phone),
+    Field(
+        description="With country code, or a number of the pack's own region without one; kept in E.164, an extension as"
+        " `;ext=`"
+    ),
 ]
 Wanted = Literal[
     "exchange", "refund", "store_credit", "repair", "compensation", "correction", "apology", "explanation", "other"

@@ -15,7 +15,7 @@ from phonenumbers import PhoneMetadata
 from pydantic_core import PydanticCustomError
 
 DEFAULT_REGION = "CN"
-"""Numbers without a country code are read as numbers of this region (ISO 3166)."""
+"""Numbers without a country code are read as numbers of this region (ISO 3166), unless the pack says another one."""
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -41,8 +41,13 @@ def normalise_email(value: str) -> str:
     return f"{local}@{domain.lower()}"
 
 
-def normalise_phone(value: str) -> str:
-    """The number in E.164, such as `+8613812345678`.
+def normalise_phone(value: str, region: str = DEFAULT_REGION) -> str:
+    """The number in E.164, such as `+8613812345678`; with an extension as RFC 3966 has it, `+12125550123;ext=12`.
+
+    Args:
+        value: as typed.
+        region: whose number it is where it has no country code (ISO 3166): that of the pack. The same digits are another
+            person's number elsewhere.
 
     Raises:
         PydanticCustomError: `phone` when no such number can exist.
@@ -50,21 +55,23 @@ def normalise_phone(value: str) -> str:
     number = value.strip()
     if not number.isascii():
         number = unicodedata.normalize("NFKC", number)
-    match = _MOBILE.fullmatch(number.translate(_SEPARATORS))
+    code, mobile = _mobile_pattern(region)
+    match = mobile.fullmatch(number.translate(_SEPARATORS))
     if match:
-        return f"+{_COUNTRY_CODE}{match[1]}"
-    return _by_library(number)
+        return f"+{code}{match[1]}"
+    return _by_library(number, region)
 
 
 @lru_cache(maxsize=4096)
-def _by_library(number: str) -> str:
+def _by_library(number: str, region: str) -> str:
     try:
-        parsed = phonenumbers.parse(number, DEFAULT_REGION)
+        parsed = phonenumbers.parse(number, region)
     except phonenumbers.NumberParseException:
         raise PydanticCustomError("phone", "not a phone number") from None
-    if parsed.extension or not phonenumbers.is_valid_number(parsed):
+    if not phonenumbers.is_valid_number(parsed):
         raise PydanticCustomError("phone", "not a phone number")
-    return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
+    plain = str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
+    return f"{plain};ext={parsed.extension}" if parsed.extension else plain
 
 
 def lookup_email(address: str) -> str:
@@ -72,11 +79,9 @@ def lookup_email(address: str) -> str:
     return address.lower()
 
 
+@lru_cache(maxsize=300)
 def _mobile_pattern(region: str) -> tuple[str, re.Pattern[str]]:
     metadata = PhoneMetadata.metadata_for_region(region)
-    assert metadata is not None and metadata.mobile is not None, region
+    assert metadata is not None and metadata.mobile is not None, region  # `phone_region` is checked with the pack
     code = str(metadata.country_code)
     return code, re.compile(rf"(?:\+{code}|00{code})?({metadata.mobile.national_number_pattern})", re.ASCII)
-
-
-_COUNTRY_CODE, _MOBILE = _mobile_pattern(DEFAULT_REGION)

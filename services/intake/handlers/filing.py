@@ -10,7 +10,7 @@ from uuid import UUID
 from services.intake import store
 from services.intake.domain.admission import Client, scope_faults
 from services.intake.domain.complaint import Amendment, Complaint, Withdrawal
-from services.intake.domain.contact import lookup_email
+from services.intake.domain.contact import DEFAULT_REGION, lookup_email
 from services.intake.domain.idempotency import digest_of
 from services.intake.domain.warnings import in_json, warnings_of
 from services.intake.handlers.changes import Author, Change, Done, make_once
@@ -128,6 +128,11 @@ class Intake:
             actor=actor or "",
             warnings=in_json(warnings_of(complaint, *known)),
         )
+
+    def told_in(self, client: Client) -> dict[str, str]:
+        """What the models have to know of whoever files: the region of phone numbers without a country code."""
+        pack = self._policies.packs.by_name.get(client.pack)
+        return {"region": pack.phone_region if pack else DEFAULT_REGION}
 
     def _known(self, name: str) -> tuple[frozenset[str] | None, frozenset[str] | None]:
         """Ids of the categories and departments of a pack; none where it is not loaded."""

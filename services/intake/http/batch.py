@@ -47,20 +47,23 @@ class Bad:
     faults: tuple[Fault, ...]
 
 
-def read(raw: bytes, named: Language | None, fallback: Callable[[], Language]) -> list[Good | Bad]:
+def read(
+    raw: bytes, named: Language | None, fallback: Callable[[], Language], context: dict[str, str]
+) -> list[Good | Bad]:
     """The entries of a batch, in order.
 
     Args:
         raw: the body.
         named: the language of ours that the sender accepts by name; it comes before that of an entry.
         fallback: finds the language of faults in entries whose own language cannot be read.
+        context: what the models have to know of the sender.
 
     Raises:
         ValidationError: the batch itself is not one: no list, too many entries, unknown fields beside it, or no JSON
             outside of its entries.
     """
     try:
-        items = _BATCH.validate_json(raw).complaints
+        items = _BATCH.validate_json(raw, context=context).complaints
         pieces = None if is_exact(raw, *items, around=_KEY_MARKS) else entries_of(raw)
         if pieces is None:
             return [Good(item.idempotency_key, item) for item in items]
@@ -72,7 +75,7 @@ def read(raw: bytes, named: Language | None, fallback: Callable[[], Language]) -
     otherwise = fallback()
     if pieces is None:
         pieces = [json.dumps(entry).encode() for entry in _ENTRIES.validate_json(raw)["complaints"]]
-    return [_read_one(piece, named, otherwise) for piece in pieces]
+    return [_read_one(piece, named, otherwise, context) for piece in pieces]
 
 
 def result(index: int, entry: Good | Bad, outcome: Filed | Refusal | None, named: Language | None) -> str:
@@ -104,9 +107,9 @@ def _refuse_whole(error: ValidationError, found: Sequence[Any]) -> None:
             raise error
 
 
-def _read_one(raw: bytes, named: Language | None, fallback: Language) -> Good | Bad:
+def _read_one(raw: bytes, named: Language | None, fallback: Language, context: dict[str, str]) -> Good | Bad:
     try:
-        item = _ITEM.validate_json(raw)
+        item = _ITEM.validate_json(raw, context=context)
     except ValidationError as error:
         told = told_in(raw)
         own: Language = told["language"] if told.get("language") in ("zh", "en") else fallback

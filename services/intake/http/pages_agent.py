@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -63,7 +64,7 @@ class CallForm:
         if form["action"] in {"edit", "lookup"}:
             return await self._form(request, staff, form)
         spoken = languages.of(request)
-        understood = from_agent(form, look_of(request).texts, spoken)
+        understood = from_agent(form, look_of(request).texts, spoken, self._parts.pack.phone_region)
         if understood.complaint is None:
             return await self._form(request, staff, form, errors=understood.errors)
         if form["action"] == "send":
@@ -110,7 +111,8 @@ class CallForm:
         }
 
     async def _known(self, request: Request, staff: Staff, form: Form) -> dict[str, Any]:
-        phone, email = _normal(normalise_phone, form["phone"]), _normal(normalise_email, form["email"])
+        in_region = partial(normalise_phone, region=self._parts.pack.phone_region)
+        phone, email = _normal(in_region, form["phone"]), _normal(normalise_email, form["email"])
         found: list[FiledComplaint] = []
         total = 0
         seconds = self._parts.lookups.wait(staff.user) if phone or email else 0.0

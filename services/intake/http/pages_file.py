@@ -53,7 +53,7 @@ class PublicForm:
         if form["action"] == "edit":
             return self._form(request, form, key=form["key"])
         spoken = languages.of(request)
-        understood = from_public(form, look_of(request).texts, spoken)
+        understood = from_public(form, look_of(request).texts, spoken, self._parts.pack.phone_region)
         if understood.complaint is None:
             return self._form(request, form, key=form["key"], errors=understood.errors)
         if form["action"] == "send":

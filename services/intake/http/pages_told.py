@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from services.intake.domain.complaint import Complaint
+from services.intake.domain.contact import DEFAULT_REGION
 from services.intake.domain.faults import Fault, faults_of
 from shared.runtime.web.texts import Catalogue, Language
 
@@ -63,7 +64,9 @@ class Understood:
     errors: Mapping[str, str] = field(default_factory=dict)
 
 
-def from_public(form: Mapping[str, str], texts: Catalogue, spoken: Language) -> Understood:
+def from_public(
+    form: Mapping[str, str], texts: Catalogue, spoken: Language, region: str = DEFAULT_REGION
+) -> Understood:
     """The complaint a customer typed into `/file`. Errors are in the language of the page.
 
     Whoever leaves an address for the receipt and news of their own complaint asks for them; a tick says no (`quiet`).
@@ -84,10 +87,10 @@ def from_public(form: Mapping[str, str], texts: Catalogue, spoken: Language) -> 
     }
     if not anonymous and form["phone"] and form["hours"]:
         told["call_back"] = {"number": form["phone"], "hours": form["hours"]}
-    return _understand(told, errors, "file", form, texts, spoken)
+    return _understand(told, errors, "file", form, texts, spoken, region)
 
 
-def from_agent(form: Mapping[str, str], texts: Catalogue, spoken: Language) -> Understood:
+def from_agent(form: Mapping[str, str], texts: Catalogue, spoken: Language, region: str = DEFAULT_REGION) -> Understood:
     """The complaint an agent took down in `/agent`: the deciding facts and the next step become lines of the text."""
     errors: dict[str, str] = {}
     if not form["text"]:
@@ -113,7 +116,7 @@ def from_agent(form: Mapping[str, str], texts: Catalogue, spoken: Language) -> U
         number = form["call_back"] or form["phone"]
         wishes = {"number": number, "hours": form["hours"], "language": form["call_back_language"]}
         told["call_back"] = {name: wish for name, wish in wishes.items() if wish}
-    return _understand(told, errors, "agent", form, texts, spoken)
+    return _understand(told, errors, "agent", form, texts, spoken, region)
 
 
 def errors_of(
@@ -168,9 +171,10 @@ def _understand(
     form: Mapping[str, str],
     texts: Catalogue,
     spoken: Language,
+    region: str,
 ) -> Understood:
     try:
-        complaint = Complaint.model_validate(told)
+        complaint = Complaint.model_validate(told, context={"region": region})
     except ValidationError as error:
         found = errors_of(faults_of(error, spoken), page, form, texts, spoken)
         return Understood(errors={**found, **errors})

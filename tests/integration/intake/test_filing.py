@@ -233,3 +233,22 @@ async def test_a_vault_of_its_own_is_asked_before(start: Any):
         assert {a.status_code for a in answers} == {201}
         assert other.rows("SELECT count(*) AS n FROM vault.person")[0]["n"] == 2
         assert intake.rows("SELECT count(*) AS n FROM vault.person")[0]["n"] == 0
+
+
+async def test_a_number_without_a_country_code_is_read_in_the_region_of_the_clients_pack(start: Any):
+    """D11: two strangers became one person where a bank's number was read as one of Shanghai."""
+    async with start(clients={"till": {"pack": "bank"}}) as intake:
+        await _file_three_numbers(intake)
+
+
+async def _file_three_numbers(intake: Running) -> None:
+    body = BODY | {"customer": {"phone": "(212) 456-7890 ext. 12"}}
+    assert (await intake.post(body, channel="till")).status_code == 201
+    batch = {"complaints": [BODY | {"customer": {"phone": "212 456 7890"}, "idempotency_key": str(uuid4())}]}
+    answer = await intake.call("POST", "/v1/complaints:batch", channel="till", json=batch)
+    assert answer.json()["results"][0]["status"] == 201
+    assert (await intake.post(BODY | {"customer": {"phone": "(021) 6288 1234"}})).status_code == 201
+    assert {row["phone"] for row in intake.rows("SELECT phone FROM intake.complaint")} == {
+        "+12124567890;ext=12", "+12124567890", "+862162881234",
+    }  # fmt: skip
+    assert intake.rows("SELECT count(DISTINCT person_id) AS n FROM intake.complaint")[0]["n"] == 3

@@ -24,15 +24,24 @@ from services.intake.domain.contact import lookup_email, normalise_email, normal
         ("+1 202 555 0175", "+12025550175"),
         ("+852 9123 4567", "+85291234567"),
         ("+44 20 7946 0018", "+442079460018"),
+        ("13812345678 ext 5", "+8613812345678;ext=5"),
+        ("+1 212 456 7890 x12", "+12124567890;ext=12"),
+        ("+12124567890;ext=12", "+12124567890;ext=12"),
     ],
 )
 def test_a_number_is_kept_in_e164(typed: str, kept: str):
     assert normalise_phone(typed) == kept
 
 
-@pytest.mark.parametrize(
-    "typed", ["", "1", "95588", "12345678901", "+1 23", "phone", "138123456789", "+86 +86 1", "13812345678 ext 5"]
-)
+def test_a_number_without_a_country_code_is_one_of_the_region():
+    """D11: a bank's (212) 456-7890 became a number in Shanghai, and its owner another person."""
+    assert normalise_phone("(212) 456-7890", "US") == "+12124567890"
+    assert normalise_phone("+86 138 1234 5678", "US") == "+8613812345678"
+    with pytest.raises(PydanticCustomError):
+        normalise_phone("13812345678", "US")
+
+
+@pytest.mark.parametrize("typed", ["", "1", "95588", "12345678901", "+1 23", "phone", "138123456789", "+86 +86 1"])
 def test_a_number_that_cannot_exist_is_refused(typed: str):
     with pytest.raises(PydanticCustomError):
         normalise_phone(typed)

@@ -96,6 +96,10 @@ FROM unnest($1::uuid[], $2::int[], $3::text[], $4::timestamptz[], $5::text[])
      AS t (complaint_id, clock_version, clocks, due_at, due_kind)
 WHERE c.complaint_id = t.complaint_id;
 
+-- name: find_earlier
+-- Whose complaints these references are.
+SELECT reference, person_id, pack FROM cases WHERE reference = ANY ($1::text[]);
+
 -- name: mark_undelivered
 -- A notice did not reach the customer; null takes the mark away.
 UPDATE cases AS c SET undelivered = t.notice

@@ -35,8 +35,12 @@ def desks_of(pack: Pack) -> Desks:
     )
 
 
-def place(event: ComplaintSubmitted, title: str | None, text: str | None, pack: Pack) -> Placed:
-    """The owner of a new complaint. A text that cannot be opened (erased person) is judged by its other facts."""
+def place(event: ComplaintSubmitted, title: str | None, text: str | None, pack: Pack, *, repeat: bool) -> Placed:
+    """The owner of a new complaint. A text that cannot be opened (erased person) is judged by its other facts.
+
+    Args:
+        repeat: the same person reported a matter of the same pack before, and says that this is it again.
+    """
     decision = decide(
         Facts(
             channel=event.channel,
@@ -48,7 +52,7 @@ def place(event: ComplaintSubmitted, title: str | None, text: str | None, pack: 
             has_order=event.has_order,
             about_staff=event.about_staff,
             about_department=event.about_department,
-            repeat=event.repeat_of is not None,
+            repeat=repeat,
         ),
         pack.routing,
     )

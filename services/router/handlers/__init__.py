@@ -49,7 +49,9 @@ class Router:
         (known, early), keys = await asyncio.gather(store.lock(tx, touched), self._vault.keys_of(persons))
         ruled = {e.complaint_id for e in others if type(e) is not ComplaintSubmitted}
         rows = await store.load(tx, ruled & known.keys())
-        fold = Fold(self._policies.packs, self._default_pack, self._new_id, tx, known, rows, keys)
+        told = {e.repeat_of for e in others if type(e) is ComplaintSubmitted and e.repeat_of is not None}
+        earlier = await store.earlier(tx, told)
+        fold = Fold(self._policies.packs, self._default_pack, self._new_id, tx, known, rows, keys, earlier)
         fold.waiting.extend(await store.take_early(tx, early & new - known.keys()))
         for event in events:
             fold.take(event)

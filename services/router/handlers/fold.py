@@ -39,6 +39,7 @@ class Fold:
         known: Mapping[UUID, Any],
         rows: Mapping[UUID, Any],
         keys: Mapping[UUID, PersonKey],
+        earlier: frozenset[store.Earlier],
     ) -> None:
         self._packs = packs
         self._default_pack = default_pack
@@ -47,6 +48,7 @@ class Fold:
         self._known = known
         self._rows = rows
         self._keys = keys
+        self._earlier = set(earlier)
         self._cases: dict[UUID, Case] = {}
         self._dials: dict[UUID, tuple[int, Dials]] = {}
         self._desks: dict[str, Desks] = {}
@@ -106,7 +108,10 @@ class Fold:
         pack, moment = self._pack(event.pack), self._moment_with(key, event, "policy")
         opened = _opener(key, event.complaint_id)
         title, text = opened("title", event.title), opened("text", event.text)
-        placed = place(event, title, text, pack)
+        # Whoever names a stranger's complaint, or one that is not there, reports nothing again (trial G3).
+        repeat = event.repeat_of is not None and (event.repeat_of, event.person_id, event.pack) in self._earlier
+        self._earlier.add(store.Earlier(event.reference, event.person_id, event.pack))
+        placed = place(event, title, text, pack, repeat=repeat)
         trace = self._tx.trace_of(moment.cause.id)
         self._words.append(words_of(event, title, text, placed.reasons, opened, trace, erased=key is None))
         outcome = told.submitted(event, placed.placement, self._desks_of(pack), moment, placed.about)

@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from pydantic_core import to_json
@@ -20,6 +20,14 @@ from shared.runtime.transaction import Connection, Tx
 
 QUERIES = load_queries("services.router")
 log = logging.getLogger(__name__)
+
+
+class Earlier(NamedTuple):
+    """A complaint that was there before, as far as a repetition of it has to know it."""
+
+    reference: str
+    person_id: UUID
+    pack: str
 
 
 def case_of(row: Any) -> Case:
@@ -106,6 +114,13 @@ def clock_rows(clocks: Mapping[UUID, tuple[int, Dials]]) -> list[tuple[Any, ...]
         (complaint_id, version, json_of(packed(dials)), *next_due(dials))
         for complaint_id, (version, dials) in sorted(clocks.items(), key=itemgetter(0))
     ]
+
+
+async def earlier(tx: Tx, references: Collection[str]) -> frozenset[Earlier]:
+    """Whose complaints these references are; those that are nobody's are missing."""
+    if not references:
+        return frozenset()
+    return frozenset(Earlier(*row) for row in await tx.fetch(QUERIES.find_earlier, list(references)))
 
 
 async def mark_undelivered(tx: Tx, notices: Mapping[UUID, str | None]) -> None:

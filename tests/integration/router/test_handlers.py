@@ -91,6 +91,23 @@ async def test_customer_words_and_clocks_reach_the_case(running: Running) -> Non
     }  # fmt: skip
 
 
+async def test_only_the_same_persons_complaint_of_the_same_pack_is_told_before(running: Running) -> None:
+    """G3: a stranger's reference, another pack's, or one that does not exist gave 30 points."""
+    person, stranger = await running.person(), await running.person()
+    first, theirs, bank = Told(person), Told(stranger), Told(person, pack="bank")
+    await running.feed(first.submitted, theirs.submitted, bank.submitted)
+    await running.feed(first.withdrawn())
+    named = {"mine": first, "theirs": theirs, "of the bank": bank}
+    again = {name: Told(person, repeat_of=one.reference) for name, one in named.items()}
+    again["nobody's"] = Told(person, repeat_of="R-2222-2222")
+    again["at once"] = Told(person, repeat_of=again["mine"].reference)
+    await running.feed(*(told.submitted for told in again.values()))
+    rows = await running.rows("SELECT complaint_id, reasons -> 'priority' AS why FROM case_text")
+    why = {row["complaint_id"]: [reason["code"] for reason in row["why"]] for row in rows}
+    counted = {name for name, told in again.items() if "told-before" in why[told.complaint_id]}
+    assert counted == {"mine", "at once"}
+
+
 async def test_an_undelivered_message_stays_in_sight_until_somebody_spoke_with_the_customer(running: Running) -> None:
     """C5: any command of staff took the mark away, and a suppressed mailbox never set it."""
     told = Told(await running.person())

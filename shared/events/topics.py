@@ -43,7 +43,7 @@ ROUTING = Topic(
     union=routing.RoutingEvent,
     readers={
         routing.ComplaintAssigned: ("sla", "notifier"),
-        routing.ComplaintAccepted: ("sla", "notifier"),
+        routing.ComplaintAccepted: ("notifier",),
         routing.TransferOffered: (),
         routing.TransferAccepted: (),
         routing.TransferDeclined: (),

@@ -121,6 +121,8 @@ class _Fold:
         self._begin("waiting", fact.at, self.head)
 
     def answered(self, fact: Fact) -> None:
+        if fact.spoken:
+            self._stop("first_response", fact.at)
         self._stop("answer", fact.at)
         if self.phase == "waiting":
             self._resume(("journey", "owner"), fact.at)
@@ -128,6 +130,7 @@ class _Fold:
 
     def promised(self, fact: Fact) -> None:
         assert fact.due_at is not None
+        self._stop("first_response", fact.at)
         if self.phase != "closed":
             self._promise(PROMISE_STEP * fact.order, fact.at, fact.due_at, fact.subject)
 
@@ -154,6 +157,8 @@ class _Fold:
             self._begin("closed", fact.at, self.head)
 
     def reopened(self, fact: Fact) -> None:
+        if fact.spoken:
+            self._stop("first_response", fact.at)
         if self.phase in ("confirming", "closed"):
             self._back_to_work(fact.at)
             self._begin("handling", fact.at, self.head)

@@ -98,7 +98,7 @@ async def test_every_order_and_repetition_ends_in_one_state(running: Running) ->
 async def test_what_is_told_in_order_is_legal_step_by_step(running: Running) -> None:
     story = told()
     story.assigned(after(minutes=1))
-    story.accepted(after(hours=1))
+    story.progress(after(hours=1))
     story.promised(after(hours=2), after(days=2), VISIT)
     story.asked(after(hours=3))
     story.heard(after(hours=3, minutes=1))
@@ -157,7 +157,7 @@ async def test_an_assignment_told_twice_is_folded_into_what_is_there(running: Ru
     """A complaint that begins is inserted without a look; one that has a row after all loses nothing by it."""
     known, new = told(), told()
     known.assigned(after(minutes=1))
-    known.accepted(after(hours=1))
+    known.progress(after(hours=1))
     await running.feed(*known.events)
     before, said = await state(running, known), await running.sent()
     again = known.events[0].model_copy(update={"event_id": new_id()})

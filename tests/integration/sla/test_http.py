@@ -68,7 +68,7 @@ async def test_nobody_reads_without_signing_in(running: Running) -> None:
 async def test_the_board_lists_what_is_late_or_at_risk_and_filters_by_department(running: Running) -> None:
     late, soon, fresh = told(owner="billing"), told(owner="delivery"), told(owner="billing")
     await running.feed(late.assigned(), soon.assigned())
-    await running.feed(late.accepted(after(hours=1)))
+    await running.feed(late.progress(after(hours=1)))
     running.travel(after(hours=5))  # four fifths of delivery's first response are over
     fresh.received_at = after(hours=5)
     await running.feed(fresh.assigned(after(hours=5)))

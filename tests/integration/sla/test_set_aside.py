@@ -67,7 +67,7 @@ async def test_what_a_newer_copy_wrote_of_a_fact_is_written_back(running: Runnin
         story.complaint_id,
     )
     assert await running.tick(after(hours=2)) == 1
-    await running.feed(story.accepted(after(hours=2)))
+    await running.feed(story.progress(after(hours=2)))
     (row,) = await running.rows("SELECT facts FROM journey")
     assert row["facts"][0]["assignment"]["skill"] == "refunds" and row["facts"][0]["mood"] == "cross"
 

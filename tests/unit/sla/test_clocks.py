@@ -94,18 +94,28 @@ class TestAssignment:
 
 
 class TestFirstResponse:
-    def test_it_ends_when_somebody_accepts(self) -> None:
+    def test_a_click_inside_the_house_does_not_end_it(self) -> None:
+        """C9: the customer was told when they would hear from a person, and heard nothing."""
         story, desk = told()
         story.assigned()
         story.accepted(after(hours=1))
         desk.hears()
-        assert desk.clock("first_response").outcome == "met"
+        assert desk.clock("first_response").state == "running"
+
+    def test_one_that_an_earlier_release_ended_so_stays_ended(self) -> None:
+        story, desk = told()
+        story.assigned()
+        desk.hears()
+        stored = [*to_json(desk.case.facts), {"kind": "accepted", "at": after(hours=1).isoformat(), "order": 9}]
+        life = live(from_json(json.loads(json_of(stored))), RULES)
+        assert life.clocks["first_response", 1].outcome == "met"
 
     def test_it_ends_with_the_first_word_to_the_customer_too(self) -> None:
-        for word in ("progress", "asked", "resolved"):
+        for word in ("progress", "asked", "promised", "resolved"):
             story, desk = told()
             story.assigned()
-            getattr(story, word)(after(hours=5))
+            more = (after(days=1), VISIT) if word == "promised" else ()
+            getattr(story, word)(after(hours=5), *more)
             desk.hears()
             assert desk.clock("first_response").outcome == "late"
 

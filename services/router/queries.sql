@@ -10,15 +10,16 @@ UNION ALL
 SELECT complaint_id, NULL, NULL, true FROM early_event WHERE complaint_id = ANY ($1::uuid[]);
 
 -- name: load_cases
--- Cases with all that the rules look at, locked in key order. Who proposed the resolution stands in the history alone:
+-- Cases with all that the rules look at, locked in key order. The resolution, and who proposed it, stand in the history alone:
 -- null for whoever waited for the lock while it was being proposed, as a sub-select sees what was there before the wait.
 SELECT complaint_id, reference, person_id, pack, channel, language, received_at, department, state, since, version, epoch,
        stage, transfers, offers, owners, declined, contested, about, final, offer, question_id, promise_id,
        promise_due_at, closed_how, confirmed, attention, escalated_to, priority, category, rule, policy_version, why_zh,
        why_en,
        CASE WHEN state = 'resolution_proposed' THEN
-           (SELECT e.who FROM case_event AS e WHERE e.complaint_id = c.complaint_id AND e.epoch = c.epoch
-              AND e.what = 'resolution_proposed' ORDER BY e.at DESC, e.event_id DESC LIMIT 1) END AS proposed_by
+           (SELECT ARRAY[e.who, e.event_id::text] FROM case_event AS e WHERE e.complaint_id = c.complaint_id
+              AND e.epoch = c.epoch AND e.what = 'resolution_proposed' ORDER BY e.at DESC, e.event_id DESC LIMIT 1)
+           END AS proposal
 FROM cases AS c WHERE complaint_id = ANY ($1::uuid[]) ORDER BY complaint_id FOR UPDATE;
 
 -- name: is_erased
@@ -272,8 +273,9 @@ SELECT c.complaint_id, c.reference, c.person_id, c.pack, c.channel, c.language, 
        x.store_id, x.wanted, x.repeat_of, x.client, x.about_staff, x.on_behalf_of, x.reasons, x.trace_id, x.erased,
        x.consent, clock.now() AS now,
        CASE WHEN c.state = 'resolution_proposed' THEN
-           (SELECT e.who FROM case_event AS e WHERE e.complaint_id = c.complaint_id AND e.epoch = c.epoch
-              AND e.what = 'resolution_proposed' ORDER BY e.at DESC, e.event_id DESC LIMIT 1) END AS proposed_by
+           (SELECT ARRAY[e.who, e.event_id::text] FROM case_event AS e WHERE e.complaint_id = c.complaint_id
+              AND e.epoch = c.epoch AND e.what = 'resolution_proposed' ORDER BY e.at DESC, e.event_id DESC LIMIT 1)
+           END AS proposal
 FROM cases c JOIN case_text x USING (complaint_id) WHERE c.complaint_id = ANY ($1::uuid[]);
 
 -- name: history

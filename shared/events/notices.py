@@ -53,6 +53,7 @@ class ComplaintConfirmed(Event):
     """The customer says it is settled (客户确认)."""
 
     type: Literal["complaint.confirmed.v1"] = "complaint.confirmed.v1"
+    resolution_event_id: UUID | None = Field(default=None, description="the resolution the customer had in sight")
 
 
 class ComplaintDisputed(Event):
@@ -60,6 +61,7 @@ class ComplaintDisputed(Event):
 
     type: Literal["complaint.disputed.v1"] = "complaint.disputed.v1"
     person_id: UUID
+    resolution_event_id: UUID | None = Field(default=None, description="the resolution the customer had in sight")
     text: Sealed | None = None
 
 

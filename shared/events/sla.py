@@ -73,6 +73,10 @@ class DeadlineEvent(ClockEvent):
     deadline_at: Instant | None = Field(default=None, description="the date the clock itself runs to")
     fired_at: Instant
     late: bool = Field(default=False, description="fired more than 60 s after it was due")
+    subject_event_id: UUID | None = Field(
+        default=None,
+        description="of answer and confirmation: the question or resolution the clock waited for a word about",
+    )
 
 
 class DeadlineWarned(DeadlineEvent):

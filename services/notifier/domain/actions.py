@@ -1,6 +1,7 @@
 """What a customer may do on the progress page, and what it changes. Doing it twice changes nothing more."""
 
 from typing import Literal
+from uuid import UUID
 
 from services.notifier.domain.journey import Journey
 
@@ -22,6 +23,13 @@ def done(action: Action, journey: Journey, rating: int | None = None) -> Journey
     if action == "dispute":
         return journey.evolve(decision="disputed")
     return journey.evolve(rating=rating) if action == "rate" else journey
+
+
+def about_of(action: Action, journey: Journey) -> UUID | None:
+    """What the action is about now: the open question, the resolution that waits for a word; none for other actions."""
+    if action == "reply":
+        return journey.question_id
+    return journey.resolution_id if action in ("confirm", "dispute") else None
 
 
 def _reply(journey: Journey) -> Answer:

@@ -3,8 +3,9 @@
 import json
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl
+from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 
@@ -35,10 +36,18 @@ class Body(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
+About = Annotated[
+    UUID | None,
+    BeforeValidator(lambda value: value or None),
+    Field(description="the question or resolution it is about, as the page or `about` told it; another one now: 409"),
+]
+
+
 class Reply(Body):
     """The answer to the department's question."""
 
     answer: Words
+    about: About = None
 
 
 class Addition(Body):
@@ -50,11 +59,14 @@ class Addition(Body):
 class Confirmation(Body):
     """The customer says that it is settled; nothing more to say."""
 
+    about: About = None
+
 
 class Dispute(Body):
     """The customer says that it is not settled, and why."""
 
     text: Words
+    about: About = None
 
 
 class Rating(Body):
@@ -142,4 +154,9 @@ def said_of(action: Action, values: dict[str, Any]) -> Said:
         values = {**values, field: ""}
     cleaned = {**values, field: tidy(values[field])} if isinstance(values.get(field), str) else values
     body = MODELS[action].model_validate(cleaned)
-    return Said(action=action, text=getattr(body, field) if field else "", rating=getattr(body, "rating", None))
+    return Said(
+        action=action,
+        text=getattr(body, field) if field else "",
+        rating=getattr(body, "rating", None),
+        about=getattr(body, "about", None),
+    )

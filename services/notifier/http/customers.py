@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from services.notifier.domain.actions import Action, done, may
+from services.notifier.domain.actions import Action, about_of, done, may
 from services.notifier.domain.journey import Journey
 from services.notifier.domain.plans import Entry, What
 from services.notifier.store import journeys as store
@@ -25,7 +25,8 @@ from shared.runtime.vault import PersonKey, Vault, open_sealed
 from shared.text import kept
 
 Transaction = Callable[[], AbstractAsyncContextManager[Tx]]
-Result = Literal["done", "already", "late"]
+Result = Literal["done", "already", "late", "changed"]
+"""`late`: it cannot be done any more; `changed`: it was about another question or resolution than there is now."""
 MAX_TEXT = 4_000
 _TWICE_WITHIN = timedelta(minutes=10)
 _MAX_TOKEN = 64
@@ -56,6 +57,8 @@ class Said:
     action: Action
     text: str = ""
     rating: int | None = None
+    about: UUID | None = None
+    """The question or resolution the customer had in sight; none: whatever there is now."""
 
 
 class Customers:
@@ -101,7 +104,7 @@ class Customers:
             if asked and (given := await once.begin(tx, asked)):
                 return ("already" if given.body == "already" else "done"), True
             result = await self._act(tx, complaint_id, key, said)
-            if asked and result == "late":
+            if asked and result in ("late", "changed"):
                 await once.release(tx, asked)
             elif asked:
                 await once.finish(tx, asked, once.Given(200, result))
@@ -112,8 +115,12 @@ class Customers:
         if journey is None or journey.erased:
             raise NoSuchLink
         answer = may(said.action, journey)
+        if answer == "already":
+            return "already"
+        if said.about is not None and said.about != about_of(said.action, journey):
+            return "changed"
         if answer != "yes":
-            return "already" if answer == "already" else "late"
+            return "late"
         if said.action == "add" and await self._said_before(tx, key, complaint_id, said.text):
             return "already"
         await _carry_out(tx, journey, key, said)
@@ -159,6 +166,7 @@ async def _carry_out(tx: Tx, journey: Journey, key: PersonKey, said: Said) -> No
         "cause": Cause(kind="request", id=str(event_id), actor="customer"),
         "person_id": key.person_id,
         "question_event_id": journey.question_id,
+        "resolution_event_id": journey.resolution_id,
         "rating": said.rating,
     }
     if field:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from services.notifier.domain.actions import Action
+from services.notifier.domain.actions import Action, may
 from services.notifier.http import models
 from services.notifier.http.bodies import FIELDS, MODELS, form_name, said_of, values_of
 from services.notifier.http.customers import Customers, NoSuchLink
@@ -104,12 +104,14 @@ class Progress:
                 return await self._sent_before(request, token, action, values)
             problem.headers.update(PRIVATE)
             raise
+        if page and said.text and result in ("late", "changed"):
+            return await self._too_late(request, token, action, values)
         if page:
             kept = f"&lang={wish}" if (wish := request.query_params.get("lang")) in ("zh", "en") else ""
-            done = "late" if result == "late" else action
+            done = "late" if result in ("late", "changed") else action
             return RedirectResponse(f"/c/{token}?done={done}{kept}", status_code=303, headers=PRIVATE)
-        if result == "late":
-            raise Problem(409, "wrong-state", headers=PRIVATE)
+        if result in ("late", "changed"):
+            raise Problem(409, "wrong-state" if result == "late" else "stale", headers=PRIVATE)
         return JSONResponse({"status": result}, headers={**PRIVATE, **(once.REPLAYED if replayed else {})})
 
     def _admit(self, request: Request) -> None:
@@ -185,6 +187,15 @@ class Progress:
         told = {where: self._look.texts.say("problem.sent-before.detail", languages.of(request))}
         return await self._page(request, token, 409, told, _typed(action, values))
 
+    async def _too_late(self, request: Request, token: str, action: Action, values: Mapping[str, Any]) -> Response:
+        """The page as it stands now, with the words in the form where they can still be said."""
+        opened = await self._open(token)
+        now: Action = action if may(action, opened.journey) == "yes" else "add"
+        typed = str(values.get(FIELDS[action], ""))
+        where = form_name(now, FIELDS[now])
+        told = {where: self._look.texts.say("progress.changed", languages.of(request))}
+        return await self._page(request, token, 409, told, {where: typed})
+
 
 def make_progress(progress: Progress) -> APIRouter:
     """The routes below `/c/`."""
@@ -217,7 +228,7 @@ def _add_action(api: APIRouter, progress: Progress, action: Action) -> None:
         methods=["POST"],
         summary=_SAYS[action],
         response_model=models.Taken,
-        responses=refusals("wrong-state", "idempotency-key-missing", "idempotency-key-reused", "in-progress"),
+        responses=refusals("wrong-state", "stale", "idempotency-key-missing", "idempotency-key-reused", "in-progress"),
         description="Twice is as good as once. A browser is led back to the page; a program gets `done` or `already`.",
         operation_id=f"customer_{action}",
         openapi_extra={

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any, get_args
 
-from services.notifier.domain.actions import Action, Answer, may
+from services.notifier.domain.actions import Action, Answer, about_of, may
 from services.notifier.domain.compose import department_name, zone_of
 from services.notifier.domain.journey import Journey
 from services.notifier.domain.plans import What
@@ -61,6 +61,7 @@ class Page:
     sent: tuple[Mapping[str, Any], ...]
     unwanted: bool
     tz: tzinfo
+    about: Mapping[str, str]
     errors: Mapping[str, str] = field(default_factory=dict)
     kept: Mapping[str, str] = field(default_factory=dict)
 
@@ -95,7 +96,14 @@ def page_of(opened: Opened, packs: Packs, texts: Catalogue, language: Language, 
         sent=tuple(_message(sent, texts, language) for sent in reversed(opened.sent) if sent.state in _SHOWN_STATES),
         unwanted=journey.reachable and not journey.consent,
         tz=_zone(packs, journey),
+        about=_about(journey),
     )
+
+
+def _about(journey: Journey) -> dict[str, str]:
+    """What each action would be about: ids that its form brings back, so that an old page answers no newer question."""
+    found = {action: about_of(action, journey) for action in _ACTIONS}
+    return {action: str(one) for action, one in found.items() if one is not None}
 
 
 def _state(journey: Journey) -> str:
@@ -166,6 +174,7 @@ def document_of(opened: Opened, packs: Packs) -> dict[str, Any]:
         "answer_due_at": _iso(journey.answer_due_at) if journey.phase == "waiting" else None,
         "resolution": opened.words_of(journey.resolution_id) or None,
         "confirmation_due_at": _iso(journey.confirmation_due_at) if journey.phase == "proposed" else None,
+        "about": _about(journey),
         "can": [action for action in _ACTIONS if may(action, journey) == "yes"],
         "story": [{"what": line.what, "at": _iso(line.at), "text": text or None} for line, text in opened.lines],
         "notices": [

@@ -91,6 +91,7 @@ class Case(NamedTuple):
         final: the complaints office decided who owns it.
         since: when the present state began.
         proposed_by: the actor who proposed the resolution that waits for the customer's word.
+        resolution_id: the event of that resolution.
     """
 
     complaint_id: UUID
@@ -122,6 +123,7 @@ class Case(NamedTuple):
     attention: bool = False
     escalated_to: str | None = None
     proposed_by: str | None = None
+    resolution_id: UUID | None = None
 
     @property
     def offered_to(self) -> str | None:

@@ -103,18 +103,22 @@ class RecordAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordConfirmation:
-    """登记: the customer says, on the phone, that it is settled. `note` is how it was said; colleagues read it."""
+    """登记: the customer says, on the phone, that it is settled. `note` is how it was said; colleagues read it. A resolution
+    that is named is the only one that it counts for.
+    """
 
     action: ClassVar[Action] = Action.RECORD_CONFIRMATION
     note: str
+    resolution_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordDispute:
-    """登记: the customer says, on the phone, that it is not settled, and why."""
+    """登记: the customer says, on the phone, that it is not settled, and why; as for a confirmation."""
 
     action: ClassVar[Action] = Action.RECORD_DISPUTE
     text: str
+    resolution_id: UUID | None = None
 
 
 Command = (

@@ -225,7 +225,7 @@ def _promise(story: Story, command: Promise, desks: Desks) -> None:
 
 def _propose(story: Story, command: Propose, _desks: Desks) -> None:
     story.change(state=State.PROPOSED, offer=None, proposed_by=story.moment.cause.actor)
-    story.tell(
+    proposed = story.tell(
         ResolutionProposed,
         "resolution_proposed",
         said=command.text,
@@ -233,6 +233,7 @@ def _propose(story: Story, command: Propose, _desks: Desks) -> None:
         text=story.sealed("text", command.text),
         remedy=command.remedy,
     )
+    story.change(resolution_id=proposed.event_id)
 
 
 def _note(story: Story, command: Note, _desks: Desks) -> None:

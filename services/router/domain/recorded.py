@@ -4,6 +4,7 @@ Each does what the same word does when it comes from the progress page (`told.py
 """
 
 from collections.abc import Callable
+from uuid import UUID
 
 from services.router.domain import told
 from services.router.domain.case import Case, Desks, Placement, Refusal, Refused
@@ -24,15 +25,30 @@ def answer(story: Story, command: RecordAnswer, desks: Desks) -> None:
 
 
 def confirmation(story: Story, command: RecordConfirmation, _desks: Desks) -> None:
-    """The customer says that it is settled. How it was said stays within the house."""
+    """The customer says that it is settled. How it was said stays within the house.
+
+    Raises:
+        Refused: `STALE` when another resolution waits for the customer's word than the one that is named.
+    """
+    _check(story, command.resolution_id)
     _remember(story, "confirmation_recorded", command.note)
     told.settle(story)
 
 
 def dispute(story: Story, command: RecordDispute, desks: Desks, place: Callable[[Case], Placement]) -> None:
-    """The customer says that it is not settled."""
+    """The customer says that it is not settled.
+
+    Raises:
+        Refused: `STALE` as for a confirmation.
+    """
+    _check(story, command.resolution_id)
     _remember(story, "dispute_recorded", command.text)
     told.reopen(story, command.text, desks, place)
+
+
+def _check(story: Story, resolution_id: UUID | None) -> None:
+    if story.case.resolution_id is not None and resolution_id not in (None, story.case.resolution_id):
+        raise Refused(Refusal.STALE)
 
 
 def _remember(story: Story, what: str, said: str) -> None:

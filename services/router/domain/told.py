@@ -74,10 +74,14 @@ def replied(
     return story.end()
 
 
-def confirmed(case: Case, event_id: UUID, at: datetime, moment: Moment) -> Outcome:
-    """The customer says it is settled. Said when nothing was proposed, it is remembered and shown, no more."""
+def confirmed(case: Case, event_id: UUID, at: datetime, moment: Moment, resolution_id: UUID | None = None) -> Outcome:
+    """The customer says it is settled. Said when nothing was proposed, or of another resolution than the one that waits
+    for their word now, it is remembered and shown, no more.
+    """
     story = _hear(case, event_id, "confirmed", at, None, moment)
     if case.state is State.PROPOSED:
+        if _is_another(resolution_id, case.resolution_id):
+            return story.end()
         settle(story)
     elif case.closed_how == "confirmed":  # recorded from the phone a moment before: no news
         story.change(attention=case.attention)
@@ -94,15 +98,22 @@ def disputed(
     moment: Moment,
     desks: Desks,
     place: Callable[[Case], Placement],
+    resolution_id: UUID | None = None,
 ) -> Outcome:
-    """The customer says "not settled": the case goes on at the next stage with somebody else (design §3).
+    """The customer says "not settled": the case goes on at the next stage with somebody else (design §3). Said of another
+    resolution than the one that waits for their word now, it is a fact to be read.
 
     `place` is the routing policy, asked about the case at its new stage.
     """
     story = _hear(case, event_id, "disputed", at, said, moment)
-    if disputable(case):
+    if disputable(case) and not _is_another(resolution_id, case.resolution_id):
         reopen(story, said, desks, place)
     return story.end()
+
+
+def _is_another(told: UUID | None, now: UUID | None) -> bool:
+    """Whether a word is known to be about something else than what waits for it; events of earlier releases name nothing."""
+    return told is not None and now is not None and told != now
 
 
 def disputable(case: Case) -> bool:
@@ -133,6 +144,7 @@ def reopen(story: Story, said: str | None, desks: Desks, place: Callable[[Case],
         closed_how=None,
         pledge=None,
         proposed_by=None,
+        resolution_id=None,
     )
     reason = story.sealed("reason", said) if said else None
     story.tell(ComplaintReopened, "reopened", reason=reason)
@@ -160,16 +172,25 @@ def somebody_else(case: Case, wanted: Placement, desks: Desks) -> Placement:
 
 
 def breached(
-    case: Case, event_id: UUID, clock: str, epoch: int, fired_at: datetime, moment: Moment, desks: Desks
+    case: Case,
+    event_id: UUID,
+    clock: str,
+    epoch: int,
+    fired_at: datetime,
+    moment: Moment,
+    desks: Desks,
+    subject_id: UUID | None = None,
 ) -> Outcome:
     """A clock ran out. Two of them move the case: no word about the resolution, no answer to the question.
 
-    A breach of an earlier owner's clock, or one that fired before the present state began, moves nothing. Every other
-    one asks for attention.
+    A breach of an earlier owner's clock, one that fired before the present state began, or one of another question or
+    resolution than the one that waits for a word now moves nothing. Every other one asks for attention.
     """
     story = Story(case, moment)
     story.remember(event_id, "breached", who="clock", at=fired_at, detail={"clock": clock})
     if epoch != case.epoch or fired_at < case.since:
+        return story.end()
+    if _is_another(subject_id, case.question_id if clock == "answer" else case.resolution_id):
         return story.end()
     if clock == "confirmation" and case.state is State.PROPOSED:
         _close(story, "no_answer")
@@ -208,6 +229,7 @@ def _close(story: Story, how: str) -> None:
         question_id=None,
         pledge=None,
         proposed_by=None,
+        resolution_id=None,
         attention=False,
     )
     story.tell(ComplaintClosed, "closed", detail={"how": how}, how=how)

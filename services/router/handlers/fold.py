@@ -173,7 +173,9 @@ class Fold:
         self._follow(told.withdrawn(case, event.event_id, event.occurred_at, reason, self._moment(event)))
 
     def _confirmed(self, event: notices.ComplaintConfirmed, case: Case) -> None:
-        self._follow(told.confirmed(case, event.event_id, event.occurred_at, self._moment(event)))
+        self._follow(
+            told.confirmed(case, event.event_id, event.occurred_at, self._moment(event), event.resolution_event_id)
+        )
 
     def _disputed(self, event: notices.ComplaintDisputed, case: Case) -> None:
         pack, text = self._pack(case.pack), self._open(event, "text", event.text)
@@ -185,6 +187,7 @@ class Fold:
             self._moment(event),
             self._desks_of(pack),
             lambda reopened: place_again(reopened, pack),
+            event.resolution_event_id,
         )
         self._follow(outcome)
 
@@ -228,7 +231,10 @@ class Fold:
 
     def _breached(self, event: sla.DeadlineBreached, case: Case) -> None:
         desks, moment = self._desks_of(self._pack(case.pack)), self._moment(event)
-        self._follow(told.breached(case, event.event_id, event.clock, event.epoch, event.fired_at, moment, desks))
+        about = event.subject_event_id
+        self._follow(
+            told.breached(case, event.event_id, event.clock, event.epoch, event.fired_at, moment, desks, about)
+        )
 
     def _escalated(self, event: sla.ComplaintEscalated, case: Case) -> None:
         moment = self._moment(event)

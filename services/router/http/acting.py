@@ -180,6 +180,8 @@ class Acting:
 
 
 def mark_of(case: Case) -> str:
-    """What a form carries to notice that the case changed meanwhile: owner epoch, state, and the question that is open."""
-    mark = f"{case.epoch}.{case.state.value}"
-    return f"{mark}.{case.question_id}" if case.question_id else mark
+    """What a form carries to notice that the case changed meanwhile: owner epoch, state, and the question that is open or
+    the resolution that is proposed.
+    """
+    mark, about = f"{case.epoch}.{case.state.value}", case.question_id or case.resolution_id
+    return f"{mark}.{about}" if about else mark

@@ -174,15 +174,24 @@ class RecordAnswerBody(Body):
         return commands.RecordAnswer(answer=self.answer, question_id=self.question_id)
 
 
+ResolutionId = Annotated[
+    UUID | None,
+    Field(
+        description="the `resolution_id` of the case that the customer spoke of; refused when another one is proposed"
+    ),
+]
+
+
 class RecordConfirmationBody(Body):
     """Record that the customer confirmed on the phone (登记), with how it was said; not by who proposed the resolution."""
 
     action = Action.RECORD_CONFIRMATION
     note: Words
+    resolution_id: ResolutionId = None
 
     def command(self, new_id: Callable[[], UUID]) -> Command:
         """The command."""
-        return commands.RecordConfirmation(note=self.note)
+        return commands.RecordConfirmation(note=self.note, resolution_id=self.resolution_id)
 
 
 class RecordDisputeBody(Body):
@@ -190,10 +199,11 @@ class RecordDisputeBody(Body):
 
     action = Action.RECORD_DISPUTE
     text: Words
+    resolution_id: ResolutionId = None
 
     def command(self, new_id: Callable[[], UUID]) -> Command:
         """The command."""
-        return commands.RecordDispute(text=self.text)
+        return commands.RecordDispute(text=self.text, resolution_id=self.resolution_id)
 
 
 BODIES: tuple[type[Body], ...] = (

@@ -165,6 +165,7 @@ class Case(CaseInList):
     about_department: str | None
     offer: TransferOffer | None
     question_id: UUID | None
+    resolution_id: UUID | None = Field(default=None, description="the resolution that waits for the customer's word")
     promise: Promise | None
     confirmed: bool
     customer: CaseCustomer

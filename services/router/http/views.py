@@ -90,6 +90,7 @@ def whole(row: Any, history: Iterable[Any], actor: Actor, packs: Packs, pack: Pa
         "about_department": case.about,
         "offer": row["offer"],
         "question_id": str(case.question_id) if case.question_id else None,
+        "resolution_id": str(case.resolution_id) if case.resolution_id else None,
         "promise": {"promise_id": str(case.pledge.promise_id), "due_at": _time(case.pledge.due_at)}
         if case.pledge
         else None,

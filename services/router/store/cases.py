@@ -33,6 +33,7 @@ class Earlier(NamedTuple):
 def case_of(row: Any) -> Case:
     """The case a row holds."""
     offer = row["offer"]
+    by, resolution_id = row["proposal"] or (None, None)
     return Case(
         complaint_id=row["complaint_id"],
         reference=row["reference"],
@@ -69,7 +70,8 @@ def case_of(row: Any) -> Case:
         confirmed=row["confirmed"],
         attention=row["attention"],
         escalated_to=row["escalated_to"],
-        proposed_by=row["proposed_by"],
+        proposed_by=by,
+        resolution_id=UUID(resolution_id) if resolution_id else None,
     )
 
 

@@ -29,7 +29,8 @@ class Clock(NamedTuple):
     pauses: tuple[Interval, ...] = ()
     paused_at: datetime | None = None
     stopped_at: datetime | None = None
-    #: The promise a promise clock belongs to; none for a date that a delay notice gave.
+    #: The promise a promise clock belongs to (none for a date that a delay notice gave); of an answer or confirmation clock
+    #: the event of the question or resolution.
     subject: UUID | None = None
     #: A new date took its place before it was due: it was neither kept nor broken.
     moved: bool = False

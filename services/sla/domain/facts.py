@@ -44,7 +44,7 @@ class Fact(NamedTuple):
         order: the router's version of the complaint; for `heard` the notifier's; for `extended` how many there were.
         after: for `extended`, the router's version it followed.
         due_at: the date promised.
-        subject: the promise it makes, moves or keeps.
+        subject: the promise it makes, moves or keeps; of a question or a resolution its event.
         spoken: the customer said it on the phone and staff recorded it, so they were spoken to then.
         beyond: fields that a newer copy wrote and this one does not know; written back as they are.
     """
@@ -87,8 +87,10 @@ def fact_of(event: Event) -> Fact | None:
     """The fact in an event; none when it says nothing about time."""
     kind = _PLAIN.get(type(event))
     if kind is not None:
-        kept = event.promise_id if isinstance(event, routing.ProgressReported) else None
-        return Fact(kind=kind, at=event.occurred_at, order=event.version, subject=kept, spoken=_is_spoken(event))
+        subject = event.promise_id if isinstance(event, routing.ProgressReported) else None
+        if isinstance(event, routing.CustomerAsked | routing.ResolutionProposed):
+            subject = event.event_id
+        return Fact(kind=kind, at=event.occurred_at, order=event.version, subject=subject, spoken=_is_spoken(event))
     if isinstance(event, routing.ComplaintAssigned):
         assignment = Assignment(
             department=event.department,

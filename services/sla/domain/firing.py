@@ -72,6 +72,7 @@ def _say(voice: Voice, level: Level, clock: Clock, now: datetime, new_due_at: da
         deadline_at=clock.deadline,
         fired_at=now,
         late=now - level.at > LATE,
+        subject_event_id=clock.subject if clock.kind in ("answer", "confirmation") else None,
         **fields,
     )
 

@@ -116,7 +116,7 @@ class _Fold:
             self._back_to_work(fact.at)
         self._stop("answer", fact.at)
         terms = self._terms()
-        self._start("answer", fact.order, terms.lengths, terms.calendar, fact.at)
+        self._start("answer", fact.order, terms.lengths, terms.calendar, fact.at, fact.subject)
         self._each(("journey", "owner"), lambda clock: clock.pause(fact.at))
         self._begin("waiting", fact.at, self.head)
 
@@ -148,7 +148,7 @@ class _Fold:
         self._stop("confirmation", fact.at)
         self._each(("journey",), lambda clock: clock.pause(fact.at))
         terms = self._terms()
-        self._start("confirmation", fact.order, terms.lengths, terms.calendar, fact.at)
+        self._start("confirmation", fact.order, terms.lengths, terms.calendar, fact.at, fact.subject)
         self._begin("confirming", fact.at, self.head)
 
     def closed(self, fact: Fact) -> None:
@@ -169,9 +169,13 @@ class _Fold:
         assert self.terms is not None
         return self.terms
 
-    def _start(self, kind: SpanClock, epoch: int, lengths: Lengths, calendar: str, at: datetime) -> None:
+    def _start(
+        self, kind: SpanClock, epoch: int, lengths: Lengths, calendar: str, at: datetime, subject: UUID | None = None
+    ) -> None:
         budget, due = lengths[kind].begin(calendar, self.rules.calendars[calendar], at)
-        self.clocks[kind, epoch] = Clock(kind=kind, epoch=epoch, budget=budget, started_at=at, deadline=due)
+        self.clocks[kind, epoch] = Clock(
+            kind=kind, epoch=epoch, budget=budget, started_at=at, deadline=due, subject=subject
+        )
 
     def _promise(self, epoch: int, at: datetime, due_at: datetime, subject: UUID | None) -> None:
         """A date told to the customer. It takes the place of the one told before of the same promise, or of the date that

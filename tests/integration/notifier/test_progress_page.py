@@ -183,7 +183,8 @@ async def test_what_was_said_by_phone_is_told_as_that_and_not_asked_for_again(
     page = (await http.get(at, headers=BROWSER)).text
     assert answered in page and "三楼 &lt;i&gt;" in page and 'name="answer"' not in page
     late = await http.post(f"/c/{story.token}/reply", data={"answer": "四楼"}, headers=BROWSER)
-    assert late.status_code == 303 and "done=late" in late.headers["location"] and await said(rig) == []
+    assert late.status_code == 409 and await said(rig) == []
+    assert "四楼" in late.text and 'name="add_text"' in late.text, "what was typed can still be told"
     await rig.apply(story.proposed(story.seal("text", "送到了")))
     await rig.apply(story.reopened(story.seal("reason", "还是没到"), cause=BY_STAFF))
     page = (await http.get(at, headers=BROWSER)).text
@@ -196,6 +197,55 @@ async def test_what_was_said_by_phone_is_told_as_that_and_not_asked_for_again(
     document = (await http.get(f"/c/{story.token}", headers={"accept": "application/json"})).json()
     told = [(line["what"], line["text"]) for line in document["story"] if line["what"].endswith("_by_phone")]
     assert told == [("answered_by_phone", "三楼 <i>"), ("reopened_by_phone", "还是没到"), ("closed_by_phone", None)]
+
+
+def about_in(page: str) -> list[str]:
+    return re.findall(r'name="about" value="([^"]+)"', page)
+
+
+async def test_an_old_page_answers_no_newer_question_and_keeps_what_was_typed(
+    rig: Rig, http: httpx.AsyncClient
+) -> None:
+    """G2: an old tab answered the question that was open by then."""
+    story = await begun(rig)
+    first = story.asked(story.seal("question", "几楼？"))
+    await rig.apply(first, story.clocks(answer=day(4)))
+    old = about_in((await http.get(f"/c/{story.token}", headers=BROWSER)).text)
+    assert old == [str(first.event_id)]
+    unanswered = story.answered(answered=False)
+    second = story.asked(story.seal("question", "退到哪张卡？"))
+    await rig.apply(unanswered, second, story.clocks(answer=day(5)))
+    sent = {"answer": "三楼", "about": old[0]}
+    page = await http.post(f"/c/{story.token}/reply", data=sent, headers=BROWSER)
+    assert page.status_code == 409 and await said(rig) == []
+    assert "退到哪张卡？" in page.text and "三楼" in page.text and "还没有发出" in page.text
+    assert about_in(page.text) == [str(second.event_id)]
+    told = await http.post(f"/c/{story.token}/reply", json=sent)
+    assert (told.status_code, told.json()["type"]) == (409, "urn:redress:problem:stale")
+    known = (await http.get(f"/c/{story.token}", headers={"accept": "application/json"})).json()["about"]
+    assert known == {"reply": str(second.event_id)}
+    assert (await http.post(f"/c/{story.token}/reply", json={**sent, "about": known["reply"]})).status_code == 200
+    assert [event.question_event_id for event in await said(rig)] == [second.event_id]
+
+
+async def test_an_old_page_confirms_no_resolution_that_it_never_showed(rig: Rig, http: httpx.AsyncClient) -> None:
+    story = await begun(rig)
+    first = story.proposed(story.seal("text", "补寄"))
+    await rig.apply(first)
+    [old, *_] = about_in((await http.get(f"/c/{story.token}", headers=BROWSER)).text)
+    assert old == str(first.event_id)
+    reopened = story.reopened(cause=BY_STAFF)
+    second = story.proposed(story.seal("text", "退款"))
+    await rig.apply(reopened, second)
+    answer = await http.post(f"/c/{story.token}/confirm", data={"about": old}, headers=BROWSER)
+    assert answer.status_code == 303 and "done=late" in answer.headers["location"]
+    unsettled = await http.post(
+        f"/c/{story.token}/dispute", data={"dispute_text": "还没到", "about": old}, headers=BROWSER
+    )
+    assert unsettled.status_code == 409 and "还没到" in unsettled.text and await said(rig) == []
+    assert (await http.post(f"/c/{story.token}/confirm", json={"about": str(second.event_id)})).status_code == 200
+    [event] = await said(rig)
+    assert event.resolution_event_id == second.event_id
 
 
 async def test_confirming_twice_confirms_once(rig: Rig, http: httpx.AsyncClient) -> None:

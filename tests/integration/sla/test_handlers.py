@@ -91,8 +91,17 @@ async def test_every_order_and_repetition_ends_in_one_state(running: Running) ->
             size = chance.randrange(1, 5)
             await running.feed(*deliveries[:size])
             del deliveries[:size]
-        other = await running.rows(STATE, again[0].complaint_id)
-        assert {key: (other[0][key], expected[key]) for key in expected if other[0][key] != expected[key]} == {}, seed
+        (other,) = await running.rows(STATE, again[0].complaint_id)
+        for one in (other, expected):
+            one["facts"] = [_without_its_event(fact) for fact in one["facts"]]
+        assert {key: (other[key], expected[key]) for key in expected if other[key] != expected[key]} == {}, seed
+
+
+def _without_its_event(fact: dict[str, Any]) -> dict[str, Any]:
+    """Questions and resolutions name their event, which is another one in the twin."""
+    return {
+        name: value for name, value in fact.items() if name != "subject" or fact["kind"] not in ("asked", "resolved")
+    }
 
 
 async def test_what_is_told_in_order_is_legal_step_by_step(running: Running) -> None:

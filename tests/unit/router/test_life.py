@@ -244,6 +244,26 @@ class TestDecidingDesks:
 
 
 class TestCustomer:
+    def test_a_word_or_a_breach_about_another_resolution_or_question_moves_nothing(self) -> None:
+        """B8, C2: a replayed or late one acted on whatever was open by then."""
+        case, other = proposed(), an_id()
+        assert case.resolution_id is not None
+        kept = confirmed(case, an_id(), NOON, moment(), other)
+        assert (kept.case.state, kept.case.attention, kept.events) == (State.PROPOSED, True, ())
+        kept = disputed(case, an_id(), NOON, "x", moment(), DESKS, place_at("billing"), other)
+        assert (kept.case.state, kept.case.attention, kept.events) == (State.PROPOSED, True, ())
+        kept = breached(case, an_id(), "confirmation", 1, LATER, moment(LATER), DESKS, other)
+        assert (kept.case, kept.events) == (case, ())
+        closed = breached(case, an_id(), "confirmation", 1, LATER, moment(LATER), DESKS, case.resolution_id).case
+        assert (closed.state, closed.closed_how) == (State.CLOSED, "no_answer")
+        assert confirmed(case, an_id(), NOON, moment(), case.resolution_id).case.closed_how == "confirmed"
+        waiting = do(in_hand(), Ask(question="x")).case
+        kept = breached(waiting, an_id(), "answer", 1, LATER, moment(LATER), DESKS, other)
+        assert (kept.case, kept.events) == (waiting, ())
+        assert kinds(breached(waiting, an_id(), "answer", 1, LATER, moment(LATER), DESKS, waiting.question_id)) == [
+            "customer.answered"
+        ]
+
     def test_confirms_and_the_case_closes(self) -> None:
         closed = confirmed(proposed(), an_id(), NOON, moment())
         assert (closed.case.state, closed.case.closed_how) == (State.CLOSED, "confirmed")

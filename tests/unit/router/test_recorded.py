@@ -176,3 +176,15 @@ class TestBothAtOnce:
 
 def _without(case: Case, names: set[str]) -> dict[str, object]:
     return {name: value for name, value in case._asdict().items() if name not in names}
+
+
+def test_a_word_about_another_resolution_than_the_one_proposed_is_stale() -> None:
+    """G2: what the customer said of the first answer must not settle, or contest, the second."""
+    case, other = proposed(), an_id()
+    for command in (
+        RecordConfirmation(note="电话里说好了", resolution_id=other),
+        RecordDispute(text="还没好", resolution_id=other),
+    ):
+        assert refused(case, command, COLLEAGUE) is Refusal.STALE
+    named = RecordDispute(text="还没好", resolution_id=case.resolution_id)
+    assert do(case, named, COLLEAGUE).case.stage == 2

@@ -84,6 +84,21 @@ class TestOrderOfLevels:
         assert told(said) == [("confirmation", "warn_60"), ("confirmation", "breach")]
 
 
+class TestSubject:
+    def test_what_fires_of_a_question_or_a_resolution_names_it(self) -> None:
+        for act in ("asked", "resolved"):
+            desk = at_owner()
+            waits = getattr(desk.story, act)(after(hours=1))
+            fired = [
+                e
+                for e in run_until(desk.hears(), after(days=60))
+                if getattr(e, "clock", "") in ("answer", "confirmation")
+            ]
+            assert fired and {e.subject_event_id for e in fired} == {waits.event_id}
+            others = [e for e in run_until(desk, after(days=60)) if getattr(e, "clock", "answer") == "journey"]
+            assert all(e.subject_event_id is None for e in others)
+
+
 class TestNewDate:
     def test_the_delay_notice_starts_a_promise_to_the_new_date(self) -> None:
         desk = at_owner()

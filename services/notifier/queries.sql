@@ -273,8 +273,8 @@ SELECT complaint_id, person_id FROM contact WHERE token_hash = $1;
 SELECT * FROM journey WHERE reference = $1 LIMIT 1;
 
 -- name: read_journey
--- One journey and how its customer is addressed, without locking.
-SELECT j.*, c.name FROM journey AS j LEFT JOIN contact AS c USING (complaint_id) WHERE j.complaint_id = $1;
+-- One journey, how its customer is addressed, and what time it is, without locking.
+SELECT j.*, c.name, clock.now() AS now FROM journey AS j LEFT JOIN contact AS c USING (complaint_id) WHERE j.complaint_id = $1;
 
 -- name: read_entries
 -- The story of one complaint, oldest first; of a very long one its latest 500 lines.

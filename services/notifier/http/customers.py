@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -38,12 +38,13 @@ class NoSuchLink(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A complaint as its customer may see it, with its texts opened."""
+    """A complaint as its customer may see it, with its texts opened; `now` is the database's time."""
 
     journey: Journey
     name: str
     lines: tuple[tuple[Line, str], ...]
     sent: tuple[Sent, ...]
+    now: datetime
 
     def words_of(self, event_id: UUID | None) -> str:
         """The words of one line of the story."""
@@ -79,9 +80,9 @@ class Customers:
         told = await reading.read(self._database, complaint_id)
         if told is None:
             raise NoSuchLink
-        journey, name, lines, sent = told
+        journey, name, lines, sent, now = told
         opened = tuple((line, _open(key, complaint_id, line.field, line.text)) for line in lines)
-        return Opened(journey, _open(key, complaint_id, "name", name), opened, sent)
+        return Opened(journey, _open(key, complaint_id, "name", name), opened, sent, now)
 
     async def act(self, token: str, said: Said, under: UUID | None = None) -> tuple[Result, bool]:
         """Do one thing, in one transaction: state, line of the story, event.

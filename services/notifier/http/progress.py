@@ -1,7 +1,6 @@
 """`/c/TOKEN`: the customer's page. Works on a phone, by keyboard and without script; every form is a plain POST."""
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter
@@ -67,13 +66,11 @@ class Progress:
         policies: PolicySource,
         look: Look,
         limits: PageLimits,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._customers = customers
         self._policies = policies
         self._look = look
         self._limits = limits
-        self._clock = clock
 
     async def show(self, request: Request, token: str) -> Response:
         """The page, or for programs the same as JSON."""
@@ -135,8 +132,7 @@ class Progress:
     ) -> Response:
         opened = await self._open(token)
         language = _language(request, opened.journey.language)
-        now = self._clock()
-        page = page_of(opened, self._policies.packs, self._look.texts, language, now)
+        page = page_of(opened, self._policies.packs, self._look.texts, language)
         done = request.query_params.get("done", "")
         response = self._look.render(
             request,
@@ -148,7 +144,7 @@ class Progress:
             errors=_Fields(errors or {}),
             kept=_Fields(kept or {}),
             done=done if done in (*_ACTIONS, "late") else "",
-            now=now,
+            now=opened.now,
             tz=page.tz,
         )
         response.headers.update(PRIVATE)

@@ -66,7 +66,7 @@ class Page:
     kept: Mapping[str, str] = field(default_factory=dict)
 
 
-def page_of(opened: Opened, packs: Packs, texts: Catalogue, language: Language, now: datetime) -> Page:
+def page_of(opened: Opened, packs: Packs, texts: Catalogue, language: Language) -> Page:
     """The page of a complaint."""
     journey = opened.journey
     reached = _REACHED[journey.phase]
@@ -78,7 +78,7 @@ def page_of(opened: Opened, packs: Packs, texts: Catalogue, language: Language, 
         department=department_name(packs, journey.department, language),
         duty=_duty(packs, journey.department, language),
         due_at=due_at,
-        late=due_at is not None and due_at < now,
+        late=due_at is not None and due_at < opened.now,
         paused=journey.phase == "waiting" and not journey.replied,
         answer_due_at=waits_until if journey.phase in ("waiting", "proposed") else None,
         question=opened.words_of(journey.question_id),

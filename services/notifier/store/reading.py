@@ -92,15 +92,15 @@ async def find_by_reference(database: Database, reference: str) -> Journey | Non
 
 async def read(
     database: Database, complaint_id: UUID
-) -> tuple[Journey, str | None, tuple[Line, ...], tuple[Sent, ...]] | None:
-    """Journey, sealed name, story and ledger of one complaint."""
+) -> tuple[Journey, str | None, tuple[Line, ...], tuple[Sent, ...], datetime] | None:
+    """Journey, sealed name, story and ledger of one complaint, and the database's time."""
     async with database.connection() as connection:
         row = await connection.fetchrow(QUERIES.read_journey, complaint_id)
         if row is None or row["erased"]:
             return None
         lines = await connection.fetch(QUERIES.read_entries, complaint_id)
         sent = await connection.fetch(QUERIES.read_notices, complaint_id)
-    return journey_of(row), row["name"], tuple(map(_line_of, lines)), tuple(map(sent_of, sent))
+    return journey_of(row), row["name"], tuple(map(_line_of, lines)), tuple(map(sent_of, sent)), row["now"]
 
 
 async def notices_of(database: Database, complaint_id: UUID) -> tuple[Sent, ...]:

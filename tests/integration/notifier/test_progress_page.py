@@ -393,3 +393,16 @@ async def test_every_page_says_everything_in_both_languages(rig: Rig, http: http
     for how in ("withdrawn", "merged"):
         await rig.apply(story.reopened(), story.closed(how))
         assert (await http.get(f"/c/{story.token}", headers=BROWSER)).status_code == 200
+
+
+async def test_today_and_late_are_told_by_the_databases_clock(rig: Rig, http: httpx.AsyncClient) -> None:
+    """C17: a host whose clock is wrong told customers that they were late, or not."""
+    story = await begun(rig)
+    in_time = (await http.get(f"/c/{story.token}?lang=en", headers=BROWSER)).text
+    await rig.execute(
+        "CREATE OR REPLACE FUNCTION clock.now() RETURNS timestamptz LANGUAGE sql VOLATILE AS"
+        " $$ SELECT timestamptz '2030-01-01 00:00Z' $$"
+    )
+    late = (await http.get(f"/c/{story.token}?lang=en", headers=BROWSER)).text
+    assert "was due" in late and "Late: we are sorry" in late
+    assert in_time != late

@@ -363,7 +363,7 @@ class Relay:
         """A batch was not taken: all its rows again, fewer of them while one may be to blame, and that one not at all."""
         taken, ids = flight.parcel.rows, flight.parcel.ids
         lane = self._lanes.set_apart(flight.lane, place, taken)
-        if is_about_time(error) and place[0] not in self._timeless:
+        if is_about_time(error) and not flight.parcel.timeless:
             self._timeless.add(place[0])
             lane.error = "the broker does not believe the clock of this host"
         elif not is_refusal(error) and not is_about_time(error):

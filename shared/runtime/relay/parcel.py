@@ -1,5 +1,7 @@
 """Outbox rows as one Kafka record batch: the rows of one partition that the relay sends together."""
 
+import time
+
 import asyncpg
 from aiokafka.producer.message_accumulator import BatchBuilder
 
@@ -12,16 +14,18 @@ class Parcel:
     Attributes:
         batch: the records.
         rows: the outbox rows that are in it.
+        timeless: its records have no timestamp.
     """
 
-    __slots__ = ("_full", "_source", "_time", "batch", "rows")
+    __slots__ = ("_full", "_source", "_time", "batch", "rows", "timeless")
 
     def __init__(self, batch: BatchBuilder, source: str, *, timeless: bool = False) -> None:
         self.batch = batch
         self.rows: list[asyncpg.Record] = []
         self._source = source
         self._full = False
-        self._time = -1 if timeless else None  # -1: no timestamp, which every broker takes; None: this host's clock
+        self.timeless = timeless
+        self._time = -1 if timeless else int(time.time() * 1000)  # -1: no timestamp, which every broker takes
 
     @property
     def ids(self) -> list[int]:

@@ -166,6 +166,23 @@ async def test_a_clock_the_broker_does_not_believe_stops_nothing(database, fresh
         assert await _letters(own) == []
 
 
+async def test_records_of_several_partitions_that_meet_such_a_broker_at_once_are_no_dead_letters(
+    database, fresh_topics, monkeypatch
+):
+    """Only the first of them was told apart from a record to blame (fault matrix row 40b)."""
+    import time
+
+    real = time.time
+    events = [submitted(complaint_id=_complaint(partition)) for partition in range(4)]
+    monkeypatch.setattr(time, "time", lambda: real() + 30 * 3600)
+    async with relaying(database, fresh_topics) as (relay, own):
+        await _write_raw(own, rows_of(events, TOPIC, None))
+        relay.wake()
+        await until(lambda: own.fetchval("SELECT count(*) = 0 FROM outbox_unpublished"))
+        assert await _letters(own) == []
+        assert len(await read_count(fresh_topics, TOPIC, 4)) == 4
+
+
 async def test_what_no_reader_takes_is_refused_when_it_is_written(database):
     own = Database(database.url_of("router"), name="test")
     row = _with_payload(rows_of([submitted()], TOPIC, None)[0], 1_000_001)

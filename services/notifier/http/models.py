@@ -79,7 +79,7 @@ class Progress(Answer):
     answer_due_at: datetime | None
     resolution: str | None
     confirmation_due_at: datetime | None
-    about: dict[Action, UUID] = Field(
+    about: dict[str, UUID] = Field(
         default={}, description="by action: the question or resolution it would be about; send it along as `about`"
     )
     can: list[Action] = Field(description="what the customer may do now: the last part of its address")

@@ -56,13 +56,20 @@ def lift_command(
     address: Annotated[str, typer.Argument(help="The e-mail address, as the customer spells it.")],
 ) -> None:
     """Write to a mailbox again from now on. What was not sent meanwhile is not sent after all: the desk says whom to ring."""
+    from pydantic_core import PydanticCustomError
+
     from deploy.database import operator_connection
     from deploy.endpoints import load_endpoints
     from deploy.recover.vault import open_vault
     from deploy.suppressions import lift
+    from services.intake.domain.contact import lookup_email, normalise_email
 
-    if "@" not in address.strip():
-        raise StackError(f"{address!r} is no e-mail address", "Give the whole address, such as li@example.com")
+    try:
+        mailbox = lookup_email(normalise_email(address))
+    except PydanticCustomError:
+        raise StackError(
+            f"{address!r} is no e-mail address", "Give the whole address, such as li@example.com"
+        ) from None
     endpoints = load_endpoints()
 
     async def run() -> bool:
@@ -72,7 +79,7 @@ def lift_command(
                     "There is no master key here, and mailboxes are kept as hashes that need it",
                     "Name its file in MASTER_KEY_FILE",
                 )
-            return await lift(connection, vault.contact_hash("email", address.strip().lower()))
+            return await lift(connection, vault.contact_hash("email", mailbox))
 
     lifted = asyncio.run(run())
     typer.echo(

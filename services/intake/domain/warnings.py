@@ -37,10 +37,10 @@ def warnings_of(
     customer, call_back, found = complaint.customer, complaint.call_back, []
     number = customer.phone or (call_back.number if call_back else None)
     if complaint.category is not None and categories is not None and complaint.category not in categories:
-        found.append(_warning("unknown_category", "category", complaint.language))
+        found.append(_warning("unknown_category", "category", complaint.language, categories))
     about = complaint.about_department
     if about is not None and departments is not None and about not in departments:
-        found.append(_warning("unknown_department", "about_department", complaint.language))
+        found.append(_warning("unknown_department", "about_department", complaint.language, departments))
     if call_back is not None and number is None:
         found.append(_warning("no_number", "call_back.number", complaint.language))
     if number is None and not (customer.email and complaint.consent):
@@ -55,6 +55,7 @@ def in_json(warnings: Collection[Warning]) -> str:
     )
 
 
-def _warning(code: str, field: str, language: Language) -> Warning:
+def _warning(code: str, field: str, language: Language, allowed: Collection[str] = ()) -> Warning:
     texts = WARNINGS[code]
-    return Warning(code, field, texts.zh if language == "zh" else texts.en)
+    text = texts.zh if language == "zh" else texts.en
+    return Warning(code, field, text.format(allowed=("、" if language == "zh" else ", ").join(sorted(allowed))))

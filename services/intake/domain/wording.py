@@ -149,12 +149,12 @@ PROBLEMS: Mapping[str, tuple[Texts, Texts]] = {
 
 WARNINGS: Mapping[str, Texts] = {
     "unknown_category": Texts(
-        "没有这个分类：已保存，但不据此分派。可用的分类见表单或咨询管理员。",
-        "There is no such category: it is kept, and not used for routing. The form shows those there are.",
+        "没有这个分类：已保存，但不据此分派。可用的分类：{allowed}。",
+        "There is no such category: it is kept, and not used for routing. Those there are: {allowed}.",
     ),
     "unknown_department": Texts(
-        "没有这个部门：已保存，但没有部门因此回避。",
-        "There is no such department: it is kept, and no department is passed over because of it.",
+        "没有这个部门：已保存，但没有部门因此回避。现有的部门：{allowed}。",
+        "There is no such department: it is kept, and no department is passed over for it. Those there are: {allowed}.",
     ),
     "no_number": Texts(
         "客户希望回电，但没有电话号码；请问清后补充。",

@@ -102,7 +102,9 @@ class Progress:
             problem.headers.update(PRIVATE)
             raise
         if page and said.text and result in ("late", "changed"):
-            return await self._too_late(request, token, action, values)
+            kept_page = await self._too_late(request, token, action, said.text)
+            if kept_page is not None:
+                return kept_page
         if page:
             kept = f"&lang={wish}" if (wish := request.query_params.get("lang")) in ("zh", "en") else ""
             done = "late" if result in ("late", "changed") else action
@@ -183,14 +185,16 @@ class Progress:
         told = {where: self._look.texts.say("problem.sent-before.detail", languages.of(request))}
         return await self._page(request, token, 409, told, _typed(action, values))
 
-    async def _too_late(self, request: Request, token: str, action: Action, values: Mapping[str, Any]) -> Response:
-        """The page as it stands now, with the words in the form where they can still be said."""
+    async def _too_late(self, request: Request, token: str, action: Action, text: str) -> Response | None:
+        """The page as it stands now, with the words in the form where they can still be said; None: nowhere any more."""
         opened = await self._open(token)
-        now: Action = action if may(action, opened.journey) == "yes" else "add"
-        typed = str(values.get(FIELDS[action], ""))
+        ways: tuple[Action, ...] = (action, "add", "dispute")
+        now = next((way for way in ways if may(way, opened.journey) == "yes"), None)
+        if now is None:
+            return None
         where = form_name(now, FIELDS[now])
         told = {where: self._look.texts.say("progress.changed", languages.of(request))}
-        return await self._page(request, token, 409, told, {where: typed})
+        return await self._page(request, token, 409, told, {where: text})
 
 
 def make_progress(progress: Progress) -> APIRouter:

@@ -228,6 +228,17 @@ async def test_an_old_page_answers_no_newer_question_and_keeps_what_was_typed(
     assert [event.question_event_id for event in await said(rig)] == [second.event_id]
 
 
+async def test_words_that_come_after_closing_are_kept_where_they_can_be_said(rig: Rig, http: httpx.AsyncClient) -> None:
+    story = await begun(rig)
+    await rig.apply(story.asked(story.seal("question", "几楼？")))
+    unanswered = story.answered(answered=False)
+    await rig.apply(unanswered, story.proposed(story.seal("text", "补寄")), story.closed("no_answer"))
+    late = await http.post(f"/c/{story.token}/reply", data={"answer": "三楼"}, headers=BROWSER)
+    assert late.status_code == 409 and await said(rig) == []
+    form = re.search(r'<textarea[^>]*name="dispute_text".*?</textarea>', late.text, re.DOTALL)
+    assert form and "三楼" in form[0]
+
+
 async def test_an_old_page_confirms_no_resolution_that_it_never_showed(rig: Rig, http: httpx.AsyncClient) -> None:
     story = await begun(rig)
     first = story.proposed(story.seal("text", "补寄"))

@@ -38,7 +38,9 @@ async def test_what_cannot_be_used_is_said_and_the_complaint_is_filed(
         assert [(one["code"], one["field"]) for one in warnings] == said
         assert all(set(one) == {"code", "field", "detail"} and one["detail"] for one in warnings)
         assert all(one["detail"].isascii() == (language == "en") for one in warnings)
-        assert all("delivery" in one["detail"] for one in warnings if one["code"].startswith("unknown_")), "what there is"
+        assert all("delivery" in one["detail"] for one in warnings if one["code"].startswith("unknown_")), (
+            "what there is"
+        )
 
 
 async def test_a_retry_gets_the_same_bytes_and_an_entry_of_a_batch_its_own_warnings(intake: Running) -> None:

@@ -26,13 +26,22 @@ def _shows(character: str) -> bool:
     return (kind[0] in _SEEN or kind in _SEEN_TOO) and character not in _EMPTY_LETTERS
 
 
+def one_line_end(text: object) -> object:
+    """A text with line feeds as its only line ends, so that each counts as the one character that was typed; whatever is
+    no text, as it is.
+    """
+    if isinstance(text, str) and "\r" in text:
+        return text.replace("\r\n", "\n").replace("\r", "\n")
+    return text
+
+
 def kept(text: str) -> str:
     """A text fit for mails and pages: line feeds as the only line ends, no control characters, none that reorder what is
     shown (U+202A–E and U+2066–9 can make an address or a sum read backwards, promises.md T4).
 
     Whatever else people type stays: joiners of families and of scripts, private use, characters newer than our tables.
     """
-    folded = text.replace("\r\n", "\n").replace("\r", "\n")
+    folded = str(one_line_end(text))
     if folded.isascii() and folded.isprintable():
         return folded.strip()
     return "".join(c for c in folded if _is_kept(c)).strip()

@@ -15,6 +15,7 @@ from services.intake.settings import Settings
 from services.intake.writer import Bulk, GroupWriter, Persons, Place, References
 from shared.events.topics import INTAKE
 from shared.runtime.service import Reached, Service, nothing_reached
+from shared.runtime.web.forms import MAX_BYTES
 from shared.runtime.web.rates import Rates
 
 
@@ -66,6 +67,8 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
     channels = ChannelApi(intake, keys, service.sessions)
     service.serves(router(channels), pages(parts))
     service.takes("/v1/complaints:batch", MAX_BATCH_BYTES)
+    for form in ("/file", "/agent"):
+        service.takes(form, MAX_BYTES)
     service.app.middleware_stack = Front(
         service.app.build_middleware_stack(), service=service.name, tracing=service.tracing, handle=channels.file
     )

@@ -226,6 +226,26 @@ def test_what_was_typed_stays_when_it_cannot_be_filed(looker: Looker, site: Site
     assert len(site.filed()) == 1
 
 
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+def test_a_story_that_is_pasted_too_long_is_kept_whole_and_counted(looker: Looker, site: Site, script: bool) -> None:
+    looker.expect_noise("status of 422")
+    page = looker.open(f"{site.url}/file", script=script)
+    text = "快递三周没到，客服一直说在路上。\n" * 530
+    page.fill("#text", text)
+    if script:
+        expect(page.locator(".count.wrong")).to_have_text("超出 9 字，最多 9000 字；写的内容都还在")
+        looker.check(page, "file-too-long")
+        press(page, NEXT["zh"])
+        expect(page.locator("#text")).to_be_focused()
+        page.fill("#text", text[:8_900])
+        expect(page.locator(".count")).to_have_text("还可以写 100 字")
+        return
+    page.locator("#anonymous").check()
+    page.locator("#last [type=submit]").click()
+    expect(page.locator("#text-error")).to_contain_text("写了 9009 字，最多 9000 字")
+    assert page.input_value("#text") == text.strip()
+
+
 def test_a_pasted_link_or_reference_is_recognised(looker: Looker, site: Site) -> None:
     looker.expect_noise("status of 422")
     page = looker.open(site.url, language="en")

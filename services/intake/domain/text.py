@@ -4,10 +4,10 @@ import re
 import unicodedata
 from typing import Annotated
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from shared.text import has_content
+from shared.text import has_content, one_line_end
 
 # C0 without tab and line feed (carriage returns are folded first), DEL and C1, and the non-characters.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
@@ -17,7 +17,7 @@ _NOT_ON_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-
 
 
 def clean_text(value: str) -> str:
-    """Several lines of free text: CRLF folded to LF, NFC, outer space stripped.
+    """Several lines of free text: NFC, outer space stripped.
 
     Raises:
         PydanticCustomError: `control_character` or `blank`.
@@ -25,11 +25,9 @@ def clean_text(value: str) -> str:
     text = value.strip()
     if not has_content(text):
         raise PydanticCustomError("blank", "blank text")
-    if not text.isprintable():  # the quick answer for one line; `isprintable` is false for line breaks, so look closer
-        if "\r" in text:
-            text = text.replace("\r\n", "\n").replace("\r", "\n")
-        if _CONTROL.search(text):
-            raise PydanticCustomError("control_character", "control character")
+    # The quick answer for one line; `isprintable` is false for line breaks, so look closer.
+    if not text.isprintable() and _CONTROL.search(text):
+        raise PydanticCustomError("control_character", "control character")
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
@@ -47,12 +45,16 @@ def clean_line(value: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
-Story = Annotated[str, StringConstraints(min_length=1, max_length=10_000), AfterValidator(clean_text)]
-"""What the customer tells: 1..10,000 characters."""
+Story = Annotated[
+    str, StringConstraints(min_length=1, max_length=10_000), BeforeValidator(one_line_end), AfterValidator(clean_text)
+]
+"""What the customer tells: 1..10,000 characters, a line end being one."""
 
 Title = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(clean_line)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(clean_line)]
-Note = Annotated[str, StringConstraints(min_length=1, max_length=2_000), AfterValidator(clean_text)]
+Note = Annotated[
+    str, StringConstraints(min_length=1, max_length=2_000), BeforeValidator(one_line_end), AfterValidator(clean_text)
+]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(clean_line)]
 """A short answer on one line: hours of call-back, a relation."""
 

@@ -15,7 +15,7 @@ from services.intake.domain.contact import normalise_email, normalise_phone
 from services.intake.handlers import DESK, Refusal
 from services.intake.http.pages_parts import Parts, categories, department_name, look_of, outlook_of, zone_of
 from services.intake.http.pages_receipt import Cookies, Receipt
-from services.intake.http.pages_told import FACTS, WANTED, errors_of, from_agent
+from services.intake.http.pages_told import FACTS, LONGEST, WANTED, errors_of, from_agent
 from services.intake.store import FiledComplaint
 from shared.runtime.web import language as languages
 from shared.runtime.web.forms import Errors, Form, read_form
@@ -172,6 +172,7 @@ class CallForm:
             errors=Errors(errors or {}),
             categories=[known[:2] for known in categories(self._parts.pack, spoken)],
             wanted=WANTED,
+            longest=LONGEST["agent"],
             facts=FACTS,
             **known,
         )

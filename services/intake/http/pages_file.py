@@ -11,7 +11,7 @@ from services.intake.domain.complaint import Complaint
 from services.intake.handlers import FORM, Refusal
 from services.intake.http.pages_parts import Parts, address_of, categories, look_of, outlook_of, usual_spans
 from services.intake.http.pages_receipt import Cookies, Receipt
-from services.intake.http.pages_told import WANTED, errors_of, from_public
+from services.intake.http.pages_told import LONGEST, WANTED, errors_of, from_public
 from shared.runtime.web import language as languages
 from shared.runtime.web.forms import Errors, Form, read_form
 from shared.runtime.web.rates import retry_after
@@ -138,6 +138,7 @@ class PublicForm:
             errors=Errors(errors or {}),
             categories=categories(self._parts.pack, spoken),
             wanted=WANTED,
+            longest=LONGEST["file"],
         )
 
     def _review(self, request: Request, form: Form, status: int = 200) -> Response:

@@ -46,6 +46,8 @@ _FIELD_OF: Mapping[str, str] = {
 }
 
 Page = Literal["file", "agent"]
+LONGEST: Mapping[Page, int] = {"file": 9_000, "agent": 8_000}
+"""Characters of the story on a page: what is asked beside it becomes lines below it, and both are one text."""
 _NAMES: Mapping[tuple[Page, str], str] = {
     ("file", "text"): "file.step.what",
     ("file", "category"): "file.step.about",
@@ -74,6 +76,7 @@ def from_public(
     errors: dict[str, str] = {}
     if not form["text"]:
         errors["text"] = texts.say("file.text.missing", spoken)
+    errors |= _too_long("file", form, texts, spoken)
     anonymous = form["anonymous"] == "yes"
     if not (form["email"] or form["phone"] or anonymous):
         errors["email"] = texts.say("file.contact.missing", spoken)
@@ -95,6 +98,7 @@ def from_agent(form: Mapping[str, str], texts: Catalogue, spoken: Language, regi
     errors: dict[str, str] = {}
     if not form["text"]:
         errors["text"] = texts.say("agent.text.missing", spoken)
+    errors |= _too_long("agent", form, texts, spoken)
     if form["channel"] == "store" and not form["store"]:
         errors["store"] = texts.say("agent.store.missing", spoken)
     if not form["next_step"]:
@@ -132,6 +136,11 @@ def errors_of(
         wrong = fault.detail[:1].lower() + fault.detail[1:]
         found.setdefault(field, texts.say("file.wrong", spoken, field=name, wrong=wrong))
     return found
+
+
+def _too_long(page: Page, form: Mapping[str, str], texts: Catalogue, spoken: Language) -> dict[str, str]:
+    length, limit = len(form["text"]), LONGEST[page]
+    return {"text": texts.say("file.text.too_long", spoken, length=length, limit=limit)} if length > limit else {}
 
 
 def _told(form: Mapping[str, str], language: Language) -> dict[str, Any]:

@@ -13,10 +13,9 @@ from services.notifier.domain.actions import Action
 from services.notifier.http.customers import MAX_TEXT, Said, tidy
 from shared.runtime.web import language as languages
 from shared.runtime.web import media
+from shared.runtime.web.forms import MAX_BYTES
 from shared.runtime.web.problems import Problem, explain
-from shared.text import has_content
-
-_MAX_BYTES = 64 * 1024
+from shared.text import has_content, one_line_end
 
 
 def _said(text: str) -> str:
@@ -102,7 +101,7 @@ def form_name(action: Action, field: str) -> str:
 
 
 async def values_of(request: Request) -> dict[str, Any]:
-    """The fields of a form or of a JSON object, at most 64 KiB; of no body at all, none.
+    """The fields of a form or of a JSON object, at most 256 KiB; of no body at all, none.
 
     Raises:
         Problem: 413, 415 when it says to be neither or is compressed, 422 when it is not what it says.
@@ -112,7 +111,7 @@ async def values_of(request: Request) -> dict[str, Any]:
     raw = bytearray()
     async for chunk in request.stream():
         raw += chunk
-        if len(raw) > _MAX_BYTES:
+        if len(raw) > MAX_BYTES:
             raise Problem(413, "too-large")
     if kind is None and raw:
         media.check(request, media.JSON, media.FORM)
@@ -138,7 +137,8 @@ def _invalid(request: Request, kind: str) -> Problem:
 
 def _form(raw: bytes) -> dict[str, str]:
     try:
-        return dict(parse_qsl(raw.decode("utf-8"), keep_blank_values=True, max_num_fields=50))
+        pairs = parse_qsl(raw.decode("utf-8"), keep_blank_values=True, max_num_fields=50)
+        return {name: str(one_line_end(value)) for name, value in pairs}
     except ValueError:
         raise Problem(422, "not-a-form") from None
 

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from services.notifier.domain.actions import Action, may
 from services.notifier.http import models
 from services.notifier.http.bodies import FIELDS, MODELS, form_name, said_of, values_of
-from services.notifier.http.customers import Customers, NoSuchLink
+from services.notifier.http.customers import MAX_TEXT, Customers, NoSuchLink
 from services.notifier.http.limits import PageLimits
 from services.notifier.http.view import document_of, page_of
 from shared.policies.watching import PolicySource
@@ -140,12 +140,14 @@ class Progress:
             request,
             "progress.html",
             status=status,
+            at=f"/c/{token}",
             language=language,
             page=page,
             token=token,
             errors=_Fields(errors or {}),
             kept=_Fields(kept or {}),
             done=done if done in (*_ACTIONS, "late") else "",
+            limit_of_words=MAX_TEXT,
             now=opened.now,
             tz=page.tz,
         )

@@ -6,32 +6,35 @@ from collections.abc import Callable
 from typing import Annotated, ClassVar
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from services.router.domain import commands
 from services.router.domain.commands import Command
 from services.router.domain.rights import Action
 from shared.events.instants import GivenInstant
-from shared.text import has_content
+from shared.text import has_content, one_line_end
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 DepartmentId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,47}$")]
 
 
 def _clean(text: str) -> str:
-    """NFC, line breaks as one character; control and direction-changing characters are refused, and what shows nothing."""
+    """NFC; control and direction-changing characters are refused, and what shows nothing."""
     if not has_content(text):
         raise PydanticCustomError("blank", "nothing to read")
-    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
+    text = unicodedata.normalize("NFC", text)
     if _CONTROL.search(text):
         raise PydanticCustomError("control_character", "control characters")
     return text
 
 
+MAX_WORDS = 4_000
+"""Characters of a text, a line end being one."""
 Words = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=4000),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_WORDS),
+    BeforeValidator(one_line_end),
     AfterValidator(_clean),
 ]
 

@@ -16,7 +16,7 @@ from services.router.domain.placing import desks_of
 from services.router.domain.rights import Action, Actor, Role, may
 from services.router.http import story, views
 from services.router.http.acting import mark_of
-from services.router.http.bodies import BODY_OF, Body
+from services.router.http.bodies import BODY_OF, MAX_WORDS, Body
 from services.router.http.office import Office
 from services.router.http.queue import next_step, shown_dial
 from services.router.http.views import Reach
@@ -124,7 +124,11 @@ class CasePage:
         row = await self._office.row(reference, actor)
         history = await self._office.reading.history(row["complaint_id"])
         return self._look.render(
-            request, "case.html", status=status, **self._values(request, row, history, actor, sent)
+            request,
+            "case.html",
+            status=status,
+            at=f"/desk/cases/{row['reference']}",
+            **self._values(request, row, history, actor, sent),
         )
 
     def _values(
@@ -165,6 +169,7 @@ class CasePage:
             "departments": _choices(case, pack, spoken),
             "remedies": [(code, t(f"remedy.{code}")) for code in REMEDIES],
             "story": story.items(whole["history"], spoken, case.language, packs, t, look.texts),
+            "limit_of_words": MAX_WORDS,
             "mark": mark_of(case),
             "watch": watch_of(case),
             "sent": sent,

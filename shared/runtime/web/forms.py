@@ -1,4 +1,8 @@
-"""Reading a posted form: bounded in size, time and number of fields, UTF-8 only."""
+"""Reading a posted form: bounded in size, time and number of fields, UTF-8 only.
+
+What people type is counted in characters, bytes are what a browser makes of them: nine for one of Chinese. So far more
+bytes are taken than the longest text of any form needs, and a text that is too long comes back on its page to be cut.
+"""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -9,17 +13,22 @@ from starlette.requests import Request
 from shared.runtime.web import media
 from shared.runtime.web.problems import Problem
 
-MAX_BYTES = 64 * 1024
+BYTES_PER_CHARACTER = 9
+"""Of a percent-encoded body at most, by UTF-16 unit: three bytes of UTF-8, each written as %XX."""
+MAX_BYTES = 256 * 1024
+"""Room for 29,000 Chinese characters. A page whose text is longer keeps it in the browser (`page.js`)."""
 MAX_FIELDS = 200
 READ_SECONDS = 15.0
 
 
 class Form(Mapping[str, str]):
-    """What was posted. `form["name"]` is the last value, stripped, and "" when the field was not sent."""
+    """What was posted. `form["name"]` is the last value, stripped, and "" when the field was not sent. A line end is the one
+    character that was typed, not the two that browsers send for it.
+    """
 
     def __init__(self, pairs: list[tuple[str, str]]) -> None:
-        self._pairs = pairs
-        self._last = {name: value.strip() for name, value in pairs}
+        self._pairs = [(name, value.replace("\r\n", "\n").replace("\r", "\n")) for name, value in pairs]
+        self._last = {name: value.strip() for name, value in self._pairs}
 
     def __getitem__(self, name: str) -> str:
         return self._last.get(name, "")
@@ -47,7 +56,7 @@ async def read_form(request: Request) -> Form:
     """The form in a request's body.
 
     Raises:
-        Problem: 415 for another type (no page of ours sends files) or a compressed one, 413 over 64 KiB, 408 when the body dribbles in,
+        Problem: 415 for another type (no page of ours sends files) or a compressed one, 413 over 256 KiB, 408 when the body dribbles in,
             422 when it is not UTF-8 or has more fields than any form of ours.
     """
     media.check(request, media.FORM)

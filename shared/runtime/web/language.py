@@ -53,7 +53,7 @@ def remember(request: Request, response: Response) -> None:
         response.set_cookie(COOKIE, wish, max_age=_YEAR, samesite="lax", path="/", secure=request.url.scheme == "https")
 
 
-def same_page(request: Request, language: Language) -> str:
-    """The address of this page in another language: path and filters stay."""
+def same_page(request: Request, at: str | None, language: Language) -> str:
+    """The address of this page in another language: path and filters stay. `at`: its path, where a form was sent to another."""
     kept = [(name, value) for name, value in request.query_params.multi_items() if name != "lang"]
-    return f"{request.url.path}?{urlencode([*kept, ('lang', language)])}"
+    return f"{at or request.url.path}?{urlencode([*kept, ('lang', language)])}"

@@ -119,7 +119,8 @@ class Look:
 
         Templates find `t(key, ...)`, `lang`, `html_lang`, `staff`, `urls`, `asset(name)`, `now`, `tz`, `here` (this
         address), `switch(lang)`, `new_key()` and the times `due when exact day span`, beside the context. `now` (aware) and `tz`
-        (ZoneInfo) in the context replace the look's own; `due(at, tz, language)` speaks of another place to others.
+        (ZoneInfo) in the context replace the look's own; `at` is the path that shows this page, where a form led to it;
+        `due(at, tz, language)` speaks of another place to others.
         """
         spoken = language or languages.of(request)
         staff = context.pop("staff", None) or getattr(request.state, "staff", None) or self._staff(request)
@@ -146,7 +147,7 @@ class Look:
             "lang": spoken,
             "html_lang": languages.HTML_LANG[spoken],
             "other": "en" if spoken == "zh" else "zh",
-            "switch": partial(languages.same_page, request),
+            "switch": partial(languages.same_page, request, context.get("at")),
             "here": self.own_url(request),
             "path": request.url.path,
             "service": self.service,

@@ -128,7 +128,9 @@ def answer(request: Request, problem: Problem) -> Response:
     here = None if problem.status >= 500 else request.url.path
     document = problem.document(look.texts, spoken, here, request_id.of(request.scope))
     if wants_page(request):
-        page = look.render(request, "problem.html", status=problem.status, problem=document)
+        page = look.render(
+            request, "problem.html", status=problem.status, problem=document, typed=request.method == "POST"
+        )
         page.headers.update(problem.headers)
         return page
     headers = {"Content-Language": languages.HTML_LANG[spoken], "Cache-Control": "no-store", **problem.headers}

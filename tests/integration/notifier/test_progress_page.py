@@ -334,7 +334,7 @@ async def test_wrong_input_is_refused_field_by_field(
 
 async def test_what_is_too_large_or_no_form_is_refused(rig: Rig, http: httpx.AsyncClient) -> None:
     story = await begun(rig)
-    large = await http.post(f"/c/{story.token}/add", content=b"text=" + b"x" * 70_000, headers=FORM)
+    large = await http.post(f"/c/{story.token}/add", content=b"text=" + b"x" * 270_000, headers=FORM)
     broken = await http.post(f"/c/{story.token}/add", content=b"{", headers={"content-type": "application/json"})
     binary = await http.post(f"/c/{story.token}/add", content=b"\xff\xfe", headers=BROWSER | FORM)
     typeless = await http.post(f"/c/{story.token}/add", content=b"text=x", headers=BROWSER)
@@ -417,3 +417,16 @@ async def test_today_and_late_are_told_by_the_databases_clock(rig: Rig, http: ht
     late = (await http.get(f"/c/{story.token}?lang=en", headers=BROWSER)).text
     assert "was due" in late and "Late: we are sorry" in late
     assert in_time != late
+
+
+async def test_what_is_too_long_for_a_form_stays_in_it_and_a_line_break_is_one_character(
+    rig: Rig, http: httpx.AsyncClient
+) -> None:
+    story = await begun(rig)
+    text = ("请再看一下。\r\n" * 1_300)[: 8 * 500].ljust(4_000 + 500, "好")
+    assert len(text.replace("\r\n", "\n")) == 4_000
+    for more in ("好", "好" * 20_000):
+        kept = await http.post(f"/c/{story.token}/add", data={"add_text": text + more}, headers=BROWSER)
+        assert kept.status_code == 422 and text.replace("\r\n", "\n") + more in kept.text
+    done = await http.post(f"/c/{story.token}/add", data={"add_text": text}, headers=BROWSER)
+    assert done.status_code == 303

@@ -443,3 +443,17 @@ def test_no_cell_begins_as_a_formula(trigger: str) -> None:
     assert safe_cell(f"\0{trigger}1") == f"'{trigger}1"
     parsed = list(csv.reader(io.StringIO(csv_of([{"a": f'{trigger}"x",\ny'}], ["a"]).decode("utf-8-sig"), newline="")))
     assert parsed[1][0].startswith("'")
+
+
+async def test_four_thousand_characters_with_line_breaks_are_four_thousand(running: Running) -> None:
+    """As a browser sends them: two characters for each line end (trial, E6)."""
+    told = await filed(running)
+    text = "\r\n".join(["今天已经联系仓库" * 49 + "。"] * 10)[:-1].ljust(4_000 + 9, "好")
+    async with browser(running, "li.delivery") as client:
+        await do(running, "li.delivery", told, "accept")
+        address = f"/desk/cases/{told.reference}/progress"
+        too_long = await client.post(address, data={"progress_text": text + "好"})
+        assert too_long.status_code == 422 and text.replace("\r\n", "\n") + "好" in too_long.text
+        assert "太长，最多 4000 个字符" in too_long.text
+        done = await client.post(address, data={"progress_text": text})
+        assert done.status_code == 303, done.text

@@ -33,7 +33,9 @@
 
   function missing(step) {
     const input = step.dataset.need && form.elements[step.dataset.need];
-    if (!input || input.value.trim()) return false;
+    if (!input) return false;
+    if (over(input) > 0) { count(input); input.focus(); return true; }
+    if (input.value.trim()) return false;
     const field = input.closest(".field");
     field.classList.add("has-error");
     if (!field.querySelector(".wrong")) {

@@ -9,6 +9,7 @@ from typing import Any
 
 READER_OF_SUBMISSIONS = ("complaints.intake", "router")
 _MOMENT = timedelta(seconds=10)
+_OVERDUE = timedelta(minutes=1)
 """What is younger is on its way."""
 
 
@@ -155,6 +156,14 @@ def _clocks(facts: Facts) -> Iterator[Standstill]:
             what=f"sla cannot work its clocks out ({facts.case['set_aside_why']}); it looks again {again}",
             do="Most often another version wrote them: `make logs NAME=sla`, action fire_failed; bring all copies to one version",
             since=facts.case["set_aside_since"],
+        )
+    elif facts.case["next_at"] is not None and facts.now - facts.case["next_at"] > _OVERDUE:
+        yield Standstill(
+            reason="clocks_held",
+            what=f"a clock was due at {_clock(facts.case['next_at'])} and has not fired: sla does not run, or waits until all"
+            " words written before are read",
+            do="`make status`; `/readyz` of sla says under `timers` what it waits for; `redress topics` shows the lag",
+            since=facts.case["next_at"],
         )
 
 

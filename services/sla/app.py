@@ -11,6 +11,7 @@ from services.sla.store import Rulebook
 from services.sla.ticker import Ticker
 from shared.events.ids import new_id
 from shared.events.topics import SLA
+from shared.runtime.horizon import Horizon
 from shared.runtime.service import Reached, Service, nothing_reached
 
 _TEMPLATES = Path(__file__).parent / "http" / "templates"
@@ -29,18 +30,22 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
         reached=reached,
     )
     book = Rulebook(service.policies, settings.default_pack)
+    service.handles(Sla(book, new_id).handle)
+    assert service.consumer is not None
+    horizon = Horizon(service.consumer, settings.sla_catch_up_seconds)
+    service.health.also["timers"] = lambda: horizon.told
     ticker = Ticker(
         service.database,
         service.transaction,
         book,
         service.tracing,
         new_id,
+        horizon,
         reached=reached,
         batch=settings.sla_tick_batch,
     )
     views = Views(service.database, book, service.policies)
 
-    service.handles(Sla(book, new_id).handle)
     service.serves(make_api(views), make_pages(views, service.look))
     service.runs("ticker", ticker.run)
     return service

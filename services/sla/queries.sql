@@ -23,7 +23,7 @@ FROM journey WHERE complaint_id = $2 AND next_at <= $1 FOR UPDATE SKIP LOCKED
 
 -- name: due
 -- Which complaints are due, without a look at what they hold.
-SELECT complaint_id, reference FROM journey WHERE next_at <= clock.now() ORDER BY next_at LIMIT $1
+SELECT complaint_id, reference FROM journey WHERE next_at <= coalesce($1, clock.now()) ORDER BY next_at LIMIT $2
 
 -- name: next_moment
 -- When the next complaint is due, and what time it is.

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Protocol
 from uuid import UUID
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -35,13 +36,28 @@ OVERDUE = Gauge("redress_sla_overdue_unfired", "Complaints with a level that was
 FAILED = Counter(
     "redress_sla_fire_failed_total", "Complaints whose clocks could not be fired and are tried again later"
 )
+HELD = Gauge("redress_sla_held_seconds", "For how long due clocks have waited until all words written before are read")
 SET_ASIDE = Gauge("redress_sla_set_aside", "Complaints whose clocks cannot be worked out and are tried again later")
 
 _LONGEST_SLEEP = 1.0
 """Also how late a level that is due at once may fire. No commit wakes the ticker: under load that would cost a query each."""
 _MEASURE_EVERY = timedelta(seconds=15)
 
-Claim = Callable[[Tx], Awaitable[tuple[list[Stored], list[store.Unreadable]]]]
+_HELD_PAUSE = 0.25
+"""Seconds between two looks whether all words before a due moment are read by now."""
+
+Claim = Callable[[Tx, datetime], Awaitable[tuple[list[Stored], list[store.Unreadable]]]]
+
+
+class Horizon(Protocol):
+    """How far the reader has read; see `shared/runtime/horizon.py`."""
+
+    @property
+    def held(self) -> float:
+        """Seconds that due clocks have waited for unread words."""
+
+    async def reach(self, now: datetime) -> datetime:
+        """Everything that was written before this moment is read."""
 
 
 class Ticker:
@@ -54,6 +70,7 @@ class Ticker:
         book: Rulebook,
         tracing: Tracing,
         new_id: Callable[[], UUID],
+        horizon: Horizon,
         *,
         reached: Callable[[str], None] = lambda _: None,
         batch: int = 500,
@@ -63,6 +80,7 @@ class Ticker:
         self._book = book
         self._tracing = tracing
         self._new_id = new_id
+        self._horizon = horizon
         self._reached = reached
         self._batch = batch
         self._measured: datetime | None = None
@@ -70,28 +88,45 @@ class Ticker:
     async def run(self, stop: asyncio.Event) -> None:
         """Fire what is due until told to stop."""
         while not stop.is_set():
-            pause = await self._pause()
-            if pause <= 0 and await self.tick():
-                continue
-            # Nothing is due, or what is due is held by another ticker or a handler and will be done in a moment.
-            await _sleep(stop, max(pause, 0.05))
+            await _sleep(stop, await self._turn())
 
-    async def tick(self) -> int:
-        """Fire one batch of what is due, or each by itself where the batch fails; answers how many levels fired."""
+    async def _turn(self) -> float:
+        """Fire what is due and may fire; answers for how long there is nothing to do."""
+        row = await self._database.fetchrow(QUERIES.next_moment)
+        assert row is not None
+        now, next_at = row["now"], row["next_at"]
+        await self._measure(now, next_at)
+        if next_at is None or next_at > now:
+            HELD.set(0)
+            return _LONGEST_SLEEP if next_at is None else min((next_at - now).total_seconds(), _LONGEST_SLEEP)
+        until = await self._horizon.reach(now)
+        HELD.set(self._horizon.held)
+        if next_at > until:
+            return _HELD_PAUSE
+        # When none fires, what is due is held by another ticker or a handler and will be done in a moment.
+        return 0.0 if await self.tick(until) else 0.05
+
+    async def tick(self, until: datetime | None = None) -> int:
+        """Fire one batch of what is due, or each by itself where the batch fails; answers how many levels fired.
+
+        Args:
+            until: everything that was written before this moment is read, so that no level fires that is due after it;
+                none: whoever calls answers for everything before now.
+        """
         try:
-            return await self._tick(lambda tx: store.claim(tx, self._book, self._batch))
+            return await self._tick(until, lambda tx, to: store.claim(tx, self._book, to, self._batch))
         except Exception as error:
             if is_transient(error):
                 raise
             log.error("a batch of clocks fails, each is tried alone", extra={"action": "fire_alone"}, exc_info=error)
-        return await self._one_by_one()
+        return await self._one_by_one(until)
 
-    async def _one_by_one(self) -> int:
+    async def _one_by_one(self, until: datetime | None) -> int:
         count = 0
-        for row in await self._database.fetch(QUERIES.due, self._batch):
+        for row in await self._database.fetch(QUERIES.due, until, self._batch):
             complaint_id: UUID = row["complaint_id"]
             try:
-                count += await self._tick(partial(store.claim_one, book=self._book, complaint_id=complaint_id))
+                count += await self._tick(until, partial(store.claim_one, book=self._book, complaint_id=complaint_id))
             except Exception as error:
                 if is_transient(error):
                     raise
@@ -99,10 +134,11 @@ class Ticker:
                     await self._set_aside(tx, [store.Unreadable(complaint_id, row["reference"], error)])
         return count
 
-    async def _tick(self, claim: Claim) -> int:
+    async def _tick(self, until: datetime | None, claim: Claim) -> int:
         async with self._transaction() as tx:
-            due, unreadable = await claim(tx)
-            fired = await self._fire(tx, due, unreadable)
+            to = tx.now if until is None else min(until, tx.now)
+            due, unreadable = await claim(tx, to)
+            fired = await self._fire(tx, to, due, unreadable)
             if due:
                 self._reached("CP.sla.fired_before_commit")
         if due:
@@ -112,14 +148,16 @@ class Ticker:
             DELAY.observe((firing.fired_at - firing.level.at).total_seconds())
         return len(fired)
 
-    async def _fire(self, tx: Tx, due: Sequence[Stored], unreadable: Sequence[store.Unreadable]) -> list[Firing]:
+    async def _fire(
+        self, tx: Tx, until: datetime, due: Sequence[Stored], unreadable: Sequence[store.Unreadable]
+    ) -> list[Firing]:
         changed: list[tuple[Stored, Life]] = []
         said: list[tuple[Stored, Event]] = []
         lines: list[tuple[UUID, Firing]] = []
         failed = list(unreadable)
         for stored in due:
             try:
-                case, life, firings, events = fire(stored.case, tx.now, self._new_id)
+                case, life, firings, events = fire(stored.case, tx.now, self._new_id, until)
             except Exception as error:
                 # One complaint that cannot be worked out must not hold up the clocks of all others.
                 failed.append(store.Unreadable(stored.case.complaint_id, stored.case.reference, error))
@@ -158,16 +196,6 @@ class Ticker:
             "sla.level": event.level,
         }
         return self._tracing.fired("sla timer", stored.trace, attributes)
-
-    async def _pause(self) -> float:
-        """Seconds until something is due, at most one."""
-        row = await self._database.fetchrow(QUERIES.next_moment)
-        assert row is not None
-        now, next_at = row["now"], row["next_at"]
-        await self._measure(now, next_at)
-        if next_at is None:
-            return _LONGEST_SLEEP
-        return float(min((next_at - now).total_seconds(), _LONGEST_SLEEP))
 
     async def _measure(self, now: datetime, next_at: datetime | None) -> None:
         if self._measured is not None and abs(now - self._measured) < _MEASURE_EVERY:

@@ -17,6 +17,7 @@ from services.sla.store import Rulebook
 from services.sla.ticker import Ticker
 from shared.events.envelope import Event
 from shared.events.ids import new_id
+from shared.runtime.horizon import Horizon
 from shared.runtime.service import Service
 from shared.runtime.web.sessions import Staff
 from tests.browser.looking import KINDS, Language, Looker, Scheme, Width
@@ -55,7 +56,9 @@ class Site:
 
 async def _fire_all(service: Service) -> None:
     book = Rulebook(service.policies, "retail")
-    ticker = Ticker(service.database, service.transaction, book, service.tracing, new_id)
+    assert service.consumer is not None
+    horizon = Horizon(service.consumer, 0)
+    ticker = Ticker(service.database, service.transaction, book, service.tracing, new_id, horizon)
     while await ticker.tick():
         pass
 

@@ -30,12 +30,21 @@ class Firing(NamedTuple):
         return self.fired_at - self.level.at > LATE
 
 
-def fire(case: Case, now: datetime, new_id: Callable[[], UUID]) -> tuple[Case, Life, Sequence[Firing], Sequence[Event]]:
-    """Fire everything that is due; answers the complaint after it, the ledger's lines and what to say."""
+def fire(
+    case: Case, now: datetime, new_id: Callable[[], UUID], until: datetime | None = None
+) -> tuple[Case, Life, Sequence[Firing], Sequence[Event]]:
+    """Fire everything that is due; answers the complaint after it, the ledger's lines and what to say.
+
+    Args:
+        case: the complaint before.
+        now: the database's time.
+        new_id: draws event ids.
+        until: everything written before this moment is known of it; nothing fires that is due later. None: before now.
+    """
     life, rules = case.life, case.rules
     if rules is None or life.head is None:
         return case, life, (), ()
-    levels = reached(life, rules, case.fired, now)
+    levels = reached(life, rules, case.fired, now if until is None else until)
     if not levels:
         return case, life, (), ()
     needless = superseded(levels)

@@ -111,14 +111,16 @@ async def no_news(tx: Tx, heard: Sequence[NoticeSent]) -> set[UUID]:
     return {heard[row["place"] - 1].event_id for row in rows}
 
 
-async def claim(tx: Tx, book: Rulebook, limit: int) -> tuple[list[Stored], list[Unreadable]]:
-    """Complaints that are due by the transaction's time, locked, the longest overdue first; and those not readable."""
-    return await _readable(tx, book, await tx.fetch(QUERIES.claim, tx.now, limit))
+async def claim(tx: Tx, book: Rulebook, until: datetime, limit: int) -> tuple[list[Stored], list[Unreadable]]:
+    """Complaints that were due at a moment, locked, the longest overdue first; and those not readable."""
+    return await _readable(tx, book, await tx.fetch(QUERIES.claim, until, limit))
 
 
-async def claim_one(tx: Tx, book: Rulebook, complaint_id: UUID) -> tuple[list[Stored], list[Unreadable]]:
+async def claim_one(
+    tx: Tx, until: datetime, book: Rulebook, complaint_id: UUID
+) -> tuple[list[Stored], list[Unreadable]]:
     """The same for one complaint; nothing when somebody else holds it."""
-    return await _readable(tx, book, await tx.fetch(QUERIES.claim_one, tx.now, complaint_id))
+    return await _readable(tx, book, await tx.fetch(QUERIES.claim_one, until, complaint_id))
 
 
 async def _readable(tx: Tx, book: Rulebook, rows: Sequence[Any]) -> tuple[list[Stored], list[Unreadable]]:

@@ -173,7 +173,9 @@ async def test_clocks_that_are_set_aside_and_notices_that_do_not_leave_are_named
         "UPDATE sla.journey SET set_aside_since = clock.now(), set_aside_why = 'KeyError' WHERE complaint_id = $1", one
     )
     assert reasons(await look(database, crowd[0], fresh_topics)) == ["clocks_set_aside"]
-    database.execute("UPDATE sla.journey SET set_aside_since = NULL")
+    database.execute("UPDATE sla.journey SET set_aside_since = NULL, next_at = clock.now() - interval '5 minutes'")
+    assert reasons(await look(database, crowd[0], fresh_topics)) == ["clocks_held"]
+    database.execute("UPDATE sla.journey SET next_at = NULL")
     for state, reason, wanted in (
         ("pending", "smtp_450", "notice_unsent"), ("failed", "smtp_550", "notice_failed"),
         ("unknown", "lost_at_dot", "notice_unknown"), ("suppressed", "no_consent", "notice_suppressed"),

@@ -23,6 +23,7 @@ from shared.events.envelope import Event
 from shared.events.ids import new_id
 from shared.events.reference import reference_of
 from shared.events.topics import ADAPTERS, TOPIC_OF
+from shared.runtime.horizon import Horizon
 from shared.runtime.service import Service
 from shared.runtime.web.sessions import Staff
 from tests.support.stack import Database as TestDatabase
@@ -68,7 +69,9 @@ class Running:
         """A ticker with a rulebook of its own, as in another process."""
         service = self.service
         book = Rulebook(service.policies, "retail")
-        return Ticker(service.database, service.transaction, book, service.tracing, new_id, **parts)
+        assert service.consumer is not None
+        horizon = Horizon(service.consumer, 0)
+        return Ticker(service.database, service.transaction, book, service.tracing, new_id, horizon, **parts)
 
     async def tick(self, at: datetime | None = None) -> int:
         """Fire everything that is due, at a moment if one is given."""

@@ -46,6 +46,7 @@ class Processes:
         environment = environment_without_servers() | {
             "DATABASE_URL": self._running.database.url_of("sla"),
             "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+            "SLA_CATCH_UP_SECONDS": "0",
             "MASTER_KEY_FILE": str(self._folder / "key"),
             "SESSION_KEY_FILE": str(self._folder / "key"),
             "POLICIES_DIR": str(HERE / "policies"),

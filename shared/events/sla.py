@@ -40,6 +40,9 @@ class ClockStarted(ClockEvent):
     type: Literal["clock.started.v1"] = "clock.started.v1"
     clocks: tuple[Clock, ...] = Field(min_length=1)
     first: bool = Field(default=False, description="true for the first assignment's clocks")
+    new_due_at: Instant | None = Field(
+        default=None, description="the date by which the customer gets an answer, where the journey's own is not it any more"
+    )
 
 
 class ClockPaused(ClockEvent):
@@ -54,6 +57,9 @@ class ClockResumed(ClockEvent):
 
     type: Literal["clock.resumed.v1"] = "clock.resumed.v1"
     clocks: tuple[Clock, ...] = Field(min_length=1)
+    new_due_at: Instant | None = Field(
+        default=None, description="the date by which the customer gets an answer, where the journey's own is not it any more"
+    )
 
 
 class ClockStopped(ClockEvent):
@@ -87,9 +93,10 @@ class DeadlineWarned(DeadlineEvent):
 
 
 class DeadlineBreached(DeadlineEvent):
-    """A date has passed."""
+    """A date has passed. With `new_due_at` the customer is told so and gets this new date."""
 
     type: Literal["deadline.breached.v1"] = "deadline.breached.v1"
+    new_due_at: Instant | None = None
 
 
 class ComplaintEscalated(DeadlineEvent):

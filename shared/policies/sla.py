@@ -72,7 +72,8 @@ class SlaPolicy(PolicyModel):
         warn_at: percent of a clock at which the owner is warned.
         delay_notice_at: percent of the journey at which a customer without an answer gets an apology and a new date.
         extension: how far that new date lies behind the first one.
-        max_extensions: how often the date may be moved; 0 means never.
+        max_extensions: how often a delay notice may move the date before it has passed; 0 means never. Whoever waits
+            beyond their date gets a new one all the same.
         escalate: clocks whose lateness climbs the owner's ladder.
     """
 

@@ -6,8 +6,9 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from services.sla.domain.dates import extension, fresh_date
 from services.sla.domain.facts import Fact, fact_of, with_fact
-from services.sla.domain.life import ClockKey, Life, live
+from services.sla.domain.life import ClockKey, Life, is_own_promise, live
 from services.sla.domain.rules import Rules
 from services.sla.domain.silence import AT_ONCE
 from shared.events import routing, sla
@@ -122,8 +123,17 @@ def learn(
     if first and isinstance(event, routing.ComplaintAssigned):
         case = case._replace(rules=rules, pack=event.pack, language=event.language, person_id=event.person_id)
     life = Life() if case.rules is None else live(facts, case.rules)
+    if case.rules is not None and fact is not None and fact.kind in _BACK_TO_WORK:
+        due_at = fresh_date(life, case.rules, now)
+        if due_at is not None:
+            facts = with_fact(facts, extension(facts, life, due_at, now)) or facts
+            life = live(facts, case.rules)
     shown, voice = announce(case, life, caused_by(event, "clock"), now, new_id, first=first)
     return case._replace(facts=facts, shown=shown, version=voice.version), life, voice.said
+
+
+_BACK_TO_WORK = frozenset({"assigned", "answered", "reopened"})
+"""What makes us work for a date, of which the customer is told in the same message."""
 
 
 def _is_no_news(case: Case, heard: Fact) -> bool:
@@ -144,8 +154,12 @@ def announce(
     """Say what changed between the clocks as others know them and as they are: at most one event of each type."""
     shown = show(life)
     voice = Voice(case, life, now, new_id)
-    for kind, clocks in _changes(case.shown, shown).items():
-        extra = {"first": first} if kind is sla.ClockStarted else {}
+    changes = _changes(case.shown, shown)
+    dated = _newly_dated(changes, life)
+    for kind, clocks in changes.items():
+        extra: dict[str, Any] = {"first": first} if kind is sla.ClockStarted else {}
+        if dated and kind in _GIVES_DATES:
+            extra["new_due_at"] = dated
         voice.say(kind, cause, clocks=tuple(clock.in_event() for clock in clocks), **extra)
     return shown, voice
 
@@ -189,6 +203,18 @@ def _said_of(before: Shown | None, after: Shown) -> tuple[type[sla.ClockEvent], 
     return ()
 
 
+def _newly_dated(changes: Mapping[type[sla.ClockEvent], list[Shown]], life: Life) -> datetime | None:
+    """The date that the clock gives the customer with these changes."""
+    own = (
+        clock.due_at
+        for kind in _GIVES_DATES
+        for clock in changes.get(kind, ())
+        if clock.kind == "promise" and clock.due_at is not None and is_own_promise(life.clocks[clock.kind, clock.epoch])
+    )
+    return max(own, default=None)
+
+
+_GIVES_DATES: Sequence[type[sla.ClockEvent]] = (sla.ClockStarted, sla.ClockResumed)
 _IN_ORDER: Sequence[type[sla.ClockEvent]] = (sla.ClockStarted, sla.ClockPaused, sla.ClockResumed, sla.ClockStopped)
 _BECAME: Mapping[sla.ClockState, type[sla.ClockEvent]] = {
     "stopped": sla.ClockStopped,

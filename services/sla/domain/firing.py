@@ -7,9 +7,11 @@ from uuid import UUID
 
 from services.sla.domain.case import Case, Voice, announce
 from services.sla.domain.clocks import Clock
-from services.sla.domain.facts import Fact, with_fact
-from services.sla.domain.levels import Level, reached, superseded
-from services.sla.domain.life import Life
+from services.sla.domain.dates import extension, fresh_date, new_date
+from services.sla.domain.facts import with_fact
+from services.sla.domain.levels import Level, overtaken, reached, superseded
+from services.sla.domain.life import Life, is_own_promise, live
+from services.sla.domain.rules import Rules
 from shared.events import sla
 from shared.events.envelope import Cause, Event
 
@@ -18,7 +20,7 @@ LATE = timedelta(seconds=60)
 
 
 class Firing(NamedTuple):
-    """One line of the ledger of what fired. `event_id` is none where a later word made this one needless."""
+    """One line of the ledger of what fired. `event_id` is none where another word made this one needless."""
 
     level: Level
     fired_at: datetime
@@ -52,18 +54,17 @@ def fire(
     firings: list[Firing] = []
     facts = case.facts
     for level in levels:
-        if level.key in needless:
+        if level.key in needless or overtaken(level, life):
             firings.append(Firing(level=level, fired_at=now, event_id=None))
             continue
-        new_due_at = None
-        if level.action == "delay":
-            new_due_at = _new_date(case, life, life.clocks[level.clock], now)
-            facts = with_fact(facts, _extension(case, life, new_due_at, now)) or facts
+        new_due_at = _new_date(level, life, rules, now)
         event = _say(voice, level, life.clocks[level.clock], now, new_due_at)
+        if new_due_at is not None:
+            facts = with_fact(facts, extension(facts, life, new_due_at, now)) or facts
+            life = live(facts, rules)
         firings.append(Firing(level=level, fired_at=now, event_id=event.event_id))
     fired = case.fired | {level.key for level in levels}
     case = case._replace(facts=facts, fired=fired, version=voice.version)
-    life = case.life
     shown, then = announce(case, life, _cause(levels[-1]), now, new_id)
     return case._replace(shown=shown, version=then.version), life, firings, (*voice.said, *then.said)
 
@@ -89,7 +90,7 @@ def _say(voice: Voice, level: Level, clock: Clock, now: datetime, new_due_at: da
 _EVENTS: dict[str, tuple[type[Event], str | None]] = {
     "warn": (sla.DeadlineWarned, None),
     "delay": (sla.DeadlineWarned, "new_due_at"),
-    "breach": (sla.DeadlineBreached, None),
+    "breach": (sla.DeadlineBreached, "new_due_at"),
     "escalate": (sla.ComplaintEscalated, "to"),
 }
 
@@ -99,13 +100,15 @@ def _cause(level: Level) -> Cause:
     return Cause(kind="timer", id=f"{kind}|{level.name}|{epoch}", actor="clock")
 
 
-def _new_date(case: Case, life: Life, clock: Clock, now: datetime) -> datetime:
-    """One extension behind the date that was told; behind today when that date has already passed."""
-    assert case.rules is not None and life.terms is not None
-    calendar = life.terms.calendar
-    return life.terms.extension.begin(calendar, case.rules.calendars[calendar], max(clock.deadline, now))[1]
+def _new_date(level: Level, life: Life, rules: Rules, now: datetime) -> datetime | None:
+    """The new date that goes with a level.
 
-
-def _extension(case: Case, life: Life, due_at: datetime, now: datetime) -> Fact:
-    seen = max((fact.order for fact in case.facts if fact.kind not in ("heard", "extended")), default=0)
-    return Fact(kind="extended", at=now, order=life.extensions + 1, after=seen, due_at=due_at)
+    Of a delay notice one extension behind the date that was told, or behind today when that has already passed; with a
+    breach one behind today, unless a date that was told is still to come.
+    """
+    clock = life.clocks[level.clock]
+    if level.action == "delay":
+        return new_date(life, rules, max(clock.deadline, now))
+    if level.action == "breach" and (clock.kind == "journey" or is_own_promise(clock)):
+        return fresh_date(life, rules, now)
+    return None

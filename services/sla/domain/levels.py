@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 from services.sla.domain.clocks import Clock
+from services.sla.domain.dates import in_place_of_a_past_one
 from services.sla.domain.life import ClockKey, Life, is_own_promise
 from services.sla.domain.measures import Length
 from services.sla.domain.rules import Rules, Terms
@@ -58,7 +59,8 @@ def _level(at: datetime, clock: Clock, step: Step) -> Level:
 
 def _steps_now(clock: Clock, life: Life, rules: Rules) -> Iterator[Step]:
     assert life.head is not None and life.terms is not None
-    for step in steps_of(clock.kind, life.terms, life.head.department, rules):
+    climbs_as: ClockKind = "journey" if in_place_of_a_past_one(clock, life) else clock.kind
+    for step in steps_of(clock.kind, climbs_as, life.terms, life.head.department, rules):
         if step.action != "delay" or _gets_new_date(clock, life):
             yield step
 
@@ -73,21 +75,25 @@ def _moment(step: Step, clock: Clock, life: Life, rules: Rules) -> datetime:
     return step.after_breach.begin(calendar, rules.calendars[calendar], clock.deadline)[1]
 
 
-def steps_of(kind: ClockKind, terms: Terms, department: str, rules: Rules) -> tuple[Step, ...]:
-    """The levels of a kind of clock, in order. Worked out once for each row of deadlines and department."""
-    name = (kind, terms.policy.id, department)
+def steps_of(kind: ClockKind, climbs_as: ClockKind, terms: Terms, department: str, rules: Rules) -> tuple[Step, ...]:
+    """The levels of a kind of clock, in order. Worked out once for each row of deadlines and department.
+
+    `climbs_as`: the kind of clock that decides whether the ladder is climbed.
+    """
+    name = (kind, climbs_as, terms.policy.id, department)
     known: tuple[Step, ...] | None = rules.steps.get(name)
     if known is None:
-        known = rules.steps[name] = tuple(_steps(kind, terms.policy, rules.departments.get(department)))
+        found = _steps(kind, climbs_as, terms.policy, rules.departments.get(department))
+        known = rules.steps[name] = tuple(found)
     return known
 
 
-def _steps(kind: ClockKind, policy: SlaPolicy, department: Department | None) -> list[Step]:
+def _steps(kind: ClockKind, climbs_as: ClockKind, policy: SlaPolicy, department: Department | None) -> list[Step]:
     steps = [Step(percent, f"warn_{percent}", "warn") for percent in _warnings(kind, policy)]
     if kind in ("journey", "promise") and policy.max_extensions:
         steps.append(Step(policy.delay_notice_at, "delay", "delay"))
     steps.append(Step(_BREACH, "breach", "breach"))
-    ladder = department.escalation if department is not None and kind in policy.escalate else ()
+    ladder = department.escalation if department is not None and climbs_as in policy.escalate else ()
     for number, rung in enumerate(ladder, 1):
         if rung.at_percent is not None:
             steps.append(Step(rung.at_percent, f"rung_{number}", "escalate", rung.to))
@@ -135,6 +141,19 @@ def superseded(levels: list[Level]) -> set[tuple[str, int, str]]:
                 skipped.add(before.key)
             latest[level.clock] = level
     return skipped
+
+
+def overtaken(level: Level, life: Life) -> bool:
+    """Whether a level came due before it could mean anything: before the complaint reached us, or before the customer got
+    a new date in place of the one it is about. Only a breach is said all the same: that a date was missed stays so.
+    """
+    if level.action == "breach":
+        return False
+    if life.known_since is not None and level.at <= life.known_since:
+        return True
+    return level.clock[0] == "journey" and any(
+        in_place_of_a_past_one(clock, life) and level.at <= clock.started_at for clock in life.clocks.values()
+    )
 
 
 def _first_unfired(clock: Clock, life: Life, rules: Rules, fired: Fired) -> Step | None:

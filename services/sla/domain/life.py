@@ -1,6 +1,6 @@
 """From what happened to the clocks: a pure fold, the same for every order in which the facts became known."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import NamedTuple
@@ -20,8 +20,9 @@ ClockKey = tuple[ClockKind, int]
 Lengths = Mapping[SpanClock, Length]
 
 PROMISE_STEP = 10
-"""Promises of the router have ten times their event's version as epoch; dates that a delay notice gave (at most five)
-lie between. So epochs of promises grow with time, and are the same in whatever order events arrive."""
+MOST_DATES = PROMISE_STEP - 1
+"""Promises of the router have ten times their event's version as epoch; the dates that the clock gave (at most nine) lie
+between. So epochs of promises grow with time, and are the same in whatever order events arrive."""
 
 
 class Life(NamedTuple):
@@ -31,7 +32,9 @@ class Life(NamedTuple):
         head: the latest assignment; none while the complaint has no owner.
         terms: the row of deadlines that new clocks follow.
         clocks: every clock there ever was; of silence only the latest.
-        extensions: how often a delay notice moved the date.
+        extensions: how often a delay notice moved the date before it had passed.
+        dates: how often the clock gave a new date, then or in place of one that had passed.
+        known_since: when the complaint reached its first owner; a complaint may have been received long before.
     """
 
     head: Assignment | None = None
@@ -41,6 +44,8 @@ class Life(NamedTuple):
     clocks: Mapping[ClockKey, Clock] = MappingProxyType({})
     extensions: int = 0
     closed_at: datetime | None = None
+    dates: int = 0
+    known_since: datetime | None = None
 
     def running(self) -> Iterable[Clock]:
         """The clocks that run."""
@@ -48,7 +53,7 @@ class Life(NamedTuple):
 
 
 def is_own_promise(clock: Clock) -> bool:
-    """Whether the date was given by a delay notice, not by a person."""
+    """Whether the date was given by the clock, in a delay notice or in place of a past one, not by a person."""
     return clock.kind == "promise" and clock.epoch % PROMISE_STEP != 0
 
 
@@ -76,6 +81,8 @@ class _Fold:
         self.since: datetime | None = None
         self.terms_since: list[tuple[datetime, Terms]] = []
         self.extensions = 0
+        self.dates = 0
+        self.known_since: datetime | None = None
         self.heard: list[datetime] = []
 
     # -- facts ---------------------------------------------------------------------------------------------------------
@@ -87,6 +94,7 @@ class _Fold:
         works_by = self.rules.calendar_of(made.department, terms)
         if before is None:
             self.since = made.received_at
+            self.known_since = fact.at
             self._start("journey", 1, terms.lengths, terms.calendar, made.received_at)
             self._start("first_response", 1, terms.lengths, works_by, made.received_at)
         else:
@@ -118,6 +126,7 @@ class _Fold:
         terms = self._terms()
         self._start("answer", fact.order, terms.lengths, terms.calendar, fact.at, fact.subject)
         self._each(("journey", "owner"), lambda clock: clock.pause(fact.at))
+        self._own_promises(lambda clock: clock.pause(fact.at))
         self._begin("waiting", fact.at, self.head)
 
     def answered(self, fact: Fact) -> None:
@@ -126,6 +135,7 @@ class _Fold:
         self._stop("answer", fact.at)
         if self.phase == "waiting":
             self._resume(("journey", "owner"), fact.at)
+            self._own_promises(lambda clock: clock.resume(fact.at) if clock.stopped_at is None else clock)
             self._begin("handling", fact.at, self.head)
 
     def promised(self, fact: Fact) -> None:
@@ -136,7 +146,9 @@ class _Fold:
 
     def extended(self, fact: Fact) -> None:
         assert fact.due_at is not None
-        self.extensions += 1
+        self.dates += 1
+        if any(clock.deadline > fact.at for clock in self._answer_dates()):
+            self.extensions += 1
         if self.phase != "closed":
             self._promise(PROMISE_STEP * fact.after + fact.order, fact.at, fact.due_at, None)
 
@@ -187,10 +199,19 @@ class _Fold:
             kind="promise", epoch=epoch, budget=budget, started_at=at, deadline=due_at, subject=subject
         )
 
+    def _answer_dates(self) -> Iterator[Clock]:
+        """What tells the customer when they get an answer: the journey, and the dates that the clock gave."""
+        for clock in self.clocks.values():
+            if clock.stopped_at is None and (clock.kind == "journey" or is_own_promise(clock)):
+                yield clock
+
     def _each(self, kinds: tuple[ClockKind, ...], change: Callable[[Clock], Clock]) -> None:
         for key, clock in self.clocks.items():
             if key[0] in kinds:
                 self.clocks[key] = change(clock)
+
+    def _own_promises(self, change: Callable[[Clock], Clock]) -> None:
+        self._each(("promise",), lambda clock: change(clock) if is_own_promise(clock) else clock)
 
     def _stop(self, kind: ClockKind, at: datetime) -> None:
         self._each((kind,), lambda clock: clock.stop(at))
@@ -199,9 +220,12 @@ class _Fold:
         self._each(kinds, lambda clock: clock.resume(at) if clock.stopped_at is None else clock)
 
     def _back_to_work(self, at: datetime) -> None:
-        """Not settled after all: the journey goes on where it stood; it never restarts."""
+        """Not settled after all: the journey goes on where it stood; it never restarts. So does the date that the clock
+        gave for it.
+        """
         self._stop("confirmation", at)
         self._each(("journey",), lambda clock: clock.resume(at))
+        self._own_promises(lambda clock: clock if clock.moved else clock.resume(at))
 
     def _begin(self, phase: Phase, at: datetime, owner: Assignment | None) -> None:
         """End the stretch that lasted until now and begin the next one."""
@@ -231,6 +255,8 @@ class _Fold:
             clocks=self.clocks,
             extensions=self.extensions,
             closed_at=self.since if self.phase == "closed" else None,
+            dates=self.dates,
+            known_since=self.known_since,
         )
 
 

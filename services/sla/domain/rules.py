@@ -46,7 +46,7 @@ class Rules:
     calendars: Mapping[str, Calendar]
     terms: Mapping[str, Terms] = field(init=False, repr=False)
     #: Filled as they are needed: see `levels.steps_of`.
-    steps: dict[tuple[str, str, str], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    steps: dict[tuple[str, str, str, str], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     _chosen: dict[tuple[str, str | None, str], Terms] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )

@@ -139,6 +139,8 @@ RETURNING n.complaint_id, n.notice_id, n.kind, n.cause_id, n.recipient_ref, n.su
           (SELECT e.text FROM entry AS e WHERE e.complaint_id = n.complaint_id AND e.event_id = n.subject_id) AS said,
           (SELECT e.field FROM entry AS e WHERE e.complaint_id = n.complaint_id AND e.event_id = n.subject_id)
               AS said_field,
+          (SELECT e.department FROM entry AS e WHERE e.complaint_id = n.complaint_id AND e.event_id = n.subject_id)
+              AS said_by,
           (SELECT clock.now()) AS now;
 
 -- name: find_complaints_of
@@ -182,7 +184,7 @@ LEFT JOIN entry AS e ON e.complaint_id = due.complaint_id AND e.event_id = due.s
 WHERE n.ctid = due.place
 RETURNING j.*, n.notice_id, n.kind, n.cause_id, n.recipient_ref, n.subject_id, n.epoch AS notice_epoch,
           n.previous_department, n.due_at, n.former_due_at, n.variant, n.attempts, n.resends, n.due_since, n.traceparent,
-          c.name, c.email, c.token, e.text AS said, e.field AS said_field, (SELECT clock.now()) AS now;
+          c.name, c.email, c.token, e.text AS said, e.field AS said_field, e.department AS said_by, (SELECT clock.now()) AS now;
 
 -- name: mark_sending
 -- The last step before a mail leaves: only rows this claim still holds, and nobody who must not be written to (I10).

@@ -33,7 +33,7 @@ class Standing:
         epoch: of the assignment that made the department the owner; 0 while there is none.
         seen_version: of the router's newest event that was applied.
         journey_due_at: the journey clock's date; none while it is paused or not yet known.
-        extended_due_at: the latest date that a delay notice gave the customer.
+        extended_due_at: the latest date that the customer got in place of the journey's own.
         clock_version: of sla's newest event that spoke of the journey clock.
         waits_for: what the customer is to give before it goes on.
         waits_version: of sla's newest event that spoke of that.
@@ -65,6 +65,8 @@ def hear(standing: Standing, news: News) -> Standing:
         extended = _later(extended, news.new_due_at)
     elif not isinstance(news, CaseNews) and news.version > clock_version:
         journey = next((clock for clock in news.clocks if clock.kind == "journey"), None)
+        if not isinstance(news, ClockPaused):
+            extended = _later(extended, news.new_due_at)
         if journey is not None:
             due_at, clock_version = journey.due_at if journey.state == "running" else None, news.version
     return Standing(

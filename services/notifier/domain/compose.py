@@ -20,7 +20,7 @@ _RESOLUTIONS: frozenset[NoticeKind] = frozenset({"resolution", "reminder_confirm
 
 @value
 class Facts:
-    """What a notice carries of its own, and what was opened for it."""
+    """What a notice carries of its own, and what was opened for it. `said_by`: the department whose words it carries."""
 
     kind: NoticeKind
     previous_department: str | None = None
@@ -29,23 +29,24 @@ class Facts:
     variant: str = ""
     name: str = ""
     text: str = ""
+    said_by: str | None = None
     link: str = ""
 
 
 def compose(
     facts: Facts, journey: Journey, packs: Packs, remedies: Mapping[str, str], *, language: Language, now: datetime
 ) -> Letter:
-    """The letter, from the newest state of the journey."""
+    """The letter, from the newest state of the journey. A date that has passed is not told as one to come (C3)."""
     pack = packs[journey.pack]
     zone = zone_of(pack, journey.department)
     kind = facts.kind
 
     def date(at: datetime | None) -> Spoken | None:
-        return before(at, now=now, zone=zone, language=language) if at is not None else None
+        return before(at, now=now, zone=zone, language=language) if at is not None and at > now else None
 
     due = former_due = answer_due = promise_due = None
-    if kind == "delay":
-        former_due = date(facts.former_due_at)
+    if kind == "delay" and facts.former_due_at is not None:
+        former_due = before(facts.former_due_at, now=now, zone=zone, language=language)
     if kind == "promise" or facts.variant == "promise":
         promise_due = date(facts.due_at)
     elif kind == "delay":
@@ -72,6 +73,7 @@ def compose(
         answer_due=answer_due,
         promise_due=promise_due,
         text=kept(facts.text),
+        speaker=department_name(packs, facts.said_by or journey.department, language),
         variant=facts.variant,
         remedy=remedies.get(journey.remedy or "", "") if kind == "resolution" else "",
         subject=f"{subject.in_(language)} ({journey.reference})" if subject else "",

@@ -21,8 +21,9 @@ class Letter:
         answer_due: until when the customer is asked to answer or to confirm.
         promise_due: the date of a promise.
         text: words of the department (progress, question, reason, promise, resolution), as clean plain text.
-        variant: how a closure came about (`confirmed`, `no_answer`, `merged`), `no_answer` of a question, or that a
-            delay is one of a `promise`.
+        speaker: the department whose words they are, which may have handed the complaint over since.
+        variant: how a closure came about (`confirmed`, `no_answer`, `merged`), `no_answer` of a question, that a delay is
+            one of a `promise`, or that a transfer was decided by the complaints office (`arbitration`).
         signature: who signs; the organisation when empty.
         remedy: the remedy in words.
         link: the private progress page.
@@ -42,6 +43,7 @@ class Letter:
     answer_due: Spoken | None = None
     promise_due: Spoken | None = None
     text: str = ""
+    speaker: str = ""
     variant: str = ""
     remedy: str = ""
     signature: str = ""

@@ -31,7 +31,9 @@ def assigned(journey: Journey, event: routing.ComplaintAssigned) -> Step:
     told_before = journey.acknowledged in ("bare", "full") and event.how != "reopen"
     if told_before and (moved or journey.acknowledged == "bare"):
         kind: NoticeKind = "transfer" if handed_over else "assignment"
-        plan = plan_for(event, after, kind, waits="owner", previous=event.previous_department if handed_over else None)
+        previous = event.previous_department if handed_over else None
+        variant = "arbitration" if event.how == "arbitration" else ""
+        plan = plan_for(event, after, kind, waits="owner", previous=previous, variant=variant)
         return planned(after.evolve(acknowledged="full"), plan, entries=(entry,))
     return released(after, entries=(entry,))
 

@@ -17,6 +17,8 @@ def clocks(journey: Journey, event: sla.ClockStarted | sla.ClockPaused | sla.Clo
             changes["journey_due_at"] = clock.due_at if running else None
         elif clock.kind in ("answer", "confirmation") and running:
             changes |= {f"{clock.kind}_due_at": clock.due_at, f"{clock.kind}_since": clock.started_at}
+    if not isinstance(event, sla.ClockPaused) and event.new_due_at is not None:
+        changes["extended_due_at"] = event.new_due_at
     return released(journey.evolve(**changes))
 
 
@@ -38,12 +40,15 @@ def warned(journey: Journey, event: sla.DeadlineWarned) -> Step:
 
 
 def breached(journey: Journey, event: sla.DeadlineBreached) -> Step:
-    """A date told to the customer has passed, and no later one was told: say so at once (S71, S73)."""
+    """A date told to the customer has passed, and no later one was told: say so at once, with the new one (S71, S73)."""
     if event.clock not in ("journey", "promise") or journey.phase in ("closed", "proposed"):
         return Step(journey)
     date = event.deadline_at or event.due_at
     ours = event.clock == "journey" or date == journey.extended_due_at
     if ours and journey.due_at is not None and journey.due_at > event.fired_at:
         return Step(journey)
-    plan = plan_for(event, journey, "delay", former_due_at=date, variant="" if ours else "promise")
-    return planned(journey, plan)
+    if event.new_due_at is None:
+        return planned(journey, plan_for(event, journey, "delay", former_due_at=date, variant="" if ours else "promise"))
+    after = journey.evolve(extended_due_at=event.new_due_at)
+    plan = plan_for(event, after, "delay", due_at=event.new_due_at, former_due_at=date)
+    return planned(after, plan, entries=(entry_of(event, after, "postponed", due_at=event.new_due_at),))

@@ -21,7 +21,7 @@ class Claimed:
         lease: the fencing token; whoever claims the row later has another.
         since, expires: by `time.monotonic()`; nothing may be begun that could last longer.
         at: by the database's clock, when it was claimed.
-        name, email, token, said: sealed; `said_field` is the field of `said`.
+        name, email, token, said: sealed; `said_field` is the field of `said`, `said_by` the department that said it.
         attempts: that reached the mail relay before this one.
         resends: 1 when this is the one resend after an unknown outcome.
     """
@@ -51,6 +51,7 @@ class Claimed:
     token: str | None
     said: str | None
     said_field: str | None
+    said_by: str | None
 
     @property
     def now(self) -> datetime:
@@ -92,4 +93,5 @@ def claimed_of(row: Row, journey: Journey, lease: Lease) -> Claimed:
         token=row["token"],
         said=row["said"],
         said_field=row["said_field"],
+        said_by=row["said_by"],
     )

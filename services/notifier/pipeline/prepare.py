@@ -121,6 +121,7 @@ class Preparer:
             variant=claimed.variant,
             name=_opened(key, claimed, "name", claimed.name),
             text=_opened(key, claimed, claimed.said_field or "text", claimed.said),
+            said_by=claimed.said_by,
             link=self._pages + _opened(key, claimed, "progress_token", claimed.token),
         )
         language = journey.language

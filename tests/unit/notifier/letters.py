@@ -42,6 +42,7 @@ def full(kind: NoticeKind, language: Language, variant: str = "") -> Letter:
         link="https://help.example/c/k3nQ",
         name=name,
         department=department,
+        speaker=department,
         previous_department=previous if kind == "transfer" else "",
         due=None
         if kind in ("question", "closure", "withdrawn", "resolution", "reminder_confirmation") or variant == "promise"
@@ -72,5 +73,6 @@ VARIANTS: dict[NoticeKind, tuple[str, ...]] = {
     "closure": ("confirmed", "no_answer", "merged"),
     "answer_received": ("", "no_answer"),
     "delay": ("", "no_reason", "promise"),
+    "transfer": ("", "arbitration"),
 }
 CASES = [(kind, variant) for kind in KINDS for variant in VARIANTS.get(kind, ("",))]

@@ -146,20 +146,25 @@ class Story:
         )
 
     def clocks(
-        self, model: type[sla.ClockEvent] = sla.ClockStarted, state: str = "running", **due: datetime | None
+        self,
+        model: type[sla.ClockEvent] = sla.ClockStarted,
+        state: str = "running",
+        new_due_at: datetime | None = None,
+        **due: datetime | None,
     ) -> Any:
         clocks = tuple(
             sla.Clock(kind=kind, epoch=1, state=state, started_at=self.at, due_at=due_at)  # type: ignore[arg-type]
             for kind, due_at in due.items()
         )
-        return self._clock(model, clocks=clocks)
+        dated = {"new_due_at": new_due_at} if new_due_at is not None else {}
+        return self._clock(model, clocks=clocks, **dated)
 
     def warned(self, clock: str, *, new_due_at: datetime | None = None, deadline: datetime | None = None) -> Any:
         return self._deadline(sla.DeadlineWarned, clock, deadline, new_due_at=new_due_at)
 
-    def breached(self, clock: str, deadline: datetime) -> Any:
+    def breached(self, clock: str, deadline: datetime, new_due_at: datetime | None = None) -> Any:
         self.at = max(self.at, deadline)
-        return self._deadline(sla.DeadlineBreached, clock, deadline)
+        return self._deadline(sla.DeadlineBreached, clock, deadline, new_due_at=new_due_at)
 
     def _deadline(self, model: type[sla.DeadlineEvent], clock: str, deadline: datetime | None, **fields: Any) -> Any:
         return self._clock(

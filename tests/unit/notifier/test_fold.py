@@ -220,6 +220,24 @@ def test_a_date_that_passed_without_a_new_one_is_owned_up_to(clock: str, variant
     ]
 
 
+@pytest.mark.parametrize("clock", ["journey", "promise"])
+def test_a_date_that_passed_is_owned_up_to_with_the_new_one(clock: str) -> None:
+    story, journey = begun()
+    journey = replace(journey, extended_due_at=day(7))
+    journey, plans, said, _ = play(story.breached(clock, day(7), new_due_at=day(12)), journey=journey)
+    assert [(p.kind, p.due_at, p.former_due_at, p.variant) for p in plans] == [("delay", day(12), day(7), "")]
+    assert (journey.due_at, said) == (day(12), ["postponed"])
+
+
+def test_a_date_given_with_the_clocks_is_the_one_that_the_customer_is_told() -> None:
+    """C3: an old complaint whose own date has passed."""
+    story = Story()
+    old = story.clocks(journey=day(-60), promise=day(5), new_due_at=day(5))
+    journey, plans, _, releases = play(story.submitted(), story.assigned(), old)
+    assert [plan.kind for plan in plans] == ["acknowledgement"] and releases[-1]
+    assert journey.due_at == day(5)
+
+
 @pytest.mark.parametrize("clock", ["owner", "silence", "first_response"])
 def test_clocks_of_our_own_house_are_no_news_for_the_customer(clock: str) -> None:
     story, journey = begun()

@@ -9,7 +9,8 @@ from shared.events import intake, routing, sla
 from shared.events.envelope import Bilingual, Cause, Event
 from shared.events.ids import new_id
 
-NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+NOW = datetime.now(UTC).replace(microsecond=0)
+"""Stories happen now: the database's clock tells which of their dates have passed."""
 SEALED = "s1.c2VhbGVk"
 CAUSE = Cause(kind="request", id="r-1", actor="client:web")
 BY_STAFF = Cause(kind="request", id="r-2", actor="staff:li")

@@ -1,6 +1,6 @@
 """What goes into a letter: no date that has passed as one to come, and words under the name of who said them."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,11 @@ from services.notifier.domain.letter import Letter
 from shared.events.ids import new_id
 from shared.policies import Packs, load_packs
 from tests.unit.notifier.letters import NOW
-from tests.unit.notifier.story import day
+
+
+def day(number: float) -> datetime:
+    return NOW + timedelta(days=number)
+
 
 PACKS: Packs = load_packs(Path(__file__).parents[3] / "deploy" / "policies")
 JOURNEY = Journey(

@@ -41,7 +41,8 @@ class ClockStarted(ClockEvent):
     clocks: tuple[Clock, ...] = Field(min_length=1)
     first: bool = Field(default=False, description="true for the first assignment's clocks")
     new_due_at: Instant | None = Field(
-        default=None, description="the date by which the customer gets an answer, where the journey's own is not it any more"
+        default=None,
+        description="the date by which the customer gets an answer, where the journey's own is not it any more",
     )
 
 
@@ -58,7 +59,8 @@ class ClockResumed(ClockEvent):
     type: Literal["clock.resumed.v1"] = "clock.resumed.v1"
     clocks: tuple[Clock, ...] = Field(min_length=1)
     new_due_at: Instant | None = Field(
-        default=None, description="the date by which the customer gets an answer, where the journey's own is not it any more"
+        default=None,
+        description="the date by which the customer gets an answer, where the journey's own is not it any more",
     )
 
 

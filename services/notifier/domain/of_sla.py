@@ -48,7 +48,9 @@ def breached(journey: Journey, event: sla.DeadlineBreached) -> Step:
     if ours and journey.due_at is not None and journey.due_at > event.fired_at:
         return Step(journey)
     if event.new_due_at is None:
-        return planned(journey, plan_for(event, journey, "delay", former_due_at=date, variant="" if ours else "promise"))
+        return planned(
+            journey, plan_for(event, journey, "delay", former_due_at=date, variant="" if ours else "promise")
+        )
     after = journey.evolve(extended_due_at=event.new_due_at)
     plan = plan_for(event, after, "delay", due_at=event.new_due_at, former_due_at=date)
     return planned(after, plan, entries=(entry_of(event, after, "postponed", due_at=event.new_due_at),))

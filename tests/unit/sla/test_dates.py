@@ -132,12 +132,16 @@ class TestBreach:
         desk = at_owner()
         said = run_until(desk, after(days=200))
         assert len(new_dates(said)) == desk.case.life.dates == MOST_DATES
-        assert not [e for e in said if isinstance(e, sla.ComplaintEscalated) and e.clock == "promise"]  # billing has none
+        assert not [
+            e for e in said if isinstance(e, sla.ComplaintEscalated) and e.clock == "promise"
+        ]  # billing has none
 
 
 @settings(deadline=None, max_examples=80)
 @given(
-    st.integers(0, 2_000), st.lists(st.sampled_from(sorted(STEPS)), max_size=6), st.lists(st.integers(1, 400), max_size=6)
+    st.integers(0, 2_000),
+    st.lists(st.sampled_from(sorted(STEPS)), max_size=6),
+    st.lists(st.integers(1, 400), max_size=6),
 )
 def test_whenever_work_begins_again_the_date_lies_ahead(late: int, steps: list[str], waits: list[int]) -> None:
     now = MONDAY + timedelta(hours=late)

@@ -54,13 +54,15 @@ def _refuse_offer(case: Case, to: str, desks: Desks) -> None:
         raise Refused(Refusal.OFFICE_DECIDES)
 
 
-def refuse_target(case: Case, to: str, desks: Desks) -> None:
-    """Nobody handles a complaint about themselves, nor one whose resolution by them was not accepted."""
+def refuse_target(case: Case, to: str, desks: Desks, *, by_last_word: bool = False) -> None:
+    """Nobody handles a complaint about themselves, nor one whose resolution by them was not accepted; unless the
+    complaints office, which has it for good, gives it to them (`by_last_word`).
+    """
     if to not in desks.departments:
         raise Refused(Refusal.UNKNOWN_DEPARTMENT)
     if to == case.about:
         raise Refused(Refusal.ABOUT_RECEIVER)
-    if to in case.contested:
+    if to in case.contested and not by_last_word:
         raise Refused(Refusal.HANDLED_BEFORE)
 
 
@@ -97,7 +99,8 @@ def decline(story: Story, command: DeclineTransfer, _desks: Desks) -> None:
 def assign(story: Story, command: Assign, desks: Desks, actor: Actor) -> None:
     """Name the owner: the triage desk for what lies there, the complaints office for any open case."""
     case = story.case
-    refuse_target(case, command.department, desks)
+    by_last_word = actor.department == desks.office and desks.office in case.contested
+    refuse_target(case, command.department, desks, by_last_word=by_last_word)
     in_triage = case.state is State.TRIAGE or case.department == desks.triage
     arbitrated = actor.department == desks.office and not in_triage
     stays = command.department == case.department

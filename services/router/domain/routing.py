@@ -111,8 +111,10 @@ def decide(facts: Facts, policy: RoutingPolicy) -> Decision:
 
 
 def second_stage_owner(policy: RoutingPolicy, earlier_owners: Collection[str]) -> str:
-    """Return who handles a reopened complaint: never one of those who answered it before, while any other is left."""
-    candidates = (policy.second_stage, policy.office, policy.fallback)
+    """Return who handles a reopened complaint: not one of those who answered it before. The office has the last word,
+    also where it answered before; the fallback, which only sorts, answers nothing.
+    """
+    candidates = (policy.second_stage, policy.office)
     return next((department for department in candidates if department not in earlier_owners), policy.office)
 
 

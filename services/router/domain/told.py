@@ -12,8 +12,12 @@ from shared.events.intake import ComplaintSubmitted
 from shared.events.routing import ComplaintClosed, ComplaintReopened, CustomerAnswered
 
 NEXT_STAGE = Bilingual(
-    zh="客户表示问题没有解决，第二阶段由其他部门处理。",
-    en="The customer says it is not settled: somebody else handles the second stage.",
+    zh="客户表示问题没有解决，下一阶段由其他部门处理。",
+    en="The customer says it is not settled: somebody else handles the next stage.",
+)
+LAST_WORD = Bilingual(
+    zh="客户再次表示问题没有解决，由最终裁决的投诉管理部再次处理。",
+    en="The customer says again that it is not settled: the complaints office, which decides last, looks at it once more.",
 )
 _FINAL = frozenset({"withdrawn", "merged"})
 
@@ -148,24 +152,27 @@ def reopen(story: Story, said: str | None, desks: Desks, place: Callable[[Case],
     )
     reason = story.sealed("reason", said) if said else None
     story.tell(ComplaintReopened, "reopened", reason=reason)
-    story.hand_to(somebody_else(story.case, place(story.case), desks), "reopen", desks.triage)
+    placement = somebody_else(story.case, place(story.case), desks)
+    if placement.department in story.case.contested:
+        story.change(escalated_to="lead")
+    story.hand_to(placement, "reopen", desks.triage)
 
 
 def somebody_else(case: Case, wanted: Placement, desks: Desks) -> Placement:
     """The policy's owner for a reopened case, unless that one was contested already or is complained about.
 
-    Then the complaints office has it, then the triage desk; and the triage desk, which handles nothing itself, is
-    where a case ends that everybody else has had.
+    Then the complaints office has it, even a second time: a case goes up and not back to the triage desk, which handles
+    nothing itself (C15). Only one about the office's own people goes there, to be given to somebody else.
     """
     barred = {*case.contested, case.about}
     if wanted.department not in barred:
         return wanted
-    to = next((desk for desk in (desks.office, desks.triage) if desk not in barred), desks.triage)
+    to = desks.triage if case.about == desks.office else desks.office
     return Placement(
         department=to,
         rule="next-stage",
         policy_version=wanted.policy_version,
-        why=NEXT_STAGE,
+        why=LAST_WORD if to in case.contested else NEXT_STAGE,
         priority=wanted.priority,
         category=wanted.category,
     )

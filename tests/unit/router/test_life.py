@@ -282,9 +282,24 @@ class TestCustomer:
         office = somebody("complaints-office", Role.OFFICE)
         assert refused(reopened, Assign(department="delivery", reason="x"), office) is Refusal.HANDLED_BEFORE
 
-    def test_a_third_stage_avoids_every_contested_department(self) -> None:
-        case = a_case("complaints-office", contested=("delivery", "complaints-office"))
-        assert somebody_else(case, placed("delivery"), DESKS).department == "triage"
+    def test_a_third_not_settled_goes_up_and_not_to_the_triage_desk(self) -> None:
+        """C15: it fell to the triage desk, which could give it to nobody."""
+        case = proposed()
+        for _ in range(3):
+            case = disputed(case, an_id(), NOON, "x", moment(), DESKS, place_at("complaints-office")).case
+            assert (case.department, case.state) == ("complaints-office", State.ASSIGNED)
+            case = case._replace(state=State.PROPOSED, proposed_by="staff:wang")
+        assert case.stage == 4 and case.escalated_to == "lead"
+
+    def test_with_the_last_word_the_office_may_give_it_to_whom_it_wants(self) -> None:
+        case = a_case("complaints-office", stage=3, contested=("delivery", "complaints-office"))
+        office = somebody("complaints-office", Role.OFFICE)
+        given = do(case, Assign(department="delivery", reason="x"), office).case
+        assert given.department == "delivery" and given.final
+
+    def test_a_complaint_about_the_office_never_goes_there(self) -> None:
+        case = a_case("delivery", contested=("delivery",), about="complaints-office")
+        assert somebody_else(case, placed("complaints-office"), DESKS).department == "triage"
 
     def test_disputes_after_closing_too(self) -> None:
         closed = breached(proposed(), an_id(), "confirmation", 1, LATER, moment(LATER), DESKS).case

@@ -236,7 +236,7 @@ async def test_what_a_customer_says_on_the_phone_is_recorded_by_forms(running: R
         assert "call-back, himself" in page
         page = (await client.get(f"{at}?lang=en")).text
         again = await client.post(f"{at}/record/dispute", data={**marks(page), "record_dispute_text": "gone again"})
-        assert "another department handles it" in (await client.get(again.headers["location"])).text
+        assert "open again, at the next stage" in (await client.get(again.headers["location"])).text
 
 
 async def test_customers_with_an_address_ring_too_and_the_form_waits_folded(running: Running) -> None:

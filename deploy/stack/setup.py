@@ -108,7 +108,8 @@ async def prepare_clients(dsn: str, state: StateFolder, pack: str) -> dict[str, 
 
 async def prepare_staff(dsn: str, state: StateFolder, people: Sequence[Person]) -> list[dict[str, str]]:
     """Let the demo staff sign in and return their sign-ins; hashing is slow, so those already there are left alone."""
-    from services.router.store.staff import Member, Staff
+    from services.router.store.staff import Staff
+    from shared.runtime.directory import Member
     from shared.runtime.pg import Database
 
     passwords = state.passwords("sign-ins", [person.user for person in people], length=10)

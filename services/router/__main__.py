@@ -17,9 +17,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from services.router.app import build
 from services.router.domain.rights import Role
 from services.router.settings import Settings
-from services.router.store.staff import Member, Staff
+from services.router.store.staff import Staff
 from shared.policies.errors import PolicyError
 from shared.policies.packs import load_packs
+from shared.runtime.directory import Member
 from shared.runtime.entry import main
 from shared.runtime.errors import safe_text
 from shared.runtime.pg import Database
@@ -97,7 +98,7 @@ async def _carry_out(chosen: argparse.Namespace, where: _Where, entries: Sequenc
             for one in await directory.everybody():
                 print(f"{one.user}\t{one.role}\t{one.department}\t{one.name}\t{'active' if one.active else 'ended'}")
         elif chosen.verb == "remove":
-            if not await directory.end(chosen.user):
+            if not await directory.disable(chosen.user):
                 return _refuse(f"{chosen.user}: no such user", 1)
             print(f"{chosen.user}: ended")
         else:

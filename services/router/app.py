@@ -4,6 +4,7 @@ from pathlib import Path
 
 from services.router.duties import Duties
 from services.router.handlers import Router
+from services.router.http.account import Account, make_account
 from services.router.http.acting import Acting
 from services.router.http.api import make_api
 from services.router.http.desk import make_desk
@@ -35,11 +36,13 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
     reading = Reading(service.database)
     acting = Acting(service.transaction, reading, service.policies, service.vault, settings.default_pack, new_id)
     staff = Staff(service.database)
-    office = Office(reading, acting, staff, service.policies)
+    office = Office(reading, acting, service.policies)
     signing = Signing(staff, service.sessions, service.look, SignInLimits(settings))
     duties = Duties(service.database, service.transaction, router)
 
     service.handles(router.handle)
-    service.serves(make_api(office, signing), make_signing(signing), make_desk(office, service.look, settings))
+    account = Account(staff, signing, service.sessions, service.look)
+    service.serves(make_api(office, signing), make_account(account))
+    service.serves(make_signing(signing), make_desk(office, service.look, settings))
     service.runs("duties", duties.run)
     return service

@@ -291,24 +291,33 @@ SELECT (SELECT count(*) FROM cases WHERE state <> 'closed' AND department = $1) 
        AS escalated,
        clock.now() AS now;
 
--- name: fetch_staff
--- Who a user is.
-SELECT user_name, name, role, department, password_hash, active FROM staff WHERE user_name = $1;
+-- name: credentials
+-- What a user's password is checked against.
+SELECT password_hash, active FROM directory.credentials($1);
+
+-- name: members
+-- Everybody, former members too.
+SELECT user_name, name, role, department, departments, pack, active, session_epoch, changed_at FROM directory.members();
 
 -- name: save_staff
--- Add a member of staff, or give an existing one a new role, department and password.
-INSERT INTO staff (user_name, name, role, department, password_hash, active)
-SELECT *, true FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
-ON CONFLICT (user_name) DO UPDATE SET name = excluded.name, role = excluded.role, department = excluded.department,
-    password_hash = excluded.password_hash, active = true, changed_at = clock.now();
+-- Add members, or give existing ones a new role, department and password.
+SELECT directory.save($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[]);
 
--- name: end_staff
--- Nobody signs in as this user any more; open sessions end with the next request.
-UPDATE staff SET active = false, changed_at = clock.now() WHERE user_name = $1 RETURNING user_name;
+-- name: disable_staff
+-- Nobody signs in as this user any more, and their sessions have ended.
+SELECT directory.disable($1);
 
--- name: list_staff
--- Everybody, without their hashes.
-SELECT user_name, name, role, department, active FROM staff ORDER BY department, user_name;
+-- name: set_password
+-- Another password; the sessions under the old one have ended.
+SELECT directory.set_password($1, $2);
+
+-- name: end_session
+-- One session has ended.
+SELECT directory.end_session($1, $2);
+
+-- name: end_sessions
+-- All sessions of a user have ended.
+SELECT directory.end_sessions($1);
 
 -- name: throttled
 -- Seconds until the next try counts: after 5 failures of a user, or 30 from an address, 2, 4, 8 ... at most 300.

@@ -1,4 +1,4 @@
-"""Prepares a database: schemas `clock` and `vault`, and one role per service that reaches its own schema only."""
+"""Prepares a database: schemas `clock`, `vault` and `directory`, and one role per service that reaches its own schema only."""
 
 from collections.abc import Mapping
 from importlib import resources
@@ -7,15 +7,35 @@ import asyncpg
 
 SERVICES = ("intake", "router", "sla", "notifier")
 MAY_CREATE_KEYS = ("intake",)
+MAY_CHANGE_STAFF = ("router",)
 _OF_ALL = (
-    "keys_of(uuid[])",
-    "keys_with_ids(uuid[])",
-    "masters()",
-    "oldest_keys()",
-    "introduce(text, bytea, bytea, bytea, text[])",
-    "contact_secret()",
+    "vault.keys_of(uuid[])",
+    "vault.keys_with_ids(uuid[])",
+    "vault.masters()",
+    "vault.oldest_keys()",
+    "vault.introduce(text, bytea, bytea, bytea, text[])",
+    "vault.contact_secret()",
+    "directory.members()",
+    "directory.ended()",
 )
-_OF_CREATORS = ("keys_for(bytea[], uuid[], bytea[])", "keys_for(bytea[], uuid[], bytea[], text)")
+_OF_CREATORS = ("vault.keys_for(bytea[], uuid[], bytea[])", "vault.keys_for(bytea[], uuid[], bytea[], text)")
+_OF_DIRECTORS = (
+    "directory.credentials(text)",
+    "directory.save(text[], text[], text[], text[], text[], text[])",
+    "directory.disable(text)",
+    "directory.set_password(text, text)",
+    "directory.end_session(uuid, text)",
+    "directory.end_sessions(text)",
+)
+_GRANTED: Mapping[str, tuple[str, ...]] = {
+    name: (
+        *_OF_ALL,
+        *(_OF_CREATORS if name in MAY_CREATE_KEYS else ()),
+        *(_OF_DIRECTORS if name in MAY_CHANGE_STAFF else ()),
+    )
+    for name in SERVICES
+}
+_SCRIPTS = ("bootstrap.sql", "directory.sql")
 
 
 async def bootstrap(dsn: str, passwords: Mapping[str, str]) -> None:
@@ -29,7 +49,8 @@ async def bootstrap(dsn: str, passwords: Mapping[str, str]) -> None:
     try:
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock(7463000)")
-            await connection.execute(resources.files("shared.runtime").joinpath("bootstrap.sql").read_text("utf-8"))
+            for script in _SCRIPTS:
+                await connection.execute(resources.files("shared.runtime").joinpath(script).read_text("utf-8"))
             for name, password in passwords.items():
                 await _role(connection, name, password)
     finally:
@@ -43,7 +64,7 @@ async def _role(connection: "asyncpg.Connection[asyncpg.Record]", name: str, pas
     verb = "ALTER" if exists else "CREATE"
     await connection.execute(f'{verb} ROLE "{role}" LOGIN PASSWORD {quoted}')
     await connection.execute(f'ALTER ROLE "{role}" SET search_path = "{name}"')
-    for function in (*_OF_ALL, *(_OF_CREATORS if name in MAY_CREATE_KEYS else ())) if name in SERVICES else ():
-        await connection.execute(f'GRANT EXECUTE ON FUNCTION vault.{function} TO "{role}"')
+    for function in _GRANTED.get(name, ()):
+        await connection.execute(f'GRANT EXECUTE ON FUNCTION {function} TO "{role}"')
     if name == "auditor":
         await connection.execute(f'ALTER ROLE "{role}" SET default_transaction_read_only = on')

@@ -106,7 +106,6 @@ TABLES: tuple[Kept, ...] = (
         service="router", table="early_event", days=400, least=INBOX_DAYS, old="event_id < first_id_at($1)",
         why="events whose complaint never came: as long as its dead letter may be replayed",
     ),
-    Kept(service="router", table="staff", why=CONFIGURATION),
     Kept(
         service="router", table="sign_in_failure", days=1, old="last_at < $1",
         why="the throttle forgets after an hour of quiet",

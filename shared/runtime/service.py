@@ -23,6 +23,7 @@ from shared.policies.watching import PolicySource
 from shared.runtime import metrics
 from shared.runtime.consumer import Consumer, Handle, make_broker
 from shared.runtime.dead_letters import measure_open
+from shared.runtime.directory import Directory, reader_of
 from shared.runtime.errors import safe_text
 from shared.runtime.health import Health
 from shared.runtime.http import make_app
@@ -95,7 +96,12 @@ class Service:
         self.vault = Vault(self.vault_database, settings.master_keys)
         self.policies = PolicySource(settings.policies_dir, settings.kept_policies)
         self.tracing = Tracing(name, settings)
-        self.sessions = Sessions.from_file(settings.session_key_file)
+        self.sessions = Sessions.from_file(
+            settings.session_key_file,
+            Directory(reader_of(self.database)),
+            secure=settings.is_secure,
+            idle_seconds=settings.session_idle_minutes * 60,
+        )
         self.look = Look(
             templates,
             SiteUrls(

@@ -48,6 +48,9 @@ class CommonSettings(KafkaSettings):
         default="", description="files with other master keys that still open keys of persons, comma separated"
     )
     session_key_file: Path = Field(description="signs staff sessions; the same for all services")
+    session_idle_minutes: float = Field(
+        default=60, ge=1, le=480, description="a browser left alone for so long is signed out"
+    )
     trusted_proxies: str = Field(
         default="", description="addresses whose X-Forwarded-For is believed, comma separated; empty: nobody's"
     )
@@ -111,6 +114,11 @@ class CommonSettings(KafkaSettings):
     def session_key(self) -> bytes:
         """The key that signs staff sessions."""
         return self.session_key_file.read_bytes()
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether people reach us over https."""
+        return self.public_router_url.lower().startswith("https:")
 
     @property
     def kept_policies(self) -> Mapping[str, KeptPack]:

@@ -17,6 +17,7 @@ from shared.runtime.web.sessions import Role, Staff
 from tests.browser.serving import served
 from tests.integration.intake.conftest import settings_for
 from tests.support.stack import Database, Servers
+from tests.support.staff import signed_in
 
 STORY = {
     "zh": "三个月前买的水泵，上周三修好，周五又坏了。",
@@ -40,7 +41,7 @@ class Site:
     database: Database
 
     def session(self, role: Role = "agent", department: str = "customer-service") -> str:
-        return self.service.sessions.issue(Staff("li.na", "李娜", role, department))
+        return signed_in(self.database, self.service.sessions, Staff("li.na", "李娜", role, department))
 
     def filed(self) -> list[dict[str, object]]:
         return [dict(row) for row in self.database.fetch("SELECT * FROM intake.complaint ORDER BY complaint_id")]

@@ -16,6 +16,7 @@ from shared.runtime.web.look import Look, SiteUrls
 from shared.runtime.web.sessions import Sessions, Staff
 from tests.browser.looking import KINDS, Language, Looker, Scheme, Width
 from tests.browser.serving import served_app
+from tests.support.staff import known
 
 SPECIMEN = Path(__file__).parent / "specimen"
 LI = Staff(user="li.na", name="李娜", role="operator", department="customer-service")
@@ -24,7 +25,7 @@ LI = Staff(user="li.na", name="李娜", role="operator", department="customer-se
 def specimen(port: int, assets: Path | None) -> FastAPI:
     """An application with one page that shows everything."""
     own = f"http://127.0.0.1:{port}"
-    sessions = Sessions(b"k" * 32)
+    sessions = Sessions(b"k" * 32, known(LI))
     urls = SiteUrls(own, own, own, own, mail=f"{own}/mail", traces=f"{own}/traces")
     look = Look([SPECIMEN], urls, assets, sessions=sessions)
     app = FastAPI(docs_url=None, redoc_url=None)

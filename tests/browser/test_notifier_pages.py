@@ -24,6 +24,7 @@ from tests.browser.serving import served
 from tests.integration.notifier.rig import POLICIES, Told
 from tests.support.stack import Database as OneDatabase
 from tests.support.stack import Servers, run
+from tests.support.staff import known, signed_in
 from tests.unit.notifier.story import BY_STAFF
 
 NOW = datetime.now(UTC)
@@ -69,7 +70,7 @@ class Site:
 
     def session(self) -> str:
         staff = Staff("chen.office", "陈", "office", "complaints-office", ("complaints-office",))
-        return Sessions.from_file(self.settings.session_key_file).issue(staff)
+        return signed_in(self.database, Sessions.from_file(self.settings.session_key_file, known()), staff)
 
 
 @pytest.fixture(scope="module")

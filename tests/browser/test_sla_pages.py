@@ -25,6 +25,7 @@ from tests.browser.serving import served
 from tests.integration.sla import conftest as rig
 from tests.support.stack import Database as OneDatabase
 from tests.support.stack import Servers, run
+from tests.support.staff import signed_in
 from tests.unit.sla.story import Story
 from tests.unit.sla.test_clocks import VISIT
 
@@ -84,7 +85,7 @@ def site(
     )
     service = build(settings)
     with served(service):
-        yield Site(url, settings, database, service.sessions.issue(LEAD))
+        yield Site(url, settings, database, signed_in(database, service.sessions, LEAD))
     servers.drop_database(database)
 
 

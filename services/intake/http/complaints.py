@@ -141,9 +141,10 @@ class ChannelApi:
 
     async def _author(self, request: Request) -> Author:
         """A channel client by its key, or staff by session; a session names no client, so it is looked at first."""
-        credential = bearer(request)
-        staff: Staff | None = self._sessions.read(credential) if credential else None
-        if staff is None and credential is None and self._sessions.of(request) is not None:
+        if self._sessions.is_unsaid(request):
+            raise Refusal("unavailable", retry_after=2.0)
+        staff: Staff | None = self._sessions.of(request)
+        if staff is not None and bearer(request) is None:
             staff = await current_staff(request)  # by cookie: refuses what another site's page sends
         if staff is None:
             client = await self._client(request)

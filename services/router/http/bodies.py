@@ -233,3 +233,18 @@ class SignIn(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
     user: str = Field(min_length=1, max_length=48, pattern=r"^[^\x00-\x1f\x7f]*$")
     password: str = Field(min_length=1, max_length=200, repr=False)
+
+
+class NewPassword(BaseModel):
+    """One's own password, the one in force and the one to be."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    password: str = Field(min_length=1, max_length=200, repr=False)
+    new_password: str = Field(min_length=8, max_length=200, repr=False)
+
+
+class SignOut(BaseModel):
+    """The end of this session, or of all sessions of whoever asks."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    everywhere: bool = False

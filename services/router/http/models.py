@@ -1,7 +1,7 @@
 """What programs get from the staff API, as its document tells it. The values are made in `views`; a test compares."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
@@ -29,6 +29,12 @@ class Token(Answer):
     role: Role
     department: str
     expires_at: datetime
+
+
+class SignedOut(Answer):
+    """What has ended."""
+
+    ended: Literal["session", "all"]
 
 
 class Department(Answer):

@@ -11,22 +11,20 @@ from services.router.http import views
 from services.router.http.acting import Acting, problem_of
 from services.router.store.cases import case_of
 from services.router.store.reading import CaseReading, Page, Reading, Wish
-from services.router.store.staff import Staff
 from shared.events.reference import BadReference, parse_reference
 from shared.policies.packs import Packs
 from shared.policies.watching import PolicySource
 from shared.runtime.errors import is_transient
 from shared.runtime.web.problems import Problem
-from shared.runtime.web.sessions import SignInNeeded, current_staff
+from shared.runtime.web.sessions import current_staff
 
 
 class Office:
     """Reads and acts for whoever is signed in, as far as the table of rights lets them."""
 
-    def __init__(self, reading: Reading, acting: Acting, staff: Staff, policies: PolicySource) -> None:
+    def __init__(self, reading: Reading, acting: Acting, policies: PolicySource) -> None:
         self.reading = reading
         self.acting = acting
-        self.staff = staff
         self._policies = policies
 
     @property
@@ -37,23 +35,16 @@ class Office:
     async def actor(self, request: Request) -> Actor:
         """FastAPI dependency: the signed-in member of staff as the directory has them now.
 
-        The session says who; the directory says what they are. A taken role is in force with the next request.
-
         Raises:
             SignInNeeded: a browser without a session, or whose user left.
             Problem: 401 for programs.
         """
-        session = await current_staff(request)
-        member = await self.staff.find(session.user)
-        if member is None:
-            if "authorization" not in request.headers and "text/html" in request.headers.get("accept", ""):
-                raise SignInNeeded
-            raise Problem(401, "not-authorised", headers={"WWW-Authenticate": "Bearer"})
+        staff = await current_staff(request)
         return Actor(
-            user=member.user,
-            role=Role(member.role),
-            department=member.department,
-            pack=self._pack_name(member.department),
+            user=staff.user,
+            role=Role(staff.role),
+            department=staff.department,
+            pack=self._pack_name(staff.department) or staff.pack,
         )
 
     def packs_of(self, actor: Actor) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Sign-in and sign-out, as pages and for programs."""
+"""Sign-in, as a page and for programs."""
 
 import math
 from datetime import UTC, datetime, timedelta
@@ -10,14 +10,14 @@ from starlette.responses import RedirectResponse, Response
 
 from services.router.http.bodies import SignIn
 from services.router.settings import Settings
-from services.router.store.staff import Member, Staff, Throttled
+from services.router.store.staff import Staff, Throttled
+from shared.runtime.directory import Member
 from shared.runtime.web.addresses import network_of
 from shared.runtime.web.forms import read_form
 from shared.runtime.web.look import Look
 from shared.runtime.web.problems import Problem
 from shared.runtime.web.rates import Rates, retry_after
-from shared.runtime.web.sessions import EXPIRY_SECONDS, Role, Sessions, guard_origin, safe_next
-from shared.runtime.web.sessions import Staff as Session
+from shared.runtime.web.sessions import EXPIRY_SECONDS, Sessions, guard_origin, safe_next
 
 
 class SignInLimits:
@@ -51,15 +51,8 @@ class Signing:
         Raises:
             Problem: 401 wrong user or password, 429 after too many tries.
         """
-        session = await self._check(request, user, password)
-        return {
-            "token": self._sessions.issue(session),
-            "user": session.user,
-            "name": session.name,
-            "role": session.role,
-            "department": session.department,
-            "expires_at": (datetime.now(UTC) + timedelta(seconds=EXPIRY_SECONDS)).isoformat(timespec="seconds"),
-        }
+        member = await self.check(request, user, password)
+        return token_document(self._sessions, member)
 
     async def sign_in(self, request: Request) -> Response:
         """Answer the posted form: on to where the person wanted to go, or the form again with what is wrong."""
@@ -67,7 +60,7 @@ class Signing:
         wish = self._next(form["next"])
         try:
             sent = SignIn(user=form["user"].lower() or "?", password=form["password"] or "?")
-            session = await self._check(request, sent.user, sent.password)
+            member = await self.check(request, sent.user, sent.password)
         except (Problem, ValueError) as error:
             status = error.status if isinstance(error, Problem) else 401
             wait = error.values.get("seconds", 0) if isinstance(error, Problem) else 0
@@ -75,7 +68,7 @@ class Signing:
             page.headers.update(error.headers if isinstance(error, Problem) else {})
             return page
         response = RedirectResponse(wish, status_code=303, headers={"Cache-Control": "no-store"})
-        self._sessions.keep(response, session, secure=request.url.scheme == "https")
+        self._sessions.keep(request, response, member.user, member.session_epoch)
         return response
 
     def form(
@@ -86,7 +79,12 @@ class Signing:
             request, "sign_in.html", status=status, user=user, wrong=wrong, wait=wait, next=self._next(wish)
         )
 
-    async def _check(self, request: Request, user: str, password: str) -> Session:
+    async def check(self, request: Request, user: str, password: str) -> Member:
+        """The member whose password it is; each try is counted.
+
+        Raises:
+            Problem: 401 wrong user or password, 429 after too many tries.
+        """
         address = request.client.host if request.client else "unknown"
         seconds = self._tries.wait(address)
         if seconds > 0:  # before a password is looked at: that costs 30 ms of a core
@@ -99,22 +97,26 @@ class Signing:
             raise Problem(429, "too-many", headers={"Retry-After": str(throttled.wait)}, values=values) from None
         if member is None:
             raise Problem(401, "wrong-password", headers={"WWW-Authenticate": "Bearer"})
-        return session_of(member)
+        return member
 
     def _next(self, wish: str) -> str:
         return safe_next(wish, self._look.urls.own, "/desk")
 
 
-def session_of(member: Member) -> Session:
-    """The session of a member of staff."""
-    role: Role = member.role  # type: ignore[assignment]  # checked when the member was added
-    return Session(
-        user=member.user, name=member.name, role=role, department=member.department, departments=(member.department,)
-    )
+def token_document(sessions: Sessions, member: Member) -> dict[str, Any]:
+    """What a program gets: a token of a new session, and whose it is."""
+    return {
+        "token": sessions.issue(member.user, member.session_epoch),
+        "user": member.user,
+        "name": member.name,
+        "role": member.role,
+        "department": member.department,
+        "expires_at": (datetime.now(UTC) + timedelta(seconds=EXPIRY_SECONDS)).isoformat(timespec="seconds"),
+    }
 
 
 def make_signing(signing: Signing) -> APIRouter:
-    """The pages `/sign-in` and `/sign-out`."""
+    """The page `/sign-in`."""
     pages = APIRouter(include_in_schema=False)
 
     @pages.get("/sign-in")
@@ -124,12 +126,5 @@ def make_signing(signing: Signing) -> APIRouter:
     @pages.post("/sign-in", dependencies=[Depends(guard_origin)])
     async def sign_in(request: Request) -> Response:
         return await signing.sign_in(request)
-
-    @pages.get("/sign-out")
-    async def sign_out(request: Request) -> Response:
-        # By link on purpose: the header is shared, and being signed out by a foreign page does no harm.
-        response = RedirectResponse("/sign-in", status_code=303, headers={"Cache-Control": "no-store"})
-        Sessions.drop(response)
-        return response
 
     return pages

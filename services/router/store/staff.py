@@ -2,28 +2,18 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from uuid import UUID
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
 from services.router.store.cases import QUERIES
+from shared.runtime.directory import Member, member_of
 from shared.runtime.pg import Database
 
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 """OWASP's argon2id setting for 19 MiB; about 30 ms here."""
 _NOBODY = _HASHER.hash("nobody has this password")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """A member of staff as the directory has them."""
-
-    user: str
-    name: str
-    role: str
-    department: str
-    active: bool = True
 
 
 class Throttled(Exception):
@@ -35,17 +25,10 @@ class Throttled(Exception):
 
 
 class Staff:
-    """The staff directory."""
+    """The staff directory, for the one service that may change it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    async def find(self, user: str) -> Member | None:
-        """An active member of staff."""
-        row = await self._database.fetchrow(QUERIES.fetch_staff, user)
-        if row is None or not row["active"]:
-            return None
-        return Member(user=row["user_name"], name=row["name"], role=row["role"], department=row["department"])
 
     async def sign_in(self, user: str, password: str, address: str) -> Member | None:
         """The member of staff whose password this is, or `None`.
@@ -59,17 +42,21 @@ class Staff:
         wait = await self._database.fetchval(QUERIES.throttled, subjects)
         if wait:
             raise Throttled(wait)
-        row = await self._database.fetchrow(QUERIES.fetch_staff, user)
-        known = row["password_hash"] if row is not None and row["active"] else _NOBODY
-        right = await asyncio.to_thread(_verify, known, password)
-        if not right or row is None or not row["active"]:
+        if not await self.is_password_of(user, password):
             await self._database.execute(QUERIES.count_failure, subjects)
             return None
         await self._database.execute(QUERIES.forget_failures, subjects[0])
-        return Member(user=row["user_name"], name=row["name"], role=row["role"], department=row["department"])
+        return next((member for member in await self.everybody() if member.user == user), None)
+
+    async def is_password_of(self, user: str, password: str) -> bool:
+        """Whether it is the password of an active member; takes as long for an unknown user."""
+        row = await self._database.fetchrow(QUERIES.credentials, user)
+        known = row is not None and row["active"]
+        right = await asyncio.to_thread(_verify, row["password_hash"] if row and known else _NOBODY, password)
+        return right and known
 
     async def save(self, members: Sequence[tuple[Member, str]]) -> None:
-        """Add members with their passwords, or renew those of existing ones."""
+        """Add members with their passwords, or renew those of existing ones, whose sessions end."""
         hashes = await asyncio.to_thread(lambda: [_HASHER.hash(password) for _, password in members])
         await self._database.execute(
             QUERIES.save_staff,
@@ -77,26 +64,31 @@ class Staff:
             [member.name for member, _ in members],
             [member.role for member, _ in members],
             [member.department for member, _ in members],
+            [member.pack for member, _ in members],
             hashes,
         )
 
-    async def end(self, user: str) -> bool:
-        """Let nobody sign in as this user any more; answers whether there was one."""
-        return await self._database.fetchval(QUERIES.end_staff, user) is not None
+    async def disable(self, user: str) -> bool:
+        """Let nobody sign in as this user any more, and end their sessions; answers whether there was one."""
+        return bool(await self._database.fetchval(QUERIES.disable_staff, user))
+
+    async def set_password(self, user: str, password: str) -> int | None:
+        """Another password; sessions under the old one end. Answers the new session epoch; None: no active user."""
+        hashed = await asyncio.to_thread(_HASHER.hash, password)
+        epoch: int | None = await self._database.fetchval(QUERIES.set_password, user, hashed)
+        return epoch
+
+    async def end_session(self, session_id: UUID, user: str) -> None:
+        """Sign one session out, in every service."""
+        await self._database.execute(QUERIES.end_session, session_id, user)
+
+    async def end_sessions(self, user: str) -> None:
+        """Sign all sessions of a user out, in every service."""
+        await self._database.execute(QUERIES.end_sessions, user)
 
     async def everybody(self) -> list[Member]:
         """All members, former ones too."""
-        rows = await self._database.fetch(QUERIES.list_staff)
-        return [
-            Member(
-                user=row["user_name"],
-                name=row["name"],
-                role=row["role"],
-                department=row["department"],
-                active=row["active"],
-            )
-            for row in rows
-        ]
+        return [member_of(row) for row in await self._database.fetch(QUERIES.members)]
 
 
 def _verify(known: str, password: str) -> bool:

@@ -16,7 +16,7 @@ from shared.runtime.web.look import Look
 from shared.runtime.web.openapi import install_openapi
 from shared.runtime.web.problems import ErrorBoundary, Problem, answer, answer_sign_in, explain
 from shared.runtime.web.security import SecurityHeaders
-from shared.runtime.web.sessions import Sessions, SignInNeeded
+from shared.runtime.web.sessions import KnownStaff, Sessions, SignInNeeded
 
 _NAMES = {404: "not-found", 405: "method-not-allowed", 413: "too-large", 503: "unavailable"}
 
@@ -35,6 +35,7 @@ def install_web(app: FastAPI, look: Look, sessions: Sessions) -> None:
     app.add_exception_handler(SignInNeeded, _on_sign_in)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_middleware(KnownStaff, sessions=sessions)
     app.add_middleware(ErrorBoundary)
     app.add_middleware(HeadAsGet)
     app.add_middleware(SecurityHeaders, own_urls=look.urls.own)

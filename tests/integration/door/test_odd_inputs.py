@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from shared.runtime.web.sessions import Staff
 from tests.integration.door.conftest import POLICIES, SERVICES
 from tests.support.stack import DatabaseFactory
+from tests.support.staff import employ
 
 ODD = ("", "²", "9" * 5_000, "-1", "\x00", "a\x00b", "%", "\u202e", "🙂" * 50, "1e999", "NaN", "' OR 1=1 --", "R-4K7M-2XA9",
        "00000000-0000-0000-0000-000000000000", "null", "../..", "9223372036854775808")  # fmt: skip
@@ -64,13 +65,15 @@ def service(request: pytest.FixtureRequest, fresh_database: DatabaseFactory, tmp
             "notifier": {"notifier_read_rate": 1e6, "notifier_send_rate": 1e6},
         }.get(name, {}),
     )  # fmt: skip
-    yield importlib.import_module(f"services.{name}.app").build(settings)
+    made = importlib.import_module(f"services.{name}.app").build(settings)
+    employ(database, Staff("chen", "Chen", "office", "complaints-office"))
+    yield made
 
 
 @pytest.mark.timeout(300)
 async def test_nothing_odd_makes_a_server_error(service: Any):
     await service.database.open()
-    token = service.sessions.issue(Staff("chen", "Chen", "office", "complaints-office"))
+    token = service.sessions.issue("chen")
     staff = {"Authorization": f"Bearer {token}"}
     routes = [one for one in routes_of(service.app) if one[1] not in {"/readyz", "/metrics"}]
     assert len(routes) > 8

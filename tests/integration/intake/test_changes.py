@@ -15,6 +15,7 @@ from shared.runtime.consumer import Batch
 from shared.runtime.web.sessions import Staff
 from tests.integration.intake.conftest import BODY, Running
 from tests.support.news import awaited, closed, paused, reopened, resumed, started, warned
+from tests.support.staff import signed_in
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def outbox(intake: Running) -> list[Any]:
 
 def staff_headers(intake: Running, role: str = "agent") -> dict[str, str]:
     staff = Staff(user="lin", name="林", role=role, department="customer-service")  # type: ignore[arg-type]
-    return {"Authorization": f"Bearer {intake.service.sessions.issue(staff)}"}
+    return {"Authorization": f"Bearer {signed_in(intake.database, intake.service.sessions, staff)}"}
 
 
 async def test_an_amendment_is_kept_and_said_once_per_key(intake: Running, filed: dict[str, Any]):

@@ -12,6 +12,7 @@ import pytest
 
 from shared.runtime.web.sessions import Role, Staff
 from tests.integration.intake.conftest import Running
+from tests.support.staff import signed_in
 
 HTML = {"accept": "text/html"}
 FORM = {"text": "快递延误三天，客服一直说在路上。", "email": "wang@example.com", "answer_in": "zh"}
@@ -36,7 +37,7 @@ def reference_on(page: httpx.Response) -> str:
 
 
 def as_staff(intake: Running, role: Role = "agent") -> dict[str, str]:
-    token = intake.service.sessions.issue(Staff("li.na", "李娜", role, "customer-service"))
+    token = signed_in(intake.database, intake.service.sessions, Staff("li.na", "李娜", role, "customer-service"))
     return {"Cookie": f"redress_session={token}", "Origin": "http://127.0.0.1:8101", **HTML}
 
 

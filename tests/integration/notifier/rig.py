@@ -48,6 +48,7 @@ class Rig:
         }
         self.settings = Settings(**values)
         self.service: Service = build(self.settings, reached)
+        self.database = database
         self._admin = Database(database.url, name="test-admin", size=2)
         self._vault = Vault(self._admin, self.settings.master_keys)
         self._running: asyncio.Task[None] | None = None

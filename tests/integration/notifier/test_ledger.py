@@ -7,10 +7,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from shared.runtime.web.sessions import Role, Sessions, Staff
+from shared.runtime.web.sessions import Role, Staff
 from tests.integration.notifier.rig import Rig, rigged
 from tests.integration.notifier.scripted_smtp import ScriptedSmtp, Step
 from tests.support.stack import DatabaseFactory
+from tests.support.staff import signed_in
 from tests.unit.notifier.story import day
 
 BROWSER = {"accept": "text/html"}
@@ -38,17 +39,17 @@ async def http(rig: Rig) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-def bearer(keys: Path) -> "Bearer":
-    return Bearer(keys)
+def bearer(rig: Rig) -> "Bearer":
+    return Bearer(rig)
 
 
 class Bearer:
-    def __init__(self, keys: Path) -> None:
-        self._sessions = Sessions.from_file(keys / "session.key")
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
 
     def __call__(self, role: Role, department: str) -> dict[str, str]:
-        staff = Staff("u", "U", role, department, (department,))
-        return {"authorization": f"Bearer {self._sessions.issue(staff)}"}
+        staff = Staff(f"{role}.{department}", "U", role, department)
+        return {"authorization": f"Bearer {signed_in(self._rig.database, self._rig.service.sessions, staff)}"}
 
 
 async def reference_of(rig: Rig, department: str) -> str:

@@ -16,9 +16,10 @@ from aiokafka.structs import ConsumerRecord
 from services.router.app import build
 from services.router.duties import Duties
 from services.router.settings import Settings
-from services.router.store.staff import Member, Staff
+from services.router.store.staff import Staff
 from shared.events.envelope import Event
 from shared.events.topics import ADAPTERS, TOPIC_OF
+from shared.runtime.directory import Member
 from shared.runtime.pg import Database
 from shared.runtime.service import Service
 from shared.runtime.vault import PersonKey, Vault

@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 
 from services.router.domain.rights import Action
 from services.router.http.views import COMMANDS
-from tests.integration.router.conftest import PASSWORD, Running
+from shared.runtime.web.sessions import Staff
+from tests.integration.router.conftest import PASSWORD, Running, hire
 from tests.integration.router.stories import Told
+from tests.support.staff import employ
 
 NEXT_MONTH = (datetime.now(UTC) + timedelta(days=30)).isoformat()
 
@@ -289,17 +291,23 @@ async def test_another_departments_queue_is_closed_to_handlers(running: Running)
             assert cases["total"] == 0
 
 
-async def test_a_taken_role_is_in_force_with_the_next_request(running: Running) -> None:
+async def test_another_role_and_a_dismissal_are_in_force_within_seconds(running: Running) -> None:
     told = await filed(running)
     await see(running, "agent.calls", told, expect=403)
-    change = running.service.database.execute
-    await change("UPDATE staff SET department = 'delivery', role = 'handler' WHERE user_name = 'agent.calls'")
-    await do(running, "agent.calls", told, "accept")
-    await change("UPDATE staff SET active = false WHERE user_name = 'agent.calls'")
-    await see(running, "agent.calls", told, expect=401)
-    await change(
-        "UPDATE staff SET department = 'customer-service', role = 'agent', active = true WHERE user_name = 'agent.calls'"
-    )
+    try:
+        employ(running.database, Staff("agent.calls", "agent.calls", "handler", "delivery"))
+        await _within_seconds(running, told, 200)
+        await do(running, "agent.calls", told, "accept")
+        running.database.execute("SELECT directory.disable('agent.calls')")
+        await _within_seconds(running, told, 401)
+    finally:
+        await hire(running.database)
+
+
+async def _within_seconds(running: Running, told: Told, status: int) -> None:
+    async with asyncio.timeout(5), await running.as_user("agent.calls") as client:
+        while (await client.get(f"/v1/cases/{told.reference}")).status_code != status:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
 
 async def test_extra_fields_control_characters_and_wrong_types_are_refused(running: Running) -> None:

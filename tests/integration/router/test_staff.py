@@ -37,7 +37,7 @@ def test_people_are_added_one_by_one_or_all_at_once_and_ended(staff: Any, router
     ]
     loaded = staff("load", given=json.dumps(entries))
     assert loaded.returncode == 0, loaded.stderr
-    rows = router_database.fetch("SELECT * FROM router.staff WHERE user_name LIKE 'new.%' ORDER BY user_name")
+    rows = router_database.fetch("SELECT * FROM directory.staff WHERE user_name LIKE 'new.%' ORDER BY user_name")
     assert [(row["user_name"], row["role"], row["department"]) for row in rows] == [
         ("new.one", "lead", "delivery"), ("new.two", "lead", "cards"),
     ]  # fmt: skip

@@ -27,6 +27,7 @@ from shared.runtime.horizon import Horizon
 from shared.runtime.service import Service
 from shared.runtime.web.sessions import Staff
 from tests.support.stack import Database as TestDatabase
+from tests.support.staff import signed_in
 from tests.unit.sla.story import Story
 
 #: A Monday morning in Shanghai, an ordinary working week.
@@ -104,7 +105,7 @@ class Running:
     def client(self, staff: Staff | None = None, **headers: str) -> httpx.AsyncClient:
         """A client, signed in when somebody is named."""
         if staff is not None:
-            headers["authorization"] = f"Bearer {self.service.sessions.issue(staff)}"
+            headers["authorization"] = f"Bearer {signed_in(self.database, self.service.sessions, staff)}"
         transport = httpx.ASGITransport(app=self.service.app)
         return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8103", headers=headers)
 

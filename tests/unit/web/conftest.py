@@ -18,6 +18,7 @@ from shared.runtime.web.install import install_web
 from shared.runtime.web.look import Look, SiteUrls
 from shared.runtime.web.problems import Problem
 from shared.runtime.web.sessions import Sessions, Staff, current_staff, guard_origin, require
+from tests.support.staff import known
 
 URLS = SiteUrls(
     intake="http://intake.test", router="http://router.test", sla="http://sla.test", notifier="http://notifier.test"
@@ -53,7 +54,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def sessions(clock: Clock) -> Sessions:
-    return Sessions(b"k" * 32, clock)
+    return Sessions(b"k" * 32, known(ANN), clock)
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ async def test_a_time_carries_its_instant(http: httpx.AsyncClient) -> None:
 
 async def test_a_signed_in_page_is_not_stored(http: httpx.AsyncClient, sessions: Sessions) -> None:
     assert (await http.get("/hello")).headers["cache-control"] == "private, no-cache"
-    http.cookies.set("redress_session", sessions.issue(ANN), domain="intake.test")
+    http.cookies.set("redress_session", sessions.issue(ANN.user), domain="intake.test")
     page = await http.get("/hello?lang=en")
     assert page.headers["cache-control"] == "no-store"
     assert "Ann Lee" in page.text

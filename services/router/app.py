@@ -9,7 +9,7 @@ from services.router.http.acting import Acting
 from services.router.http.api import make_api
 from services.router.http.desk import make_desk
 from services.router.http.office import Office
-from services.router.http.signing import Signing, SignInLimits, make_signing
+from services.router.http.signing import Devices, Signing, SignInLimits, make_signing
 from services.router.settings import Settings
 from services.router.store.reading import Reading
 from services.router.store.staff import Staff
@@ -37,7 +37,8 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
     acting = Acting(service.transaction, reading, service.policies, service.vault, settings.default_pack, new_id)
     staff = Staff(service.database)
     office = Office(reading, acting, service.policies)
-    signing = Signing(staff, service.sessions, service.look, SignInLimits(settings))
+    devices = Devices(settings.session_key, secure=settings.is_secure)
+    signing = Signing(staff, service.sessions, service.look, SignInLimits(settings), devices)
     duties = Duties(service.database, service.transaction, router)
 
     service.handles(router.handle)

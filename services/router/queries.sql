@@ -319,23 +319,32 @@ SELECT directory.end_session($1, $2);
 -- All sessions of a user have ended.
 SELECT directory.end_sessions($1);
 
--- name: throttled
--- Seconds until the next try counts: after 5 failures of a user, or 30 from an address, 2, 4, 8 ... at most 300.
-SELECT coalesce(max(ceil(extract(epoch FROM last_at + make_interval(secs => least(300, power(2, failures - free)))
-                                 - clock.now()))), 0)::int AS wait
-FROM (SELECT failures, last_at, CASE WHEN subject LIKE 'from:%' THEN 30 ELSE 5 END AS free
-      FROM sign_in_failure WHERE subject = ANY ($1::text[])) AS failed
-WHERE failures > free;
+-- name: count_try
+-- Counts a try before its password is looked at, one at a time per subject: after $3 tries each has to wait twice as long
+-- as the one before, at most $4 seconds. Who has to wait is not counted. Answers whether this one was, whether a right
+-- password came from there within 30 days, and the seconds to wait.
+INSERT INTO sign_in_failure AS f (subject, failures, last_at, counted_by) VALUES ($1, 1, clock.now(), $2)
+ON CONFLICT (subject) DO UPDATE SET
+    counted_by = CASE WHEN f.failures >= $3
+        AND f.last_at + make_interval(secs => least($4, power(2, least(f.failures - $3 + 1, 20)))) > clock.now()
+        THEN f.counted_by ELSE excluded.counted_by END,
+    failures = CASE WHEN f.last_at < clock.now() - interval '1 hour' THEN 1 WHEN f.failures >= $3
+        AND f.last_at + make_interval(secs => least($4, power(2, least(f.failures - $3 + 1, 20)))) > clock.now()
+        THEN f.failures ELSE f.failures + 1 END,
+    last_at = CASE WHEN f.failures >= $3
+        AND f.last_at + make_interval(secs => least($4, power(2, least(f.failures - $3 + 1, 20)))) > clock.now()
+        THEN f.last_at ELSE clock.now() END
+RETURNING counted_by IS NOT DISTINCT FROM $2 AS counted, coalesce(good_at > clock.now() - interval '30 days', false) AS known,
+    greatest(1, ceil(extract(epoch FROM last_at - clock.now()) + least($4, power(2, least(greatest(failures - $3 + 1, 0), 20)))))::int
+    AS wait;
 
--- name: count_failure
--- Another failed sign-in; an hour of quiet forgets the earlier ones.
-INSERT INTO sign_in_failure AS f (subject, failures, last_at) SELECT subject, 1, clock.now() FROM unnest($1::text[]) AS subject
-ON CONFLICT (subject) DO UPDATE SET last_at = clock.now(),
-    failures = CASE WHEN f.last_at < clock.now() - interval '1 hour' THEN 1 ELSE least(f.failures + 1, 60) END;
+-- name: forget_tries
+-- A right password came from there: it makes up for the wrong ones.
+UPDATE sign_in_failure SET failures = 0, good_at = clock.now() WHERE subject = $1;
 
--- name: forget_failures
--- A right password makes up for the wrong ones of that user.
-DELETE FROM sign_in_failure WHERE subject = $1;
+-- name: take_back_try
+-- A try that was counted had the right password.
+UPDATE sign_in_failure SET failures = greatest(failures - 1, 0) WHERE subject = $1;
 
 -- name: by_reference
 -- The case of a reference, if the one who asks may read it.

@@ -107,8 +107,9 @@ TABLES: tuple[Kept, ...] = (
         why="events whose complaint never came: as long as its dead letter may be replayed",
     ),
     Kept(
-        service="router", table="sign_in_failure", days=1, old="last_at < $1",
-        why="the throttle forgets after an hour of quiet",
+        service="router", table="sign_in_failure", days=1,
+        old="last_at < $1 AND (good_at IS NULL OR good_at < $1 - interval '30 days')",
+        why="the throttle forgets tries after an hour of quiet, and where a right password came from after a month",
     ),
     Kept(service="sla", table="journey", why=CASE),
     Kept(

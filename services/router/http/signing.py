@@ -1,10 +1,12 @@
 """Sign-in, as a page and for programs."""
 
 import math
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Depends
+from itsdangerous import BadData, URLSafeSerializer
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -19,6 +21,9 @@ from shared.runtime.web.problems import Problem
 from shared.runtime.web.rates import Rates, retry_after
 from shared.runtime.web.sessions import EXPIRY_SECONDS, Sessions, guard_origin, safe_next
 
+_USERS_OF_A_BROWSER = 8
+_KNOWN_SECONDS = 180 * 86_400
+
 
 class SignInLimits:
     """How often anybody may try to sign in, right or wrong: each address, and all together."""
@@ -29,19 +34,48 @@ class SignInLimits:
 
     def wait(self, address: str) -> float:
         """Seconds until the address may try again; 0.0: now, and it is counted."""
-        network = network_of(address)
-        wait = self._each.wait(network)
+        wait = self._each.wait(address)
         if wait == 0.0 and (wait := self._all.wait("all")) > 0:
-            self._each.give_back(network)
+            self._each.give_back(address)
         return wait
+
+
+class Devices:
+    """Browsers that people have signed in from: others' tries at their names do not make them wait."""
+
+    def __init__(self, key: bytes, *, secure: bool) -> None:
+        self._serializer = URLSafeSerializer(key, salt="redress-device-v1")
+        self._secure = secure
+        self._cookie = "__Host-redress_device" if secure else "redress_device"
+
+    def of(self, request: Request, user: str) -> str | None:
+        """The id of the browser, if this user signed in from it before."""
+        try:
+            held = self._serializer.loads(request.cookies.get(self._cookie, ""))
+            return str(held[user])
+        except (BadData, KeyError, TypeError):
+            return None
+
+    def keep(self, request: Request, response: Response, user: str) -> None:
+        """Know the browser again; of a shared one the last few users."""
+        try:
+            held = dict(self._serializer.loads(request.cookies.get(self._cookie, "")))
+        except (BadData, TypeError, ValueError):
+            held = {}
+        users = {**held, user: held.get(user) or uuid.uuid4().hex}
+        value = str(self._serializer.dumps(dict(list(users.items())[-_USERS_OF_A_BROWSER:])))
+        response.set_cookie(
+            self._cookie, value, max_age=_KNOWN_SECONDS, httponly=True, samesite="strict", secure=self._secure, path="/"
+        )
 
 
 class Signing:
     """Checks passwords and hands out sessions."""
 
-    def __init__(self, staff: Staff, sessions: Sessions, look: Look, tries: SignInLimits) -> None:
+    def __init__(self, staff: Staff, sessions: Sessions, look: Look, tries: SignInLimits, devices: Devices) -> None:
         self._staff = staff
         self._tries = tries
+        self._devices = devices
         self._sessions = sessions
         self._look = look
 
@@ -64,10 +98,12 @@ class Signing:
         except (Problem, ValueError) as error:
             status = error.status if isinstance(error, Problem) else 401
             wait = error.values.get("seconds", 0) if isinstance(error, Problem) else 0
-            page = self.form(request, wish, user=form["user"][:48], wrong=True, wait=wait, status=status)
+            typed = "".join(sign for sign in form["user"][:48] if sign.isprintable())
+            page = self.form(request, wish, user=typed, wrong=True, wait=wait, status=status)
             page.headers.update(error.headers if isinstance(error, Problem) else {})
             return page
         response = RedirectResponse(wish, status_code=303, headers={"Cache-Control": "no-store"})
+        self._devices.keep(request, response, member.user)
         self._sessions.keep(request, response, member.user, member.session_epoch)
         return response
 
@@ -85,13 +121,15 @@ class Signing:
         Raises:
             Problem: 401 wrong user or password, 429 after too many tries.
         """
-        address = request.client.host if request.client else "unknown"
-        seconds = self._tries.wait(address)
-        if seconds > 0:  # before a password is looked at: that costs 30 ms of a core
-            values = {"seconds": math.ceil(seconds)}
-            raise Problem(429, "too-many", headers=retry_after(seconds), values=values)
+        user, device = user.strip().lower(), None
+        address = network_of(request.client.host if request.client else "unknown")
+        if (device := self._devices.of(request, user)) is None:
+            seconds = self._tries.wait(address)
+            if seconds > 0:  # before a password is looked at: that costs 30 ms of a core
+                values = {"seconds": math.ceil(seconds)}
+                raise Problem(429, "too-many", headers=retry_after(seconds), values=values)
         try:
-            member = await self._staff.sign_in(user.strip().lower(), password, address)
+            member = await self._staff.sign_in(user, password, address, device)
         except Throttled as throttled:
             values = {"seconds": throttled.wait}
             raise Problem(429, "too-many", headers={"Retry-After": str(throttled.wait)}, values=values) from None

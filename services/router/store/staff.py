@@ -1,8 +1,14 @@
-"""Who may sign in, with which password; wrong passwords slow down, they do not lock out."""
+"""Who may sign in, with which password; wrong passwords slow down, they do not lock out.
+
+Each try is counted before its password is looked at, so that many at once are no more than as many after each other.
+Tries are counted where they come from: of a browser that has signed in before as that user by its own, of others by user
+and address together; where no right password ever came from, also by user. So nobody's tries lock out the right person at
+their own desk, and one user's tries never lock out a whole address.
+"""
 
 import asyncio
 from collections.abc import Sequence
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
@@ -13,6 +19,10 @@ from shared.runtime.pg import Database
 
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 """OWASP's argon2id setting for 19 MiB; about 30 ms here."""
+_FREE, _LONGEST = 5, 300
+"""Tries that are looked at at once from one place, and the longest wait for the next, in seconds."""
+_FREE_OF_USER, _LONGEST_OF_USER = 20, 30
+"""The same for one user from all places that are new to them together: this slows, whoever it is."""
 _NOBODY = _HASHER.hash("nobody has this password")
 
 
@@ -30,23 +40,38 @@ class Staff:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def sign_in(self, user: str, password: str, address: str) -> Member | None:
+    async def sign_in(self, user: str, password: str, address: str, device: str | None = None) -> Member | None:
         """The member of staff whose password this is, or `None`.
 
         Takes as long for an unknown user as for a wrong password.
 
+        Args:
+            user: as typed, in lower case.
+            password: as typed.
+            address: the network they come from.
+            device: a browser that signed in as this user before.
+
         Raises:
-            Throttled: after five wrong passwords for the user or from the address, for a growing time.
+            Throttled: after five tries from there, or twenty for the user from where they never signed in, for a growing time.
         """
-        subjects = [f"user:{user}", f"from:{address}"]
-        wait = await self._database.fetchval(QUERIES.throttled, subjects)
-        if wait:
-            raise Throttled(wait)
+        subject = f"device:{user}|{device}" if device else f"pair:{user}|{address}"
+        known = await self._count(subject, _FREE, _LONGEST) or device is not None
+        if not known:
+            await self._count(f"user:{user}", _FREE_OF_USER, _LONGEST_OF_USER)
         if not await self.is_password_of(user, password):
-            await self._database.execute(QUERIES.count_failure, subjects)
             return None
-        await self._database.execute(QUERIES.forget_failures, subjects[0])
+        await self._database.execute(QUERIES.forget_tries, subject)
+        if not known:
+            await self._database.execute(QUERIES.take_back_try, f"user:{user}")
         return next((member for member in await self.everybody() if member.user == user), None)
+
+    async def _count(self, subject: str, free: int, longest: int) -> bool:
+        """Count a try; answers whether a right password came from there before."""
+        row = await self._database.fetchrow(QUERIES.count_try, subject, uuid4(), free, longest)
+        assert row is not None
+        if not row["counted"]:
+            raise Throttled(row["wait"])
+        return bool(row["known"])
 
     async def is_password_of(self, user: str, password: str) -> bool:
         """Whether it is the password of an active member; takes as long for an unknown user."""

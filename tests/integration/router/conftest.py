@@ -77,8 +77,8 @@ class Running:
         while await duties.index():
             pass
 
-    def client(self, **headers: str) -> httpx.AsyncClient:
-        transport = httpx.ASGITransport(app=self.app, client=("203.0.113.7", 4711))
+    def client(self, address: str = "203.0.113.7", **headers: str) -> httpx.AsyncClient:
+        transport = httpx.ASGITransport(app=self.app, client=(address, 4711))
         return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8102", headers=headers)
 
     async def as_user(self, user: str, **headers: str) -> httpx.AsyncClient:

@@ -52,7 +52,9 @@ async def test_a_known_browser_has_five_tries_too_and_waits_longer_each_time(run
         [before] = await running.rows(subject)
         assert await by_form(known, PASSWORD) == 429
         assert await running.rows(subject) == [before]  # who has to wait does not make the wait longer
-        past = "UPDATE router.sign_in_failure SET last_at = last_at - interval '3 seconds' WHERE subject LIKE 'device:%'"
+        past = (
+            "UPDATE router.sign_in_failure SET last_at = last_at - interval '3 seconds' WHERE subject LIKE 'device:%'"
+        )
         running.database.execute(past)
         assert await by_form(known, PASSWORD) == 303
         assert await by_form(known, "guess") == 401  # and the count begins anew
@@ -75,4 +77,3 @@ async def test_an_odd_user_name_is_refused_as_a_wrong_one(running: Running, user
         answer = await client.post("/v1/sign-in", json={"user": user, "password": "guess"})
     assert page.status_code == 401 and "\x00" not in page.text
     assert answer.status_code in {401, 422}
-

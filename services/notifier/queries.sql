@@ -127,9 +127,16 @@ UPDATE notice SET next_at = $2, due_since = $2
 WHERE complaint_id = ANY ($1::uuid[]) AND state = 'pending' AND attempts = 0 AND next_at > $2;
 
 -- name: lease_released
--- The same, leased at once by the pipeline of this process, with what it needs to write them beside the journey.
+-- The same; of each complaint the oldest is leased at once by the pipeline of this process, with what it needs to write
+-- it beside the journey. The others are due when that one has ended: messages arrive in order.
 UPDATE notice AS n
-SET state = 'leased', lease = $3, next_at = (SELECT clock.now()) + $4::interval, due_since = $2
+SET (state, lease, next_at) = (
+        SELECT CASE WHEN waits THEN n.state ELSE 'leased' END, CASE WHEN waits THEN n.lease ELSE $3::uuid END,
+               CASE WHEN waits THEN $2::timestamptz ELSE (SELECT clock.now()) + $4::interval END
+        FROM (SELECT EXISTS (SELECT FROM notice AS o WHERE o.complaint_id = n.complaint_id
+                                AND o.notice_id < n.notice_id AND o.next_at IS NOT NULL) AS waits) AS before
+    ),
+    due_since = $2
 FROM contact AS c
 WHERE n.complaint_id = ANY ($1::uuid[]) AND n.state = 'pending' AND n.attempts = 0 AND n.next_at > $2
   AND c.complaint_id = n.complaint_id
@@ -141,6 +148,10 @@ RETURNING n.complaint_id, n.notice_id, n.kind, n.cause_id, n.recipient_ref, n.su
               AS said_field,
           (SELECT e.department FROM entry AS e WHERE e.complaint_id = n.complaint_id AND e.event_id = n.subject_id)
               AS said_by,
+          CASE WHEN n.kind IN ('promise', 'delay') THEN EXISTS (
+              SELECT FROM notice AS o WHERE o.complaint_id = n.complaint_id AND o.kind = 'delay'
+                 AND o.notice_id > n.notice_id AND o.former_due_at = n.due_at) ELSE false END AS overtaken,
+          n.state = 'leased' AS is_first,
           (SELECT clock.now()) AS now;
 
 -- name: find_complaints_of
@@ -169,22 +180,39 @@ RETURNING n.complaint_id, n.notice_id, n.kind, n.cause_id, n.traceparent;
 
 -- name: claim_notices
 -- Leases what is due: pending, to be sent once more, or leased by somebody who is gone (leased only: never sent).
--- By ctid, which is safe here: the rows are locked by the same statement.
+-- By ctid, which is safe here: the rows are locked by the same statement. A complaint's messages go one at a time and in
+-- order: one that follows another which has not ended waits for that one's next try, or a second while it is on its way.
+-- `overtaken`: a later message tells the date that takes the place of this one's.
 WITH due AS MATERIALIZED (
-    SELECT ctid AS place, complaint_id, subject_id FROM notice
+    SELECT ctid AS place, complaint_id, notice_id, subject_id FROM notice
     WHERE next_at <= (SELECT clock.now()) AND state <> 'sending'
     ORDER BY next_at LIMIT $1 FOR UPDATE SKIP LOCKED
+), placed AS MATERIALIZED (
+    SELECT due.*, before.until FROM due LEFT JOIN LATERAL (
+        SELECT CASE WHEN o.state = 'pending' AND o.next_at > (SELECT clock.now()) THEN o.next_at
+                    ELSE (SELECT clock.now()) + interval '1 second' END AS until
+        FROM notice AS o
+        WHERE o.complaint_id = due.complaint_id AND o.notice_id < due.notice_id AND o.next_at IS NOT NULL
+        ORDER BY o.notice_id LIMIT 1
+    ) AS before ON true
 )
 UPDATE notice AS n
-SET state = 'leased', lease = $2, next_at = (SELECT clock.now()) + $3::interval
-FROM due
+SET state = CASE WHEN due.until IS NULL THEN 'leased' ELSE n.state END,
+    lease = CASE WHEN due.until IS NULL THEN $2 ELSE n.lease END,
+    next_at = coalesce(due.until, (SELECT clock.now()) + $3::interval)
+FROM placed AS due
 JOIN journey AS j USING (complaint_id)
 LEFT JOIN contact AS c USING (complaint_id)
 LEFT JOIN entry AS e ON e.complaint_id = due.complaint_id AND e.event_id = due.subject_id
 WHERE n.ctid = due.place
 RETURNING j.*, n.notice_id, n.kind, n.cause_id, n.recipient_ref, n.subject_id, n.epoch AS notice_epoch,
           n.previous_department, n.due_at, n.former_due_at, n.variant, n.attempts, n.resends, n.due_since, n.traceparent,
-          c.name, c.email, c.token, e.text AS said, e.field AS said_field, e.department AS said_by, (SELECT clock.now()) AS now;
+          c.name, c.email, c.token, e.text AS said, e.field AS said_field, e.department AS said_by,
+          due.until IS NULL AS is_first,
+          CASE WHEN n.kind IN ('promise', 'delay') THEN EXISTS (
+              SELECT FROM notice AS o WHERE o.complaint_id = n.complaint_id AND o.kind = 'delay'
+                 AND o.notice_id > n.notice_id AND o.former_due_at = n.due_at) ELSE false END AS overtaken,
+          (SELECT clock.now()) AS now;
 
 -- name: mark_sending
 -- The last step before a mail leaves: only rows this claim still holds, and nobody who must not be written to (I10).
@@ -299,8 +327,9 @@ ORDER BY created_at, notice_id;
 -- name: read_troubles
 -- The latest notices that did not reach their customer for certain, newest first, as far as a reader may see them.
 SELECT n.notice_id, n.kind, n.channel, n.state, n.reason, n.attempts, n.resends, n.message_id, n.cause_id, n.created_at,
-       n.settled_at, n.next_at, n.traceparent, j.reference, j.department
+       n.settled_at, n.next_at, n.traceparent, j.reference, coalesce(e.department, j.department) AS department
 FROM notice AS n JOIN journey AS j USING (complaint_id)
+LEFT JOIN entry AS e ON e.complaint_id = n.complaint_id AND e.event_id = n.subject_id
 WHERE n.trouble_at IS NOT NULL AND ($4::text IS NULL OR n.state = $4)
   AND ($1::text IS NULL OR j.pack = $1) AND ($2::text[] IS NULL OR j.department = ANY ($2))
   AND ($5::timestamptz IS NULL OR (n.trouble_at, n.notice_id) < ($5, $6::uuid))
@@ -316,8 +345,9 @@ SELECT count(*) FROM (
 -- name: read_waiting
 -- Notices that are not settled, the most urgent first, as far as a reader may see them.
 SELECT n.notice_id, n.kind, n.channel, n.state, n.reason, n.attempts, n.resends, n.message_id, n.cause_id, n.created_at,
-       n.settled_at, n.next_at, n.traceparent, j.reference, j.department
+       n.settled_at, n.next_at, n.traceparent, j.reference, coalesce(e.department, j.department) AS department
 FROM notice AS n JOIN journey AS j USING (complaint_id)
+LEFT JOIN entry AS e ON e.complaint_id = n.complaint_id AND e.event_id = n.subject_id
 WHERE n.next_at IS NOT NULL AND ($1::text IS NULL OR j.pack = $1) AND ($2::text[] IS NULL OR j.department = ANY ($2))
   AND ($4::timestamptz IS NULL OR (n.next_at, n.notice_id) > ($4, $5::uuid))
 ORDER BY n.next_at, n.notice_id LIMIT $3;

@@ -22,6 +22,7 @@ class Claimed:
         since, expires: by `time.monotonic()`; nothing may be begun that could last longer.
         at: by the database's clock, when it was claimed.
         name, email, token, said: sealed; `said_field` is the field of `said`, `said_by` the department that said it.
+        overtaken: a later message tells the date that takes the place of this one's.
         attempts: that reached the mail relay before this one.
         resends: 1 when this is the one resend after an unknown outcome.
     """
@@ -52,6 +53,7 @@ class Claimed:
     said: str | None
     said_field: str | None
     said_by: str | None
+    overtaken: bool
 
     @property
     def now(self) -> datetime:
@@ -59,10 +61,11 @@ class Claimed:
         return self.at + timedelta(seconds=time.monotonic() - self.since)
 
 
-async def claim(database: Database, count: int, length: timedelta) -> list[Claimed]:
-    """Lease up to `count` notices that are due."""
+async def claim(database: Database, count: int, length: timedelta) -> tuple[list[Claimed], bool]:
+    """Lease up to `count` notices that are due; answers whether there may be more."""
     lease = Lease(token=uuid4(), since=time.monotonic(), length=length)
-    return [claimed_of(row, journey_of(row), lease) for row in await ledger.claim(database, count, lease)]
+    rows, more = await ledger.claim(database, count, lease)
+    return [claimed_of(row, journey_of(row), lease) for row in rows], more
 
 
 def claimed_of(row: Row, journey: Journey, lease: Lease) -> Claimed:
@@ -94,4 +97,5 @@ def claimed_of(row: Row, journey: Journey, lease: Lease) -> Claimed:
         said=row["said"],
         said_field=row["said_field"],
         said_by=row["said_by"],
+        overtaken=row["overtaken"],
     )

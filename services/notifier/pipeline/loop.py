@@ -144,10 +144,10 @@ class Pipeline:
         if not room or not (self._looks or time.monotonic() >= self._looked + _POLL):
             return False
         self._looks, self._looked = False, time.monotonic()
-        claims = await claim(self._database, room, self._lease)
+        claims, more = await claim(self._database, room, self._lease)
         if not claims and not handed:
             self._pause = 0.0
-        if len(claims) == room:
+        if more:
             self._look()
         await self._work_on(claims)
         return self._looks and self._room() > 0

@@ -99,6 +99,8 @@ class Preparer:
         """Why there is nothing to write, now or ever."""
         journey = claimed.journey
         why = silence(claimed.kind, claimed.subject_id, claimed.epoch, journey)
+        if why is None and claimed.overtaken:
+            why = Silence.SUPERSEDED
         if why is not None:
             return suppressed(claimed, why)
         if not journey.told:

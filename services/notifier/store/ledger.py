@@ -88,8 +88,9 @@ async def release(tx: Tx, complaint_ids: Collection[UUID]) -> None:
 
 
 async def lease_released(tx: Tx, complaint_ids: Collection[UUID], lease: Lease) -> list[Row]:
-    """What waited in these complaints is due now, and leased in the same step."""
-    return await tx.fetch(QUERIES.lease_released, list(complaint_ids), tx.now, lease.token, lease.length)
+    """What waited in these complaints is due now; of each complaint the oldest is leased in the same step."""
+    rows = await tx.fetch(QUERIES.lease_released, list(complaint_ids), tx.now, lease.token, lease.length)
+    return [row for row in rows if row["is_first"]]
 
 
 async def erase(tx: Tx, complaint_ids: Collection[UUID]) -> list[Row]:
@@ -97,9 +98,12 @@ async def erase(tx: Tx, complaint_ids: Collection[UUID]) -> list[Row]:
     return await tx.fetch(QUERIES.erase_notices, list(complaint_ids), tx.now)
 
 
-async def claim(database: Database, count: int, lease: Lease) -> list[Row]:
-    """Lease up to `count` due notices, with everything needed to write them."""
-    return await database.fetch(QUERIES.claim_notices, count, lease.token, lease.length)
+async def claim(database: Database, count: int, lease: Lease) -> tuple[list[Row], bool]:
+    """Lease due notices, of each complaint one at a time, with everything needed to write them; answers whether there may
+    be more than the `count` that were looked at.
+    """
+    rows = await database.fetch(QUERIES.claim_notices, count, lease.token, lease.length)
+    return [row for row in rows if row["is_first"]], len(rows) == count
 
 
 async def mark_sending(database: Database, notices: Sequence[tuple[UUID, UUID, UUID, str, bytes]]) -> frozenset[UUID]:

@@ -231,9 +231,9 @@ async def test_a_stale_outcome_beside_a_fresh_one_of_the_same_notice_is_not_coun
     async with rigged(database, keys, smtp) as rig:
         await file_many(rig, 1)
         length = timedelta(seconds=60)
-        [stale] = await claim(rig.service.database, 10, length)
+        [stale], _ = await claim(rig.service.database, 10, length)
         await rig.execute("UPDATE notifier.notice SET next_at = clock_timestamp() - interval '1 second'")
-        [fresh] = await claim(rig.service.database, 10, length)
+        [fresh], _ = await claim(rig.service.database, 10, length)
         assert stale.notice_id == fresh.notice_id and stale.lease != fresh.lease
         pipeline: Any = rig.service._tasks["pipeline"].__self__  # type: ignore[attr-defined]
         await pipeline._recorder.record(

@@ -51,7 +51,9 @@ async def test_while_one_hangs_the_next_waits_and_other_complaints_do_not(rig: R
     waiting = await rig.notices(slow.complaint_id)
     assert waiting[0]["attempts"] >= 1 and waiting[1]["attempts"] == 0, "nothing overtakes what is tried again"
     smtp.by_recipient.clear()
-    await rig.execute("UPDATE notifier.notice SET next_at = clock.now() WHERE next_at IS NOT NULL AND state = 'pending'")
+    await rig.execute(
+        "UPDATE notifier.notice SET next_at = clock.now() WHERE next_at IS NOT NULL AND state = 'pending'"
+    )
     await rig.settled(4)
     assert ["first" in taken.text for taken in smtp.taken if taken.recipient == "slow@example.com"] == [False, True]
 

@@ -43,6 +43,8 @@ COMMANDS = {
     "suppressions": Entry(
         "deploy.cli.suppressions", "List mailboxes that are not written to; write to one again.", "app"
     ),
+    "erase": Entry("deploy.cli.erase", "Erase a person; without --yes, tell what would go."),
+    "hold": Entry("deploy.cli.hold", "Keep the person of a complaint from being erased; list and lift holds."),
     "skip": Entry("deploy.cli.skip", "Let readers pass a record that stops them."),
     "recover": Entry("deploy.cli.recover", "Mend what a lost log, a deleted topic or a restored database left behind."),
     "policies": Entry("deploy.cli.policies", "Check policy packs and explain a decision.", "app"),

@@ -100,6 +100,7 @@ def service_spec(name: str, around: Surroundings) -> ProcessSpec:
         "POLICIES_DIR": str(CHECKOUT / "deploy" / "policies"),
         "WEB_ASSETS_DIR": str(around.web_assets),
         "PUBLIC_MAIL_URL": around.mail,
+        "INTAKE_SENT_MAIL_URL": around.mail,
         "PUBLIC_TRACES_URL": around.traces,
         "TRACES_URL": around.spans,
         "TRACES_PER_SECOND": str(_TRACES_PER_SECOND),

@@ -1,9 +1,11 @@
 """The wiring of intake: the one place that knows writer, keys, HTTP and Kafka together."""
 
-from services.intake import handlers
+from services.intake import duties, handlers
 from services.intake.domain.complaint import MAX_BATCH_BYTES
 from services.intake.handlers import Intake
+from services.intake.handlers.erasing import Erasing
 from services.intake.handlers.sealing import seal_links
+from services.intake.handlers.sent_mail import forget_at
 from services.intake.http.api import router
 from services.intake.http.complaints import ChannelApi
 from services.intake.http.front import Front
@@ -75,6 +77,14 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
     service.runs("writer", writer.run)
     service.runs("keys", keys.run)
     service.runs("clear links", seal_links(service.database, service.vault))
+    erasing = Erasing(
+        database=service.database,
+        transaction=service.transaction,
+        beside=place.persons.beside,
+        shred=service.vault.shred,
+        forget=forget_at(settings.intake_sent_mail_url),
+    )
+    service.runs("erasures", duties.carry_erasures_out(erasing))
     service.finishes(writer.close)
     service.finishes(bulk.close)
     return service

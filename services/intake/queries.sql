@@ -98,7 +98,7 @@ SELECT client_id, name, channel, pack, store_id, rate FROM client WHERE built_in
 
 -- name: hold_complaint
 -- One complaint, locked, if this client filed it; null: whoever filed it.
-SELECT complaint_id, reference, person_id, version
+SELECT complaint_id, reference, person_id, version, erased_at IS NOT NULL AS erased
 FROM complaint WHERE complaint_id = $1 AND ($2::int IS NULL OR client_id = $2)
 FOR UPDATE
 
@@ -226,3 +226,148 @@ WHERE d.answer LIKE '%"progress_url"%' LIMIT $1
 -- The same answers with the link sealed.
 UPDATE idempotency d SET answer = t.answer FROM unnest($1::int[], $2::uuid[], $3::text[]) AS t (client_id, key, answer)
 WHERE d.client_id = t.client_id AND d.key = t.key
+
+-- name: persons_reached
+-- The complaints of whoever is reached at one of these contacts, and whose they are.
+SELECT complaint_id, reference, person_id, pack FROM complaint
+WHERE email_hash = ANY ($1::bytea[]) OR phone_hash = ANY ($1::bytea[]) ORDER BY complaint_id
+
+-- name: person_with
+-- The complaint of a reference, and whose it is.
+SELECT complaint_id, person_id, erased_at FROM complaint WHERE reference = $1
+
+-- name: complaints_of_person
+-- All complaints of a person, found from one of them: the others have the same contact, the one a person is known by.
+SELECT c.complaint_id, c.reference, c.pack, c.received_at, c.email, coalesce(s.state, 'submitted') AS state, c.erased_at,
+       h.why AS held, h.set_by AS held_by, h.since AS held_since
+FROM complaint c LEFT JOIN standing s USING (complaint_id) LEFT JOIN legal_hold h USING (complaint_id)
+WHERE c.person_id = $1 AND (
+    c.complaint_id = $2
+    OR c.phone_hash = (SELECT coalesce(f.phone_hash, f.email_hash) FROM complaint f WHERE f.complaint_id = $2)
+    OR c.email_hash = (SELECT coalesce(f.phone_hash, f.email_hash) FROM complaint f WHERE f.complaint_id = $2)
+)
+ORDER BY c.complaint_id
+
+-- name: ask_erasure
+-- Writes down that a person is to be erased; nothing when that is being asked or carried out already.
+INSERT INTO erasure (erasure_id, person_id, complaint_id, state, why, asked_by, asked_at, decided_by, decided_at)
+VALUES ($1, $2, $3, $4, $5, $6, clock.now(), CASE $4 WHEN 'approved' THEN $6 END, CASE $4 WHEN 'approved' THEN clock.now() END)
+ON CONFLICT DO NOTHING RETURNING erasure_id
+
+-- name: erasure_under_way
+-- What is asked for or being carried out of a person.
+SELECT erasure_id, person_id, complaint_id, state, why, asked_by, asked_at, decided_by, decided_at, told, done_at
+FROM erasure WHERE person_id = $1 AND state IN ('asked', 'approved', 'blanked')
+
+-- name: erasure
+-- One.
+SELECT erasure_id, person_id, complaint_id, state, why, asked_by, asked_at, decided_by, decided_at, told, done_at
+FROM erasure WHERE erasure_id = $1
+
+-- name: erasures_due
+-- What is decided and not finished, the oldest first.
+SELECT erasure_id FROM erasure WHERE state IN ('approved', 'blanked') ORDER BY decided_at LIMIT 20
+
+-- name: decide_erasure
+-- Lets what was asked be carried out, or not.
+UPDATE erasure SET state = $2, decided_by = $3, decided_at = clock.now()
+WHERE erasure_id = $1 AND state = 'asked' RETURNING erasure_id
+
+-- name: take_erasure
+-- One that is to be carried out, locked; nothing when somebody else is at it.
+SELECT person_id, complaint_id, asked_by FROM erasure
+WHERE erasure_id = $1 AND state = 'approved' FOR UPDATE SKIP LOCKED
+
+-- name: lock_complaints
+-- Whoever amends one of these waits, and finds it erased.
+SELECT complaint_id FROM complaint WHERE complaint_id = ANY ($1::uuid[]) ORDER BY complaint_id FOR UPDATE
+
+-- name: end_open
+-- Those that are open are withdrawn: answers which those are.
+INSERT INTO standing AS s (complaint_id, state, seen_version)
+SELECT i, 'withdrawn', 0 FROM unnest($1::uuid[]) AS i ORDER BY i
+ON CONFLICT (complaint_id) DO UPDATE SET state = 'withdrawn' WHERE s.state IN ('submitted', 'assigned')
+RETURNING complaint_id
+
+-- name: end_story
+-- The line that says so.
+INSERT INTO addition (complaint_id, version, kind, actor, added_at)
+SELECT complaint_id, version + 1, 'withdrawal', $2, $3 FROM complaint WHERE complaint_id = ANY ($1::uuid[])
+
+-- name: blank_answers
+-- What was answered under keys: the key stays, so that the request sent again files nothing. Answers bear the moment of
+-- what they answer, by which their block is found without an index on the complaint.
+WITH moments AS (
+    SELECT accepted_at AS at FROM complaint WHERE complaint_id = ANY ($1::uuid[])
+    UNION SELECT added_at FROM addition WHERE complaint_id = ANY ($1::uuid[])
+)
+UPDATE idempotency SET digest = '\x00', answer = '{}'
+WHERE answered_at = ANY (ARRAY(SELECT at FROM moments)) AND complaint_id = ANY ($1::uuid[])
+
+-- name: blank_additions
+-- What was added.
+UPDATE addition SET body = NULL WHERE complaint_id = ANY ($1::uuid[]) AND body IS NOT NULL
+
+-- name: blank_complaints
+-- What was told; codes, times and the reference stay. Answers what is to be said of each.
+UPDATE complaint SET
+    title = NULL, body = NULL, order_id = NULL, customer_name = NULL, email = NULL, phone = NULL, email_hash = NULL,
+    phone_hash = NULL, details = NULL, erased_at = $3,
+    version = version + CASE WHEN complaint_id = ANY ($2::uuid[]) THEN 2 ELSE 1 END
+WHERE complaint_id = ANY ($1::uuid[]) RETURNING complaint_id, reference, person_id, version
+
+-- name: shred
+-- The persons' keys, where the vault is in the same database.
+SELECT vault.shred($1::uuid[])
+
+-- name: blanked
+-- Our tables are blank.
+UPDATE erasure SET state = 'blanked', told = $2, blanked_at = $3 WHERE erasure_id = $1
+
+-- name: held_back
+-- It cannot be carried out.
+UPDATE erasure SET state = 'declined', done_at = clock.now() WHERE erasure_id = $1
+
+-- name: finished
+-- Key and sent copies are gone.
+UPDATE erasure SET state = 'done', done_at = clock.now() WHERE erasure_id = $1 AND state = 'blanked'
+
+-- name: filed_meanwhile
+-- Complaints that were being filed under a key while it was deleted: they are looked for among the newest.
+SELECT c.complaint_id, c.person_id FROM complaint c
+WHERE c.complaint_id > first_id_at($1::timestamptz - interval '1 minute') AND c.erased_at IS NULL AND EXISTS (
+    SELECT FROM erasure e WHERE e.person_id = c.person_id AND e.state IN ('blanked', 'done')
+)
+ORDER BY c.complaint_id LIMIT 500
+
+-- name: last_erased
+-- When a person was last erased, if that is less than ten minutes ago.
+SELECT max(blanked_at) FROM erasure WHERE blanked_at > clock.now() - interval '10 minutes'
+
+-- name: erased_persons
+-- Everybody who was erased: ids that tell nothing of them, to be erased again after a restore.
+SELECT DISTINCT person_id FROM erasure WHERE state IN ('blanked', 'done') ORDER BY person_id
+
+-- name: unblanked_of
+-- Complaints of these persons that are not blank; reads the whole table.
+SELECT complaint_id, person_id FROM complaint
+WHERE person_id = ANY ($1::uuid[]) AND erased_at IS NULL ORDER BY complaint_id
+
+-- name: hold
+-- Keeps a complaint's person from being erased; nothing where the complaint is blank already. Waits for an erasure that is
+-- under way. A second hold renews the reason.
+WITH c AS (
+    SELECT complaint_id FROM complaint WHERE reference = $1 AND erased_at IS NULL FOR UPDATE
+)
+INSERT INTO legal_hold (complaint_id, why, set_by, since) SELECT complaint_id, $2, $3, clock.now() FROM c
+ON CONFLICT (complaint_id) DO UPDATE SET why = excluded.why, set_by = excluded.set_by
+RETURNING complaint_id
+
+-- name: lift_hold
+-- Lets a person be erased again, as far as this complaint goes.
+DELETE FROM legal_hold h USING complaint c WHERE c.complaint_id = h.complaint_id AND c.reference = $1
+RETURNING h.why, h.set_by, h.since
+
+-- name: holds
+-- All that are in force.
+SELECT c.reference, c.pack, h.why, h.set_by, h.since FROM legal_hold h JOIN complaint c USING (complaint_id) ORDER BY h.since

@@ -28,6 +28,11 @@ class Settings(CommonSettings):
     intake_lookup_rate: float = Field(default=2, gt=0, description="call form: look-ups per second and member of staff")
     intake_lookup_burst: float = Field(default=30, ge=1, description="call form: look-ups at once per member of staff")
 
+    intake_sent_mail_url: str = Field(
+        default="",
+        description="mail catcher of the local stack; copies of mails to erased persons are deleted there. Empty: none",
+    )
+
     @field_validator("public_notifier_url")
     @classmethod
     def _an_address(cls, value: str) -> str:

@@ -166,6 +166,10 @@ UPDATE contact SET name = NULL, email = NULL, token = NULL, token_hash = NULL WH
 -- The words go, the lines stay.
 UPDATE entry SET text = NULL, field = NULL WHERE complaint_id = ANY ($1::uuid[]) AND text IS NOT NULL;
 
+-- name: erase_commands
+-- What the customer sent: its digest tells whoever guesses the words whether they guessed right.
+DELETE FROM command_key WHERE who = ANY (SELECT 'customer:' || c FROM unnest($1::uuid[]) AS c);
+
 -- name: erase_notices
 -- What was still to be sent to an erased person is not sent. Rows that a sender is settling at this moment are left to
 -- the next claim, which sees the erased journey: waiting for them could cross with that sender's wait for the journey.

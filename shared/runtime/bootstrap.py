@@ -18,7 +18,11 @@ _OF_ALL = (
     "directory.members()",
     "directory.ended()",
 )
-_OF_CREATORS = ("vault.keys_for(bytea[], uuid[], bytea[])", "vault.keys_for(bytea[], uuid[], bytea[], text)")
+_OF_CREATORS = (
+    "vault.keys_for(bytea[], uuid[], bytea[])",
+    "vault.keys_for(bytea[], uuid[], bytea[], text)",
+    "vault.shred(uuid[])",
+)
 _OF_DIRECTORS = (
     "directory.credentials(text)",
     "directory.save(text[], text[], text[], text[], text[], text[])",

@@ -95,6 +95,8 @@ TABLES: tuple[Kept, ...] = (
     Kept(service="intake", table="complaint", why=CASE),
     Kept(service="intake", table="addition", why=CASE),
     Kept(service="intake", table="standing", why=CASE),
+    Kept(service="intake", table="erasure", why="that a person was erased, by an id alone: a restore needs it"),
+    Kept(service="intake", table="legal_hold", why="until somebody lifts it"),
     Kept(
         service="intake", table="idempotency", days=KEY_DAYS, least=KEY_DAYS, old="answered_at < $1",
         why="a day longer than `received_at` may reach back: sent again it never files twice",
@@ -128,7 +130,10 @@ TABLES: tuple[Kept, ...] = (
         old="complaint_id < first_id_at($1) AND settled_at < $1",
         why="the send ledger: what was sent when, for three years",
     ),
-    Kept(service="notifier", table="suppression", why="one row per mailbox that does not exist"),
+    Kept(
+        service="notifier", table="suppression", days=1, old="until < $1",
+        why="until the date given; an erased person's goes by that date too",
+    ),
 )  # fmt: skip
 
 

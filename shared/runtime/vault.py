@@ -10,7 +10,7 @@ import base64
 import hmac
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -298,6 +298,10 @@ class Vault:
             "SELECT person_id, wrapped_key, key_id FROM vault.keys_with_ids($1::uuid[])", ids
         )
         return {row["person_id"]: self.key_of(row["person_id"], row["wrapped_key"], row["key_id"]) for row in rows}
+
+    async def shred(self, person_ids: Collection[UUID]) -> int:
+        """Erase persons: their keys are gone for good. Answers how many were there. Intake's and the operator's right."""
+        return int(await self._database.fetchval("SELECT vault.shred($1::uuid[])", list(person_ids)))
 
     def key_of(self, person_id: UUID, wrapped: bytes, key_id: str | None) -> PersonKey:
         """The open key of a person, or a `ClosedKey`: one that does not open is no matter of the others'."""

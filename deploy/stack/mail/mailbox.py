@@ -7,11 +7,19 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 
+from deploy.stack.mail.references import references_in
+
 _SEGMENTS = 4
+_FORGOTTEN = "forgotten"
+"""The file that says of which complaints no message is kept: references, one a line."""
+_GONE = b'{"from": "", "to": [], "at": 0, "size": 0, "gone": true}\n'
+"""Stands where a message was that had to go, so that the others keep their numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,8 @@ class Mailbox:
         self._file: int | None = None
         self._segment = 0
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        known = folder / _FORGOTTEN
+        self._forgotten = frozenset(known.read_text("ascii").split()) if known.is_file() else frozenset[str]()
         segments = self._segments()
         for segment in segments:
             self._load(segment)
@@ -61,7 +71,10 @@ class Mailbox:
         Raises:
             OSError: it could not be kept, and nothing of it was.
         """
+        about = references_in(content) if self._forgotten else frozenset()
         with self._lock:
+            if not self._forgotten.isdisjoint(about):  # a mail that was on its way while its recipient was erased
+                return self._next_id - 1
             if self._file is None or self._next_id - self._segment >= self._per_segment:
                 self._open_segment()
             assert self._file is not None
@@ -94,9 +107,15 @@ class Mailbox:
     def content(self, entry: Entry) -> bytes | None:
         """The bytes as they came, or `None` when they were dropped in the meantime."""
         try:
-            with self._path(entry.segment).open("rb") as file:
-                file.seek(entry.offset)
-                return file.read(entry.size)
+            with self._lock:  # a segment may be written anew; who has opened it reads on in the old one
+                place = bisect_left(self._entries, entry.id, key=lambda known: known.id)
+                found = self._entries[place] if place < len(self._entries) else None
+                if found is None or found.id != entry.id:
+                    return None
+                file = self._path(found.segment).open("rb")
+            with file:
+                file.seek(found.offset)
+                return file.read(found.size)
         except FileNotFoundError:
             return None
 
@@ -110,6 +129,52 @@ class Mailbox:
             for segment in self._segments():
                 self._path(segment).unlink(missing_ok=True)
             self._open_segment()  # its name keeps the number of the next message
+
+    def forget(self, references: Collection[str]) -> list[int]:
+        """Delete the messages about these complaints, and keep none that comes later; answers the ids of those there were.
+
+        A segment that holds some is written anew without them and takes the old one's place, so that a crash leaves the
+        one or the other.
+        """
+        with self._lock:
+            self._forgotten |= frozenset(references)
+            _replace(self._folder / _FORGOTTEN, "".join(f"{one}\n" for one in sorted(self._forgotten)).encode())
+            gone = [number for segment in self._segments() for number in self._thin_out(segment)]
+            dropped = frozenset(gone)
+            self._entries = [entry for entry in self._entries if entry.id not in dropped]
+            return gone
+
+    def _thin_out(self, segment: int) -> list[int]:
+        whole = self._path(segment).read_bytes()
+        gone = {
+            entry.id
+            for entry in self._entries
+            if entry.segment == segment
+            and not self._forgotten.isdisjoint(references_in(whole[entry.offset : entry.offset + entry.size]))
+        }
+        if not gone:
+            return []
+        pieces: list[bytes] = []
+        at, number = 0, segment
+        while at < len(whole):
+            line_end = whole.index(b"\n", at) + 1
+            end = line_end + int(json.loads(whole[at:line_end])["size"])
+            pieces.append(_GONE if number in gone else whole[at:end])
+            at, number = end, number + 1
+        _replace(self._path(segment), b"".join(pieces))
+        self._moved(segment, pieces)
+        if segment == self._segment and self._file is not None:
+            os.close(self._file)
+            self._reopen(segment)
+        return sorted(gone)
+
+    def _moved(self, segment: int, pieces: list[bytes]) -> None:
+        """The messages of a segment that was written anew lie elsewhere in it."""
+        ends = list(accumulate(map(len, pieces)))
+        self._entries = [
+            replace(entry, offset=ends[entry.id - segment] - entry.size) if entry.segment == segment else entry
+            for entry in self._entries
+        ]
 
     def close(self) -> None:
         """Release the open file."""
@@ -170,7 +235,8 @@ class Mailbox:
                 if end > total:
                     end = offset - len(line)
                     break
-                self._entries.append(entry)
+                if not head.get("gone"):
+                    self._entries.append(entry)
                 number += 1
                 file.seek(end)
         if end < total:
@@ -189,6 +255,13 @@ def matching(entries: list[Entry], *, to: str | None, since: int, limit: int | N
         if wanted is None or any(wanted == recipient.casefold() for recipient in entry.recipients):
             left -= 1
             yield entry
+
+
+def _replace(path: Path, content: bytes) -> None:
+    new = path.with_suffix(".new")
+    new.write_bytes(content)
+    new.chmod(0o600)
+    new.replace(path)
 
 
 def _write_all(file: int, data: bytes) -> None:

@@ -1,11 +1,11 @@
-"""The catcher's HTTP side: `GET /api/messages`, `DELETE /api/messages` and the pages."""
+"""The catcher's HTTP side: `GET /api/messages`, `DELETE /api/messages`, `POST /api/forget` and the pages."""
 
 from __future__ import annotations
 
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -14,10 +14,12 @@ from urllib.parse import parse_qs, urlsplit
 from deploy.stack.mail import pages
 from deploy.stack.mail.decode import decode
 from deploy.stack.mail.mailbox import Entry, Mailbox, matching
+from deploy.stack.mail.references import REFERENCE
 
 _ON_PAGE = 100
 _CONNECTIONS = 128
 _DECODED = 1000
+_FORGET_BYTES = 1 << 20
 _PAGE_POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; "
 _PAGE_POLICY += "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 #: What a caught message may do: nothing. Its own styles show, pictures only when they are inside the message.
@@ -57,6 +59,14 @@ class Reader:
         """The message decoded."""
         text = self.as_json(entry)
         return None if text is None else json.loads(text)
+
+    def forget(self, references: Collection[str]) -> int:
+        """Delete what was sent about these complaints; answers how many mails."""
+        gone = self.mailbox.forget(references)
+        with self._lock:
+            for entry in gone:
+                self._decoded.pop(entry, None)
+        return len(gone)
 
 
 class MailWebServer(ThreadingHTTPServer):
@@ -116,6 +126,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.close_connection = True
+        if urlsplit(self.path).path == "/api/forget":
+            self._forget()
+            return
         if urlsplit(self.path).path != "/clear":
             self._problem(404, "No such page")
             return
@@ -129,6 +142,25 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Location", "/")
         self.send_header("Content-Length", "0")
         self.end_headers()
+
+    def _forget(self) -> None:
+        """Delete the mails about these references, and take none about them any more: `{"references": ["R-…"]}`.
+
+        Programs alone send JSON; a form on another site cannot.
+        """
+        length = self.headers.get("Content-Length", "")
+        kind = self.headers.get("Content-Type", "").partition(";")[0].strip()
+        if kind != "application/json" or not _is_number(length) or int(length) > _FORGET_BYTES:
+            self._problem(400, "JSON with references is wanted")
+            return
+        try:
+            told = json.loads(self.rfile.read(int(length)))["references"]
+            found = [reference for reference in told if REFERENCE.fullmatch(reference)]
+        except (ValueError, KeyError, TypeError):
+            self._problem(400, "JSON with references is wanted")
+            return
+        gone = self.server.reader.forget(found)
+        self._send(200, "application/json", json.dumps({"deleted": gone}).encode())
 
     def _get(self) -> None:
         url = urlsplit(self.path)

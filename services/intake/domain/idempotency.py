@@ -13,6 +13,7 @@ by both, so rows of either match their requests for as long as keys are kept.
 import hashlib
 from datetime import UTC
 from enum import Enum
+from typing import Final
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -20,6 +21,8 @@ from pydantic import BaseModel
 from services.intake.domain.complaint import Complaint
 
 _COMPLAINT = Complaint.__pydantic_serializer__
+BLANK: Final = b"\0"
+"""Stands where the digest of an erased customer's request was."""
 
 
 class Verdict(Enum):
@@ -27,6 +30,7 @@ class Verdict(Enum):
 
     SAME = "same"  # the stored answer
     OTHER_BODY = "other_body"  # 422
+    ERASED = "erased"  # 410: whose it was has been erased since
 
 
 def digest(complaint: Complaint) -> bytes:
@@ -51,6 +55,9 @@ def digest_of(operation: str, complaint_id: UUID, body: BaseModel) -> bytes:
 def judge(*, stored: bytes, sent: bytes, as_told: bytes | None = None) -> Verdict:
     """Compares the digest stored under a key with that of the request at hand, or with that of version 1.
 
-    An empty one is of a complaint that `redress recover` filed again, whose request is not known any more.
+    An empty one is of a complaint that `redress recover` filed again, whose request is not known any more; `BLANK` is of
+    one whose customer was erased, of whose words not even a digest is kept.
     """
+    if stored == BLANK:
+        return Verdict.ERASED
     return Verdict.SAME if stored in (sent, as_told, b"") else Verdict.OTHER_BODY

@@ -105,6 +105,14 @@ PROBLEMS: Mapping[str, tuple[Texts, Texts]] = {
         Texts("同一个请求正在处理", "The same request is being processed"),
         Texts("请稍后用同一个 Idempotency-Key 重试。", "Retry shortly with the same Idempotency-Key."),
     ),
+    "erased": (
+        Texts("客户的个人信息已删除", "The customer was erased"),
+        Texts(
+            "这条投诉曾经登记过；客户的个人信息和原话后来已删除，这里不再保存，也不会重新登记。请不要再发送。",
+            "This complaint was filed; the customer and what they told were erased since. Nothing of it is kept and nothing"
+            " is filed again: do not send it any more.",
+        ),
+    ),
     "too-large": (
         Texts("请求内容太大", "The body is too large"),
         Texts("请求内容最多 {limit} 字节。", "A body may have at most {limit} bytes."),

@@ -62,10 +62,13 @@ async def make_once(change: Change, author: Author, key: UUID, person: PersonKey
     held = await store.hold(tx, change.complaint_id, author.reach)
     if held is None:
         raise Refusal("not-found")
+    if held.erased:  # between the reading of the key and now
+        raise Refusal("erased")
     (stored,) = await store.stored_answers(tx, [(author.client.client_id, key)])
     if stored is not None:
-        if judge(stored=stored.digest, sent=change.digest) is Verdict.OTHER_BODY:
-            raise Refusal("idempotency-key-reused")
+        verdict = judge(stored=stored.digest, sent=change.digest)
+        if verdict is not Verdict.SAME:
+            raise Refusal("erased" if verdict is Verdict.ERASED else "idempotency-key-reused")
         return Done(stored.answer, replayed=True)
     body = await _make(change, held, author, key, person, tx)
     if not await store.keep_answer(

@@ -16,7 +16,7 @@ from services.intake.domain.warnings import in_json, warnings_of
 from services.intake.handlers.changes import Author, Change, Done, make_once
 from services.intake.handlers.refusal import Refusal
 from services.intake.store import FiledComplaint
-from services.intake.writer import Broken, Bulk, Filed, Filing, GroupWriter, KeyReused, Outcome, Unavailable
+from services.intake.writer import Broken, Bulk, Filed, Filing, Gone, GroupWriter, KeyReused, Outcome, Unavailable
 from shared.policies.packs import Pack
 from shared.policies.watching import PolicySource
 from shared.runtime.pg import Database
@@ -198,8 +198,10 @@ class Intake:
         # The customer's key is read first: inside the transaction it would wait for a second connection.
         person_id = await store.person_of(self._database, change.complaint_id, author.reach)
         keys = await self._vault.keys_of([person_id] if person_id else [])
-        if person_id is None or person_id not in keys:  # not theirs, or the person was erased
+        if person_id is None:
             raise Refusal("not-found")
+        if person_id not in keys:
+            raise Refusal("erased")
         if isinstance(keys[person_id], ClosedKey):  # words that nobody could read are not taken
             raise Refusal("unavailable", retry_after=30.0)
         async with self._transaction() as tx:
@@ -220,6 +222,8 @@ def _filed(outcome: Outcome) -> Filed:
         return outcome
     if isinstance(outcome, KeyReused):
         raise Refusal("idempotency-key-reused")
+    if isinstance(outcome, Gone):
+        raise Refusal("erased")
     if isinstance(outcome, Broken):
         raise Refusal("unexpected")
     raise Refusal("invalid", (outcome.fault,))

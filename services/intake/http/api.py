@@ -24,7 +24,7 @@ _CHANNEL: Final = security("channelKey")
 _OR_STAFF: Final = security("channelKey", "staffToken", "staffSession")
 _ANY: Final = ("not-authorised", "not-allowed", "too-many", "unexpected", "unavailable")
 _BODY: Final = ("too-large", "unsupported-media-type", "invalid")
-_KEYED: Final = (*_ANY, *_BODY, "idempotency-key-missing", "idempotency-key-reused", "in-progress")
+_KEYED: Final = (*_ANY, *_BODY, "idempotency-key-missing", "idempotency-key-reused", "in-progress", "erased")
 
 
 class Warning(BaseModel):  # noqa: A001  the name of the contract

@@ -19,6 +19,7 @@ from services.intake.http.pages_told import FACTS, LONGEST, WANTED, errors_of, f
 from services.intake.store import FiledComplaint
 from shared.runtime.web import language as languages
 from shared.runtime.web.forms import Errors, Form, read_form
+from shared.runtime.web.problems import Problem
 from shared.runtime.web.rates import retry_after
 from shared.runtime.web.sessions import Staff, require
 from shared.runtime.web.texts import Language
@@ -146,6 +147,8 @@ class CallForm:
         return response
 
     async def _refused(self, request: Request, staff: Staff, form: Form, refusal: Refusal) -> Response:
+        if refusal.slug == "erased":
+            raise Problem(410, "erased")
         if refusal.slug == "idempotency-key-reused":
             # The agent went back after filing and changed something: a new matter, under a new key.
             changed = Form([*((name, form[name]) for name in form if name != "key"), ("key", str(uuid.uuid4()))])

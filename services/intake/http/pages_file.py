@@ -14,6 +14,7 @@ from services.intake.http.pages_receipt import Cookies, Receipt
 from services.intake.http.pages_told import LONGEST, WANTED, errors_of, from_public
 from shared.runtime.web import language as languages
 from shared.runtime.web.forms import Errors, Form, read_form
+from shared.runtime.web.problems import Problem
 from shared.runtime.web.rates import retry_after
 from shared.runtime.web.sessions import guard_origin
 
@@ -116,6 +117,8 @@ class PublicForm:
 
     def _refused(self, request: Request, form: Form, refusal: Refusal) -> Response:
         """Whatever the reason, what was typed stays on the page."""
+        if refusal.slug == "erased":
+            raise Problem(410, "erased")
         if refusal.slug == "idempotency-key-reused":
             receipt = self._cookies.receipt(request)
             return look_of(request).render(request, "file_same.html", status=409, receipt=receipt)

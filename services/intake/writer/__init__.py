@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from services.intake.writer.lane import (
     Broken,
     Filed,
+    Gone,
     KeyReused,
     Lane,
     Outcome,
@@ -28,6 +29,7 @@ __all__ = [
     "Bulk",
     "Filed",
     "Filing",
+    "Gone",
     "GroupWriter",
     "KeyReused",
     "Outcome",

@@ -40,6 +40,11 @@ class KeyReused:
 
 
 @dataclass(frozen=True, slots=True)
+class Gone:
+    """The complaint was filed, and its customer erased since: 410."""
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """What no group can file: 422."""
 
@@ -51,7 +56,7 @@ class Broken:
     """Our own mistake stopped this one complaint, not its neighbours: 500."""
 
 
-Outcome = Filed | KeyReused | Refused | Broken
+Outcome = Filed | KeyReused | Gone | Refused | Broken
 
 
 class Unavailable(Transient):
@@ -237,9 +242,7 @@ class Lane:
             raise Unavailable("the stored answer is gone")
         answers = await answers_again(stored, self._place.persons, self._place.progress_base)
         return [
-            Filed(answer, before.complaint_id, replayed=True)
-            if judge(stored=before.digest, sent=one.row.digest, as_told=one.as_told) is Verdict.SAME
-            else KeyReused()
+            _earlier_outcome(judge(stored=before.digest, sent=one.row.digest, as_told=one.as_told), before, answer)
             for one, before, answer in zip(lost, stored, answers, strict=True)
             if before is not None
         ]
@@ -256,6 +259,12 @@ class Lane:
         connection, self._connection, self._read = self._connection, None, None
         if connection is not None:
             connection.terminate()
+
+
+def _earlier_outcome(verdict: Verdict, before: store.Stored, answer: str) -> Outcome:
+    if verdict is Verdict.SAME:
+        return Filed(answer, before.complaint_id, replayed=True)
+    return Gone() if verdict is Verdict.ERASED else KeyReused()
 
 
 def _all_keys_differ(group: Sequence[Filing]) -> bool:

@@ -132,3 +132,4 @@ async def erase(tx: Tx, complaint_ids: Collection[UUID]) -> None:
     """Empty contacts and words of these complaints."""
     await tx.execute(QUERIES.erase_contacts, list(complaint_ids))
     await tx.execute(QUERIES.erase_entries, list(complaint_ids))
+    await tx.execute(QUERIES.erase_commands, list(complaint_ids))

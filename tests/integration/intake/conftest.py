@@ -125,14 +125,23 @@ def start(fresh_database: DatabaseFactory, key_folder: Path) -> Iterator[Callabl
     """Starts an intake on a database of its own: `async with start(intake_queue_max=5) as intake`."""
 
     @asynccontextmanager
-    async def begin(*, clients: dict[str, dict[str, Any]] | None = None, **changes: Any) -> AsyncIterator[Running]:
-        database = fresh_database("intake")
+    async def begin(
+        *, clients: dict[str, dict[str, Any]] | None = None, beside: tuple[str, ...] = (), **changes: Any
+    ) -> AsyncIterator[Running]:
+        database = fresh_database("intake", *beside)
         made = await add_clients(database, **(clients or {}))
         async with running(settings_for(database, key_folder, **changes), database) as found:
             found.keys = made
             yield found
 
     yield begin
+
+
+@pytest.fixture
+async def everything(start: Callable[..., Any]) -> AsyncIterator[Running]:
+    """Intake beside the tables of the other services, for commands that look into all of them."""
+    async with start(beside=("router", "sla", "notifier")) as found:
+        yield found
 
 
 @pytest.fixture

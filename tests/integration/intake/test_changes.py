@@ -111,7 +111,7 @@ async def test_staff_of_the_call_desk_amend_any_complaint_and_handlers_do_not(in
 async def test_an_erased_person_can_be_added_to_no_more(intake: Running, filed: dict[str, Any]):
     intake.rows("SELECT vault.shred(ARRAY(SELECT person_id FROM intake.complaint))")
     path = f"/v1/complaints/{filed['complaint_id']}/amend"
-    assert (await intake.call("POST", path, key=str(uuid4()), json={"text": "x"})).status_code == 404
+    assert (await intake.call("POST", path, key=str(uuid4()), json={"text": "x"})).status_code == 410
 
 
 async def hear(intake: Running, *events: Any) -> None:

@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.intake.conftest import BODY, Running
+from tests.integration.intake.erasing import erase
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "integrators.md").read_text("utf-8")
 ROWS = re.findall(r"^\| (\d{3}) \| (.*?) \| (.*?) \|$", GUIDE, re.MULTILINE)
@@ -102,11 +103,21 @@ async def away(intake: Running) -> None:
     assert intake.count("complaint") == 1
 
 
+async def erased(intake: Running) -> None:
+    key = str(uuid4())
+    told = (await intake.post(key=key)).json()
+    await erase(intake, told["reference"])
+    answer = await intake.post(key=key)
+    assert answer.status_code == 410 and answer.json()["type"] == "urn:redress:problem:erased"
+    assert intake.count("complaint") == 1
+
+
 TRIED: dict[tuple[str, str], Callable[[Running], Awaitable[None]]] = {
     ("201", ""): filed,
     ("400", ""): no_key,
     ("401", ""): wrong_credential,
     ("403", ""): wrong_channel,
+    ("410", ""): erased,
     ("413", ""): too_large,
     ("415", ""): wrong_type,
     ("422", "`invalid`"): wrong_field,

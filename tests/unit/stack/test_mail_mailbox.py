@@ -128,3 +128,25 @@ def test_encoded_words_and_bodies_are_decoded() -> None:
 @given(st.binary(max_size=2000))
 def test_any_bytes_can_be_decoded(content: bytes) -> None:
     assert decode(ENTRY, content)["to"] == "x@y.z"
+
+
+def _about(reference: str, number: int) -> bytes:
+    return f"Subject: =?utf-8?q?It_is_settled_=28{reference}=29?=\r\nTo: a@b.c\r\n\r\nwords {number}\r\n".encode()
+
+
+def test_messages_about_forgotten_complaints_go_and_none_comes_any_more(tmp_path: Path) -> None:
+    box = Mailbox(tmp_path, 8)  # segments of two
+    for number in range(1, 8):
+        box.add("a@b.c", ("x@y.z",), _about("R-4K7M-2XA9" if number % 3 == 1 else "R-5ACE-7777", number))
+    assert box.forget(["R-4K7M-2XA9"]) == [1, 4, 7]
+    kept = [2, 3, 5, 6]
+    assert [(e.id, box.content(e)) for e in reversed(box.entries())] == [(n, _about("R-5ACE-7777", n)) for n in kept]
+    assert box.add("a@b.c", ("x@y.z",), _about("R-4K7M-2XA9", 8)) and [e.id for e in box.entries()] == kept[::-1]
+    assert box.add("a@b.c", ("x@y.z",), _about("R-5ACE-7777", 8)) == 8
+    box.close()
+    again = Mailbox(tmp_path, 8)
+    assert [e.id for e in again.entries()] == [8, *kept[::-1]], "the others keep their numbers, after a restart too"
+    again.add("a@b.c", ("x@y.z",), _about("R-4K7M-2XA9", 9))
+    assert len(again.entries()) == 5
+    assert not [f for f in tmp_path.iterdir() if b"words 1" in f.read_bytes() or b"words 9" in f.read_bytes()]
+    again.close()

@@ -135,6 +135,7 @@ class Held:
     reference: str
     person_id: UUID
     version: int
+    erased: bool
     standing: Standing
 
 
@@ -227,6 +228,7 @@ async def hold(db: Reads, complaint_id: UUID, client: Client | None) -> Held | N
         reference=row["reference"],
         person_id=row["person_id"],
         version=row["version"],
+        erased=row["erased"],
         standing=standing,
     )
 

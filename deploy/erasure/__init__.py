@@ -1,0 +1,1 @@
+"""Erasing persons by hand: who is meant, what would go, and doing it."""

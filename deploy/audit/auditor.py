@@ -33,6 +33,7 @@ class Places:
         logs: folders of log files.
         client_logs: answers that clients wrote down.
         markers: texts that must not stand in clear anywhere.
+        departments: those of the policy packs; None leaves owners that do not exist out.
     """
 
     postgres: str
@@ -42,6 +43,7 @@ class Places:
     logs: Sequence[Path] = ()
     client_logs: Sequence[Path] = ()
     markers: Sequence[str] = ()
+    departments: frozenset[str] | None = None
 
 
 async def audit(
@@ -92,6 +94,6 @@ async def look(
         await read_topics(places.kafka, reading, spool, topics, progress)
         mailbox = await read_mailbox(places.mail, spool) if places.mail else None
         clear_text = replace(reading, leaks=dict(reading.leaks))
-        passes = Passes(tables, topics, spool, clear_text, wait=wait, mailbox=mailbox)
+        passes = Passes(tables, topics, spool, clear_text, wait=wait, mailbox=mailbox, departments=places.departments)
         await passes.run(progress)
         return passes

@@ -14,7 +14,7 @@ from itertools import chain
 from uuid import UUID
 
 from deploy.audit.clear_text import ClearText
-from deploy.audit.invariants import dead_letters, delivery, filing, links, notices, privacy, traces
+from deploy.audit.invariants import dead_letters, delivery, filing, links, notices, privacy, security_log, traces
 from deploy.audit.progress import Progress
 from deploy.audit.read_tables import FIRST, LAST, Tables
 from deploy.audit.read_topics import Topics, blobs_of, dead_record_of, poison_of, told_of
@@ -32,16 +32,26 @@ class Passes:
 
     Args:
         wait: what is younger than so many seconds may still be under way and is not judged.
+        departments: those of the policy packs; None: not judged.
         mailbox: whether the mail catcher still has everything it ever received; none: there is none to read.
     """
 
     def __init__(
-        self, tables: Tables, topics: Topics, spool: Spool, clear_text: ClearText, *, wait: float, mailbox: bool | None
+        self,
+        tables: Tables,
+        topics: Topics,
+        spool: Spool,
+        clear_text: ClearText,
+        *,
+        wait: float,
+        mailbox: bool | None,
+        departments: frozenset[str] | None = None,
     ) -> None:
         self._tables = tables
         self._spool = spool
         self.clear_text = clear_text
         self._mailbox = mailbox
+        self._departments = departments
         self._tally = Tally()
         self._poison: list[Poison] = list(topics.poison)
         self._dead_records: list[DeadRecord] = list(topics.dead_records)
@@ -80,6 +90,7 @@ class Passes:
             whole_topics=frozenset(self._whole_topics),
             mailbox=None if self._mailbox is None else (),
             mailbox_whole=bool(self._mailbox),
+            departments=self._departments,
         )
 
     def _nothing(self) -> Snapshot:
@@ -150,6 +161,9 @@ class Passes:
         for numbers in self._spool.loose_causes():
             self._tally.judge(traces.check, replace(nothing, told=self._again(numbers)))
         await self._letters(nothing)
+        lines, broken = await self._tables.security_log()
+        self._tally.checked["I21"] = lines
+        self._tally.judge(security_log.check, replace(nothing, broken_lines=broken))
         if self._mailbox is not None:
             await self._strange_mails(nothing)
 

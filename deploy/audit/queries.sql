@@ -136,3 +136,11 @@ UNION ALL SELECT 'sla', id, consumer, topic, partition, record_offset, event_id,
        failed_at, replayed_at FROM sla.dead_letter
 UNION ALL SELECT 'notifier', id, consumer, topic, partition, record_offset, event_id, reason, detail, key, value, headers,
        failed_at, replayed_at FROM notifier.dead_letter
+
+-- name: security_lines
+-- How many lines the security log has; they are numbered without gaps.
+SELECT last_id FROM security.head
+
+-- name: broken_lines
+-- Where its chain is broken.
+SELECT id FROM security.broken() AS id LIMIT 100

@@ -115,6 +115,11 @@ class Tables:
         for event_id in events if self._letters_of else ():
             yield from self._letters_of.get(event_id, ())
 
+    async def security_log(self) -> tuple[int, tuple[int, ...]]:
+        """How many lines the security log has, and where its chain is broken."""
+        count = await self.connection.fetchval(Q.security_lines)
+        return count, tuple(row["id"] for row in await self.connection.fetch(Q.broken_lines))
+
     async def part(self, low: UUID, high: UUID) -> tuple[Snapshot, dict[UUID, tuple[Marker, ...]]]:
         """What stands of complaints from `low` to `high`, and the words of each that must not be carried on in clear."""
         fetch = self.connection.fetch

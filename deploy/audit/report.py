@@ -16,6 +16,7 @@ from deploy.audit.invariants import (
     notices,
     ownership,
     privacy,
+    security_log,
     traces,
 )
 from deploy.audit.snapshot import Snapshot, Violation
@@ -38,6 +39,7 @@ CHECKS: Mapping[str, tuple[Check, Size]] = {
     "I15": (links.check, links.size),
     "I17": (privacy.check, privacy.size),
     "I19": (traces.check, traces.size),
+    "I21": (security_log.check, security_log.size),
 }
 
 

@@ -24,6 +24,7 @@ PROMISES = {
     "I15": "private links are private",
     "I17": "no personal data in what is carried on",
     "I19": "one connected trace",
+    "I21": "nothing of the security log changed or removed",
 }
 _MOST = 50
 

@@ -238,6 +238,8 @@ class Snapshot:
         clock_now: the clock deadlines are due by; tests move it.
         scanned: how many places were searched for text in clear.
         contacts: customers' addresses and phone numbers, to be searched for.
+        departments: those of the policy packs; None where no policies were read.
+        security_lines: how many lines the security log has; `broken_lines` are those at which its chain is broken.
         token_hashes: complaint → SHA-256 (hex) of its progress token, as notifier keeps it.
     """
 
@@ -268,6 +270,9 @@ class Snapshot:
     leaks: tuple[Leak, ...] = ()
     scanned: int = 0
     contacts: frozenset[bytes] = field(default=frozenset(), repr=False)
+    departments: frozenset[str] | None = None
+    security_lines: int = 0
+    broken_lines: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

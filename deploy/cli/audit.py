@@ -48,6 +48,7 @@ def command(
             logs=logs or [endpoints_file().parent / "logs"],
             client_logs=client_log or (),
             markers=marker or (),
+            departments=_departments(),
         )
         report = asyncio.run(audit(places, wait, progress=spoken()))
         if metrics_file is not None:
@@ -75,3 +76,15 @@ def _what(error: Exception) -> str:
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(CHECKOUT)]
     place = f" in {Path(ours[-1].filename).relative_to(CHECKOUT)}, line {ours[-1].lineno}" if ours else ""
     return f"{safe_text(error)}{place}"
+
+
+def _departments() -> frozenset[str] | None:
+    """Those of the policy folder; None where it is refused, which `redress policies check` explains."""
+    from deploy.stack.settings import load_settings
+    from shared.policies.errors import PolicyError
+    from shared.policies.packs import load_packs
+
+    try:
+        return frozenset(one.id for one in load_packs(load_settings().policies_dir).departments)
+    except PolicyError:
+        return None

@@ -51,7 +51,9 @@ def key_command(
     check_pack(pack)
     wanted = cast(Literal["web", "phone", "store"], channel)
     made = _with_database(
-        lambda db: keys.add_key(db, name=client, channel=wanted, pack=pack, store_id=store, rate=rate),
+        lambda db: _logged(
+            keys.add_key(db, name=client, channel=wanted, pack=pack, store_id=store, rate=rate), db, "key_made", client
+        ),
         remedy="Choose another name, or give the client's own channel, pack and store",
     )
     typer.echo(made)
@@ -77,14 +79,31 @@ def list_command(as_json: Annotated[bool, typer.Option("--json", help="For progr
 
 
 @app.command("revoke")
-def revoke_command(client: Client) -> None:
-    """Revoke all keys of a client; it is refused within seconds. What it filed stays."""
+def revoke_command(
+    client: Client,
+    key: Annotated[
+        str | None, typer.Option(help="Only the key whose hash begins so, as `redress channels list` names it.")
+    ] = None,
+) -> None:
+    """Revoke all keys of a client, or one; it is refused within seconds. What it filed stays."""
     from services.intake import keys
 
-    count = _with_database(lambda db: keys.revoke(db, client), remedy="Start the stack with `make up`")
+    count = _with_database(
+        lambda db: _logged(keys.revoke(db, client, begins=key), db, "key_revoked", client),
+        remedy="See `redress channels list`",
+    )
     if not count:
-        raise StackError(f"{client} has no live key", "See `redress channels list`")
+        raise StackError(f"{client} has no {'such' if key else 'live'} key", "See `redress channels list`")
     typer.echo(f"{count} revoked")
+
+
+async def _logged(work: Awaitable[T], db: Any, kind: str, client: str) -> T:
+    from shared.runtime.security_log import Kind, line_of, write_now
+
+    done = await work
+    if done:
+        await write_now(db, line_of(Kind(kind), "operator", client=client))
+    return done
 
 
 def _rate(rate: float | None) -> str:

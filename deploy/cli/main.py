@@ -38,6 +38,10 @@ COMMANDS = {
     "where": Entry("deploy.cli.where", "Show one complaint: owner, why, clocks, notices."),
     "audit": Entry("deploy.cli.audit", "Check every promise against schemas, topics and mailbox."),
     "channels": Entry("deploy.cli.channels", "Manage the clients that file complaints, and their keys.", "app"),
+    "staff": Entry("deploy.cli.staff", "List, add, disable and reset who may sign in.", "app"),
+    "security-log": Entry(
+        "deploy.cli.security_log", "Show who signed in, saw, exported, was refused and changed staff."
+    ),
     "keys": Entry("deploy.cli.keys", "List the master keys, and wrap persons' keys by the current one.", "app"),
     "dead-letters": Entry("deploy.cli.dead_letters", "List, show and replay what could not be processed.", "app"),
     "suppressions": Entry(

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 
 import asyncpg
 from pydantic import SecretStr, ValidationError
@@ -20,6 +21,7 @@ class _Place(BaseSettings):
     model_config = SettingsConfigDict(extra="ignore")
     database_url: SecretStr
     default_pack: str = "retail"
+    policies_dir: Path = Path("deploy/policies")
 
 
 def main() -> int:
@@ -40,6 +42,9 @@ def _client(arguments: Sequence[str]) -> int:
     except ValidationError:
         return _refuse("DATABASE_URL is missing: set it to the DSN of intake's role or of the owner")
     asked = _parser(place.default_pack).parse_args(arguments)
+    packs = sorted(path.parent.name for path in place.policies_dir.glob("*/departments.yaml"))
+    if asked.action == "add" and packs and asked.pack not in packs:
+        return _refuse(f"there is no policy pack {asked.pack!r}: use one of {', '.join(packs)}")
     actions: dict[str, Callable[[Reads, argparse.Namespace], Awaitable[None]]] = {
         "add": _add,
         "list": _list,
@@ -65,8 +70,9 @@ def _parser(default_pack: str) -> argparse.ArgumentParser:
     add.add_argument("--rate", type=float, help="complaints per second on average; by default INTAKE_KEY_RATE")
     add.add_argument("--key-stdin", action="store_true", help="take the key from standard input; print nothing")
     actions.add_parser("list", help="show the clients")
-    revoke = actions.add_parser("revoke", help="revoke all keys of a client")
+    revoke = actions.add_parser("revoke", help="revoke all keys of a client, or one")
     revoke.add_argument("--client", required=True)
+    revoke.add_argument("--key", help="the only one to revoke, as `list` names it")
     return parser
 
 
@@ -102,9 +108,9 @@ async def _list(db: Reads, asked: argparse.Namespace) -> None:
 
 
 async def _revoke(db: Reads, asked: argparse.Namespace) -> None:
-    count = await keys.revoke(db, asked.client)
+    count = await keys.revoke(db, asked.client, begins=asked.key)
     if not count:
-        raise keys.BadClient(f"{asked.client} has no live key")
+        raise keys.BadClient(f"{asked.client} has no {'such' if asked.key else 'live'} key")
     print(f"{count} revoked")
 
 

@@ -61,12 +61,13 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
         intake=intake,
         limits=FormLimits(settings),
         lookups=Rates(settings.intake_lookup_rate, settings.intake_lookup_burst),
+        security=service.security,
         policies=service.policies,
         pack_name=settings.default_pack,
         session_key=settings.session_key,
     )
     service.handles(handlers.handle)
-    channels = ChannelApi(intake, keys, service.sessions)
+    channels = ChannelApi(intake, keys, service.sessions, service.policies)
     service.serves(router(channels), pages(parts))
     service.takes("/v1/complaints:batch", MAX_BATCH_BYTES)
     for form in ("/file", "/agent"):

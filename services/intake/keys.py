@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}")
 _PACK: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_HEX: Final = re.compile(r"[0-9a-f]{8,64}")
 _PAUSE = 0.2  # seconds between two reads that unknown keys ask for
 
 
@@ -103,9 +104,21 @@ async def add_key(
     return key
 
 
-async def revoke(db: Reads, name: str, key: str | None = None) -> int:
-    """Revoke all keys of a client, or one; answers how many were live."""
-    return int(await db.fetchval(Q.revoke_keys, name, hash_of(key) if key else None))
+async def revoke(db: Reads, name: str, key: str | None = None, begins: str | None = None) -> int:
+    """Revoke all keys of a client, or one; answers how many were live.
+
+    Args:
+        db: a connection to intake's schema.
+        name: the client.
+        key: the one to revoke.
+        begins: the one to revoke as `list` names it: the first eight hex digits of its hash, or more.
+
+    Raises:
+        BadClient: `begins` is no such name.
+    """
+    if begins is not None and not _HEX.fullmatch(begins):
+        raise BadClient("a key is named by the first eight hex digits of its hash, as the list shows them")
+    return int(await db.fetchval(Q.revoke_keys, name, hash_of(key) if key else None, begins))
 
 
 async def listed(db: Reads) -> list[Listed]:

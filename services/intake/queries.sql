@@ -97,9 +97,9 @@ FROM client_key k JOIN client c USING (client_id) WHERE k.revoked_at IS NULL
 SELECT client_id, name, channel, pack, store_id, rate FROM client WHERE built_in
 
 -- name: hold_complaint
--- One complaint, locked, if this client filed it; null: whoever filed it.
+-- One complaint, locked, if this client filed it ($2 null: whoever filed it) and it is of this pack ($3 null: of any).
 SELECT complaint_id, reference, person_id, version, erased_at IS NOT NULL AS erased
-FROM complaint WHERE complaint_id = $1 AND ($2::int IS NULL OR client_id = $2)
+FROM complaint WHERE complaint_id = $1 AND ($2::int IS NULL OR client_id = $2) AND ($3::text IS NULL OR pack = $3)
 FOR UPDATE
 
 -- name: hold_standing
@@ -109,16 +109,17 @@ ON CONFLICT (complaint_id) DO UPDATE SET state = s.state
 RETURNING state, department, epoch, seen_version, journey_due_at, extended_due_at, clock_version, waits_for, waits_version
 
 -- name: complaint_status
--- One complaint as its own client may see it; null: as staff may see it.
+-- One complaint as its own client may see it, or staff of its pack.
 SELECT complaint_id, reference, channel, language, received_at, coalesce(s.state, 'submitted') AS state, s.department,
        s.journey_due_at, s.extended_due_at, s.waits_for, coalesce(s.seen_version, 0) AS seen_version,
        coalesce(s.clock_version, 0) AS clock_version
 FROM complaint LEFT JOIN standing s USING (complaint_id)
-WHERE complaint_id = $1 AND ($2::int IS NULL OR client_id = $2)
+WHERE complaint_id = $1 AND ($2::int IS NULL OR client_id = $2) AND ($3::text IS NULL OR pack = $3)
 
 -- name: person_of
--- Whose complaint it is, if this client filed it; null: whoever filed it.
-SELECT person_id FROM complaint WHERE complaint_id = $1 AND ($2::int IS NULL OR client_id = $2)
+-- Whose complaint it is, within the same reach.
+SELECT person_id FROM complaint
+WHERE complaint_id = $1 AND ($2::int IS NULL OR client_id = $2) AND ($3::text IS NULL OR pack = $3)
 
 -- name: add
 -- Keeps what was added, raises the version, and sets the state after it.
@@ -169,13 +170,13 @@ FROM unnest(
 WHERE s.complaint_id = t.complaint_id
 
 -- name: open_cases
--- Open complaints of whoever is reached by one of these contacts, newest first, and how many there are.
-SELECT complaint_id, reference, channel, language, received_at, title, body, category,
+-- Open complaints in a pack of whoever is reached by one of these contacts, newest first, and how many there are.
+SELECT complaint_id, reference, channel, language, received_at, title, body, category, details->>'about_department' AS about,
        coalesce(s.state, 'submitted') AS state, s.department, s.journey_due_at, s.extended_due_at, customer_name,
        count(*) OVER () AS total
 FROM complaint LEFT JOIN standing s USING (complaint_id)
 WHERE (email_hash = ANY ($1::bytea[]) OR phone_hash = ANY ($1::bytea[]))
-  AND coalesce(s.state, 'submitted') IN ('submitted', 'assigned')
+  AND pack = $3 AND coalesce(s.state, 'submitted') IN ('submitted', 'assigned')
 ORDER BY received_at DESC LIMIT $2
 
 -- name: complaint_by_reference
@@ -202,10 +203,11 @@ INSERT INTO client_key (key_hash, client_id) VALUES ($1, $2) ON CONFLICT (key_ha
 SELECT client_id, revoked_at FROM client_key WHERE key_hash = $1
 
 -- name: revoke_keys
--- Revokes all live keys of a client; answers how many there were.
+-- Revokes all live keys of a client, or those whose hash begins with $3; answers how many there were.
 WITH gone AS (
     UPDATE client_key k SET revoked_at = clock.now() FROM client c
     WHERE c.client_id = k.client_id AND c.name = $1 AND k.revoked_at IS NULL AND ($2::bytea IS NULL OR k.key_hash = $2)
+      AND ($3::text IS NULL OR starts_with(encode(k.key_hash, 'hex'), $3))
     RETURNING 1
 )
 SELECT count(*) FROM gone

@@ -48,7 +48,9 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
     )
     customers = Customers(service.database, service.vault, service.transaction)
     progress = Progress(customers, service.policies, service.look, PageLimits(settings))
-    service.serves(make_progress(progress), make_ledger(Ledger(service.database, service.policies, service.look)))
+    service.serves(
+        make_progress(progress), make_ledger(Ledger(service.database, service.policies, service.look, service.security))
+    )
     service.handles(Notifier(service.policies, pipeline.desk).handle)
     service.runs("pipeline", pipeline.run)
     service.wakes(pipeline.desk.committed)

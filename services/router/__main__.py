@@ -7,7 +7,7 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,7 +28,7 @@ from shared.runtime.pg import Database
 _WRONG_USE, _WRONG_SETTINGS = 2, 78
 
 
-class _Entry(BaseModel):
+class MemberEntry(BaseModel):
     """A member of staff as the operator gives them."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
@@ -50,17 +50,18 @@ def staff(arguments: Sequence[str]) -> int:
     chosen = _parser().parse_args(arguments)
     try:
         where = _Where()
-        known = {department.id for department in load_packs(where.policies_dir).departments}
+        packs = load_packs(where.policies_dir)
+        known = {department.id: packs.pack_of(department.id).name for department in packs.departments}
         entries = _entries(chosen)
     except ValidationError as error:
-        return _refuse(_told(error), _WRONG_USE)
+        return _refuse(told_of(error), _WRONG_USE)
     except (PolicyError, ValueError) as error:
         return _refuse(str(error), _WRONG_SETTINGS if isinstance(error, PolicyError) else _WRONG_USE)
     for entry in entries:
         if entry.department not in known:
             return _refuse(f"{entry.user}: no department {entry.department!r} in the policies", _WRONG_USE)
     try:
-        return asyncio.run(_carry_out(chosen, where, entries))
+        return asyncio.run(_carry_out(chosen, where, entries, known))
     except Exception as error:
         return _refuse(f"staff directory: {safe_text(error)}", 1)
 
@@ -81,16 +82,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _entries(chosen: argparse.Namespace) -> list[_Entry]:
+def _entries(chosen: argparse.Namespace) -> list[MemberEntry]:
     if chosen.verb == "add":
         values: dict[str, Any] = {name: getattr(chosen, name) for name in ("user", "role", "department", "name")}
-        return [_Entry(**values, password=sys.stdin.readline().rstrip("\r\n"))]
+        return [MemberEntry(**values, password=sys.stdin.readline().rstrip("\r\n"))]
     if chosen.verb == "load":
-        return TypeAdapter(list[_Entry]).validate_json(sys.stdin.read())
+        return TypeAdapter(list[MemberEntry]).validate_json(sys.stdin.read())
     return []
 
 
-async def _carry_out(chosen: argparse.Namespace, where: _Where, entries: Sequence[_Entry]) -> int:
+async def _carry_out(
+    chosen: argparse.Namespace, where: _Where, entries: Sequence[MemberEntry], packs: Mapping[str, str]
+) -> int:
     database = Database(where.database_url, name="redress-router-staff", size=2)
     try:
         directory = Staff(database)
@@ -103,7 +106,16 @@ async def _carry_out(chosen: argparse.Namespace, where: _Where, entries: Sequenc
             print(f"{chosen.user}: ended")
         else:
             members = [
-                (Member(user=e.user, name=e.name or e.user, role=e.role.value, department=e.department), e.password)
+                (
+                    Member(
+                        user=e.user,
+                        name=e.name or e.user,
+                        role=e.role.value,
+                        department=e.department,
+                        pack=packs[e.department],
+                    ),
+                    e.password,
+                )
                 for e in entries
             ]
             await directory.save(members)
@@ -113,7 +125,8 @@ async def _carry_out(chosen: argparse.Namespace, where: _Where, entries: Sequenc
         await database.close()
 
 
-def _told(error: ValidationError) -> str:
+def told_of(error: ValidationError) -> str:
+    """What is wrong with an entry, without what was given."""
     told = (
         f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
         for problem in error.errors(include_url=False, include_input=False, include_context=False)

@@ -9,6 +9,7 @@ from services.router.http.acting import Acting
 from services.router.http.api import make_api
 from services.router.http.desk import make_desk
 from services.router.http.office import Office
+from services.router.http.security_log import SecurityPages, make_security_log
 from services.router.http.signing import Devices, Signing, SignInLimits, make_signing
 from services.router.settings import Settings
 from services.router.store.reading import Reading
@@ -36,14 +37,16 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
     reading = Reading(service.database)
     acting = Acting(service.transaction, reading, service.policies, service.vault, settings.default_pack, new_id)
     staff = Staff(service.database)
-    office = Office(reading, acting, service.policies)
+    office = Office(reading, acting, service.policies, service.security)
     devices = Devices(settings.session_key, secure=settings.is_secure)
-    signing = Signing(staff, service.sessions, service.look, SignInLimits(settings), devices)
+    signing = Signing(staff, service.sessions, service.look, SignInLimits(settings), devices, service.security)
     duties = Duties(service.database, service.transaction, router)
 
     service.handles(router.handle)
-    account = Account(staff, signing, service.sessions, service.look)
+    account = Account(staff, signing, service.sessions, service.look, service.security)
     service.serves(make_api(office, signing), make_account(account))
+    pages = SecurityPages(service.database, office, service.look)
+    service.serves(make_security_log(pages, office))
     service.serves(make_signing(signing), make_desk(office, service.look, settings))
     service.runs("duties", duties.run)
     return service

@@ -252,6 +252,7 @@ WITH hits AS MATERIALIZED (
       AND ($6::text <> 'escalated' OR (c.escalated_to IS NOT NULL AND c.state <> 'closed'))
       AND ($6::text <> 'offered' OR c.offered_to = $3)
       AND ($6::text <> 'closed' OR c.state = 'closed')
+      AND ($9::text IS NULL OR c.about IS DISTINCT FROM $9 OR c.department = $9)
     ORDER BY x.complaint_id DESC LIMIT 10000
 ), best AS (
     SELECT complaint_id, ts_rank(x.search, $1::text::tsquery) AS fit
@@ -318,6 +319,10 @@ SELECT directory.end_session($1, $2);
 -- name: end_sessions
 -- All sessions of a user have ended.
 SELECT directory.end_sessions($1);
+
+-- name: security_log
+-- A page of the security log, the newest first; each null asks for everything.
+SELECT id, at, kind, actor, role, pack, reference, address, detail FROM security.read($1, $2, $3, $4, $5, $6);
 
 -- name: count_try
 -- Counts a try before its password is looked at, one at a time per subject: after $3 tries each has to wait twice as long

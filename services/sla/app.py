@@ -44,7 +44,7 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
         reached=reached,
         batch=settings.sla_tick_batch,
     )
-    views = Views(service.database, book, service.policies)
+    views = Views(service.database, book, service.policies, service.security)
 
     service.serves(make_api(views), make_pages(views, service.look))
     service.runs("ticker", ticker.run)

@@ -1,4 +1,4 @@
-"""Prepares a database: schemas `clock`, `vault` and `directory`, and one role per service that reaches its own schema only."""
+"""Prepares a database: schemas `clock`, `vault`, `directory` and `security`, and one role per service that reaches its own schema only."""
 
 from collections.abc import Mapping
 from importlib import resources
@@ -17,6 +17,7 @@ _OF_ALL = (
     "vault.contact_secret()",
     "directory.members()",
     "directory.ended()",
+    "security.write(jsonb)",
 )
 _OF_CREATORS = (
     "vault.keys_for(bytea[], uuid[], bytea[])",
@@ -30,6 +31,7 @@ _OF_DIRECTORS = (
     "directory.set_password(text, text)",
     "directory.end_session(uuid, text)",
     "directory.end_sessions(text)",
+    "security.read(text, text, text, timestamptz, bigint, integer)",
 )
 _GRANTED: Mapping[str, tuple[str, ...]] = {
     name: (
@@ -39,7 +41,7 @@ _GRANTED: Mapping[str, tuple[str, ...]] = {
     )
     for name in SERVICES
 }
-_SCRIPTS = ("bootstrap.sql", "directory.sql")
+_SCRIPTS = ("bootstrap.sql", "directory.sql", "security_log.sql")
 
 
 async def bootstrap(dsn: str, passwords: Mapping[str, str]) -> None:
@@ -72,3 +74,5 @@ async def _role(connection: "asyncpg.Connection[asyncpg.Record]", name: str, pas
         await connection.execute(f'GRANT EXECUTE ON FUNCTION {function} TO "{role}"')
     if name == "auditor":
         await connection.execute(f'ALTER ROLE "{role}" SET default_transaction_read_only = on')
+        await connection.execute(f'GRANT SELECT ON security.entry, security.head TO "{role}"')
+        await connection.execute(f'GRANT EXECUTE ON FUNCTION security.broken() TO "{role}"')

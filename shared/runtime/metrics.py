@@ -74,6 +74,10 @@ REQUESTS = Histogram(
 TRUNCATIONS = Counter(
     "redress_truncations_total", "Logs that lost records the broker had acknowledged", ["service", "topic", "partition"]
 )
+SECURITY_LINES_LOST = Counter(
+    "redress_security_lines_lost_total",
+    "Lines of the security log that no memory was left for while the database was away",
+)
 TURNED_AWAY = Counter(
     "redress_http_turned_away_total", "Requests and connections refused before any work", ["service", "why"]
 )

@@ -34,6 +34,7 @@ from shared.runtime.pauses import Pauses
 from shared.runtime.pg import Database
 from shared.runtime.pruning import Pruner
 from shared.runtime.relay import Relay
+from shared.runtime.security_log import SecurityLog
 from shared.runtime.server import make_server
 from shared.runtime.settings import CommonSettings
 from shared.runtime.telemetry import Tracing, current_traceparent
@@ -65,6 +66,7 @@ class Service:
         app: the FastAPI application.
         look: renders pages.
         tracing: records spans.
+        security: the security log.
         relay: publishes the outbox.
         problem: why the process ends with an error.
         health: what this copy can do now; `needs` names the checks it must pass to be given requests.
@@ -119,7 +121,8 @@ class Service:
         self.relay = Relay(self.database, name, settings.kafka, reached=reached, days=settings.outbox_days)
         self.health = Health(name, self.database, self.relay, needs)
         self.app: FastAPI = make_app(name, title, description, self.tracing, self.health.ready, self.health.alive)
-        install_web(self.app, self.look, self.sessions)
+        self.security = SecurityLog(self.database)
+        install_web(self.app, self.look, self.sessions, self.security)
         self._policy_keeper = PolicyKeeper(self.database, name, self.policies)
         self.health.also |= {"vault": lambda: None if self.vault.is_open else "the vault is not open yet"}
         self.health.also |= {"policies": lambda: self._policy_keeper.told}
@@ -245,6 +248,7 @@ class Service:
             "vault": lambda stop: open_vault(self.vault, stop, self.fail),
             "housekeeping": self._housekeeping,
             "past": self._remember,
+            "security log": self.security.run,
             "pruning": Pruner(self.database, self.name, kept_by(self.name, self._spans)).run,
         }
         if self.consumer is not None:

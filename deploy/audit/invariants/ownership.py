@@ -43,6 +43,9 @@ def _owners(seen: Snapshot) -> Iterator[Violation]:
             yield Violation("I2", row.complaint_id, "it was accepted, yet no department owns it")
         elif not case.department:
             yield Violation("I2", row.complaint_id, "its case names no department")
+        elif seen.departments is not None and case.department not in seen.departments and case.state != "closed":
+            what = f"its owner {case.department} is no department of the policies: put it back, or assign the case"
+            yield Violation("I2", row.complaint_id, what)
 
 
 def _chain(history: Sequence[Told]) -> Iterator[Violation]:

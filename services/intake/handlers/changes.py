@@ -11,7 +11,7 @@ from services.intake.domain import lifecycle
 from services.intake.domain.admission import Client
 from services.intake.domain.idempotency import Verdict, judge
 from services.intake.handlers.refusal import Refusal
-from services.intake.store import Held
+from services.intake.store import Held, Reach
 from shared.events.envelope import Cause
 from shared.events.ids import new_id
 from shared.events.intake import ComplaintAmended, ComplaintWithdrawn
@@ -34,13 +34,13 @@ class Author:
     client: Client
     actor: str
     """`client:NAME` or `staff:USER`."""
-    anybodys: bool = False
-    """Whether complaints of all clients are within reach: staff."""
+    pack: str | None = None
+    """Of staff: the pack whose complaints are within reach, whoever filed them. A client reaches its own alone."""
 
     @property
-    def reach(self) -> Client | None:
-        """The only client whose complaints are within reach; None: all."""
-        return None if self.anybodys else self.client
+    def reach(self) -> Reach:
+        """Whose complaints are within reach."""
+        return Reach(pack=self.pack) if self.pack is not None else Reach(client_id=self.client.client_id)
 
 
 @dataclass(frozen=True, slots=True)

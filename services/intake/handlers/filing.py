@@ -177,9 +177,9 @@ class Intake:
         return found
 
     async def open_cases(
-        self, *, email: str | None = None, phone: str | None = None
+        self, pack: str, *, email: str | None = None, phone: str | None = None
     ) -> tuple[list[FiledComplaint], int]:
-        """The newest 20 open complaints of the person who is reached there, and how many there are; contacts normalised
+        """The newest 20 open complaints in a pack of the person who is reached there, and how many there are; contacts normalised
         (`domain.contact`).
         """
         hashes = []
@@ -188,7 +188,7 @@ class Intake:
             hashes.append(self._vault.contact_hash("email", lookup_email(email)))
         if phone:
             hashes.append(self._vault.contact_hash("phone", phone))
-        return await store.open_cases(self._database, hashes) if hashes else ([], 0)
+        return await store.open_cases(self._database, pack, hashes) if hashes else ([], 0)
 
     async def by_reference(self, reference: str) -> FiledComplaint | None:
         """A complaint by its reference (canonical form), for staff."""

@@ -30,7 +30,11 @@ from services.intake.http.lean import (
 from services.intake.http.problems import language_of
 from services.intake.keys import KeyRing
 from services.intake.store import FiledComplaint
+from shared.policies.watching import PolicySource
+from shared.rights import Action
 from shared.runtime.web import language as languages
+from shared.runtime.web.persons import pack_for
+from shared.runtime.web.problems import Problem
 from shared.runtime.web.sessions import Sessions, Staff, current_staff
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -38,7 +42,6 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 _COMPLAINT: Final = TypeAdapter(Complaint)
 _AMENDMENT: Final = TypeAdapter(Amendment)
 _WITHDRAWAL: Final = TypeAdapter(Withdrawal)
-_STAFF: Final = ("agent", "office")
 _BATCHES: Final = 16  # in hand at once; each may hold megabytes
 
 
@@ -54,8 +57,9 @@ class Invalid(Refusal):
 class ChannelApi:
     """The requests of channel clients; staff of the call desk and the complaints office amend and withdraw too."""
 
-    def __init__(self, intake: Intake, keys: KeyRing, sessions: Sessions) -> None:
+    def __init__(self, intake: Intake, keys: KeyRing, sessions: Sessions, policies: PolicySource) -> None:
         self._intake = intake
+        self._policies = policies
         self._keys = keys
         self._sessions = sessions
         self._batches = 0
@@ -149,9 +153,11 @@ class ChannelApi:
         if staff is None:
             client = await self._client(request)
             return Author(client=client, actor=f"client:{client.name}")
-        if staff.role not in _STAFF:
-            raise Refusal("not-allowed")
-        return Author(client=await self._intake.built_in(DESK), actor=f"staff:{staff.user}", anybodys=True)
+        try:
+            pack = pack_for(staff, self._policies.packs, Action.AMEND)
+        except Problem:
+            raise Refusal("not-allowed") from None
+        return Author(client=await self._intake.built_in(DESK, pack), actor=f"staff:{staff.user}", pack=pack)
 
 
 def _refuse_wait(seconds: float) -> None:

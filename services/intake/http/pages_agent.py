@@ -17,23 +17,20 @@ from services.intake.http.pages_parts import Parts, categories, department_name,
 from services.intake.http.pages_receipt import Cookies, Receipt
 from services.intake.http.pages_told import FACTS, LONGEST, WANTED, errors_of, from_agent
 from services.intake.store import FiledComplaint
+from shared.policies.packs import Pack
+from shared.rights import Action, Standing, is_barred, may_anywhere
+from shared.runtime.security_log import Kind
 from shared.runtime.web import language as languages
 from shared.runtime.web.forms import Errors, Form, read_form
+from shared.runtime.web.persons import person_of, standing_in
 from shared.runtime.web.problems import Problem
 from shared.runtime.web.rates import retry_after
-from shared.runtime.web.sessions import Staff, require
+from shared.runtime.web.sessions import ROLES, Staff, require
 from shared.runtime.web.texts import Language
 
-_ROLES = require("agent", "lead", "office")
-OnCall = Annotated[Staff, Depends(_ROLES)]
+OnCall = Annotated[Staff, Depends(require(*(role for role in ROLES if may_anywhere(role, Action.FILE))))]
 _OUTLOOK_TRIES = 10
 _TRIES = frozenset(map(str, range(_OUTLOOK_TRIES + 1)))
-_READS_ALL = ("lead", "office")
-
-
-def may_open(staff: Staff, department: str | None) -> bool:
-    """Whether the desk shows this case to them: its table of rights is the router's (`domain/rights.py`)."""
-    return staff.role in _READS_ALL or (department is not None and staff.department == department)
 
 
 class CallForm:
@@ -65,7 +62,7 @@ class CallForm:
         if form["action"] in {"edit", "lookup"}:
             return await self._form(request, staff, form)
         spoken = languages.of(request)
-        understood = from_agent(form, look_of(request).texts, spoken, self._parts.pack.phone_region)
+        understood = from_agent(form, look_of(request).texts, spoken, self._parts.pack_of(staff).phone_region)
         if understood.complaint is None:
             return await self._form(request, staff, form, errors=understood.errors)
         if form["action"] == "send":
@@ -108,17 +105,19 @@ class CallForm:
             "receipt": receipt,
             "outlook": outlook,
             "owner_said": department_name(self._parts, outlook.department, said),
-            "opens": may_open(staff, outlook.department),
+            "opens": outlook.department is not None,
         }
 
     async def _known(self, request: Request, staff: Staff, form: Form) -> dict[str, Any]:
-        in_region = partial(normalise_phone, region=self._parts.pack.phone_region)
+        pack, person = self._parts.pack_of(staff), person_of(staff, self._parts.policies.packs)
+        in_region = partial(normalise_phone, region=pack.phone_region)
         phone, email = _normal(in_region, form["phone"]), _normal(normalise_email, form["email"])
         found: list[FiledComplaint] = []
         total = 0
         seconds = self._parts.lookups.wait(staff.user) if phone or email else 0.0
         if (phone or email) and not seconds:
-            found, total = await self._parts.intake.open_cases(email=email, phone=phone)
+            found, total = await self._parts.intake.open_cases(pack.name, email=email, phone=phone)
+            self._parts.security.note_of(Kind.LOOKED_UP, person, found=total)
         spoken = languages.of(request)
         owners = {case.reference: department_name(self._parts, case.department, spoken) for case in found}
         return {
@@ -126,14 +125,18 @@ class CallForm:
             "total": total,
             "owners": owners,
             "zones": {case.reference: zone_of(self._parts, case.department) for case in found},
-            "opened": {case.reference for case in found if may_open(staff, case.department)},
+            "opened": {case.reference for case in found if case.department is not None},
+            "closed": {case.reference for case in found if is_barred(person, self._standing(pack, case))},
             "asked": bool(phone or email),
             "seconds": seconds,
         }
 
+    def _standing(self, pack: Pack, case: FiledComplaint) -> Standing:
+        return standing_in(self._parts.policies.packs, pack.name, case.department, about=case.about)
+
     async def _file(self, request: Request, staff: Staff, form: Form, complaint: Complaint) -> Response:
         key = self._cookies.idempotency_key(request, f"{staff.user}|{form['key']}")
-        client = await self._parts.intake.built_in(DESK, self._parts.pack_name)
+        client = await self._parts.intake.built_in(DESK, self._parts.pack_of(staff).name)
         try:
             accepted = await self._parts.intake.accept(complaint, client, key, actor=f"staff:{staff.user}")
         except Refusal as refusal:
@@ -173,7 +176,7 @@ class CallForm:
             staff=staff,
             form=form,
             errors=Errors(errors or {}),
-            categories=[known[:2] for known in categories(self._parts.pack, spoken)],
+            categories=[known[:2] for known in categories(self._parts.pack_of(staff), spoken)],
             wanted=WANTED,
             longest=LONGEST["agent"],
             facts=FACTS,
@@ -185,7 +188,9 @@ class CallForm:
         self, request: Request, staff: Staff, form: Form, status: int = 200, *, already: bool = False
     ) -> Response:
         look, spoken = look_of(request), languages.of(request)
-        category = {known[0]: known[1] for known in categories(self._parts.pack, spoken)}.get(form["category"])
+        category = {known[0]: known[1] for known in categories(self._parts.pack_of(staff), spoken)}.get(
+            form["category"]
+        )
         return look.render(
             request,
             "agent_readback.html",

@@ -12,9 +12,13 @@ from services.intake.http.limits import FormLimits
 from shared.policies.packs import Pack
 from shared.policies.spans import Span
 from shared.policies.watching import PolicySource
+from shared.rights import Action
+from shared.runtime.security_log import SecurityLog
 from shared.runtime.web.look import Look
+from shared.runtime.web.persons import pack_for
 from shared.runtime.web.problems import Problem
 from shared.runtime.web.rates import Rates, retry_after
+from shared.runtime.web.sessions import Staff
 from shared.runtime.web.texts import Catalogue, Language
 
 
@@ -27,6 +31,7 @@ class Parts:
     intake: Intake
     limits: FormLimits
     lookups: Rates
+    security: SecurityLog
     policies: PolicySource
     pack_name: str
     session_key: bytes
@@ -35,6 +40,18 @@ class Parts:
     def pack(self) -> Pack:
         """The pack our own forms file for, as it is in force now."""
         return self.policies.packs[self.pack_name]
+
+    def pack_of(self, staff: Staff) -> Pack:
+        """The pack somebody takes calls for: their own.
+
+        Raises:
+            Problem: 403 for whoever takes none, or whose pack is not loaded.
+        """
+        name = pack_for(staff, self.policies.packs, Action.FILE)
+        pack = self.policies.packs.by_name.get(name)
+        if pack is None:
+            raise Problem(403, "not-allowed")
+        return pack
 
 
 def look_of(request: Request) -> Look:

@@ -95,6 +95,14 @@ class Stored(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """Whose complaints are within reach: those of one client, or those of one pack for staff."""
+
+    client_id: int | None = None
+    pack: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FiledComplaint:
     """A complaint as intake knows it, in clear: for the call desk and for its own channel."""
 
@@ -114,6 +122,7 @@ class FiledComplaint:
     body: str | None = None
     category: str | None = None
     customer_name: str | None = None
+    about: str | None = None
 
     @property
     def due_at(self) -> datetime | None:
@@ -217,9 +226,9 @@ def _client(row: Any) -> Client:
     )
 
 
-async def hold(db: Reads, complaint_id: UUID, client: Client | None) -> Held | None:
-    """Lock a complaint of this client (None: of anybody, for staff); None when there is none with that id."""
-    row = await db.fetchrow(Q.hold_complaint, complaint_id, client and client.client_id)
+async def hold(db: Reads, complaint_id: UUID, reach: Reach) -> Held | None:
+    """Lock a complaint within reach; None when there is none with that id."""
+    row = await db.fetchrow(Q.hold_complaint, complaint_id, reach.client_id, reach.pack)
     if row is None:
         return None
     standing = _standing(await db.fetchrow(Q.hold_standing, complaint_id))
@@ -233,9 +242,9 @@ async def hold(db: Reads, complaint_id: UUID, client: Client | None) -> Held | N
     )
 
 
-async def person_of(db: Reads, complaint_id: UUID, client: Client | None) -> UUID | None:
-    """Whose complaint it is; None when this client (None: anybody) filed none with that id."""
-    person_id: UUID | None = await db.fetchval(Q.person_of, complaint_id, client and client.client_id)
+async def person_of(db: Reads, complaint_id: UUID, reach: Reach) -> UUID | None:
+    """Whose complaint it is; None when there is none with that id within reach."""
+    person_id: UUID | None = await db.fetchval(Q.person_of, complaint_id, reach.client_id, reach.pack)
     return person_id
 
 
@@ -254,17 +263,19 @@ async def add(
     await db.execute(Q.add, held.complaint_id, version, kind, body, actor, at, state)
 
 
-async def status(db: Reads, complaint_id: UUID, client: Client | None) -> FiledComplaint | None:
-    """A complaint as its own client may see it (None: of anybody, for staff)."""
-    row = await db.fetchrow(Q.complaint_status, complaint_id, client and client.client_id)
+async def status(db: Reads, complaint_id: UUID, reach: Reach) -> FiledComplaint | None:
+    """A complaint as its own client may see it, or staff of its pack."""
+    row = await db.fetchrow(Q.complaint_status, complaint_id, reach.client_id, reach.pack)
     return FiledComplaint(**row) if row is not None else None
 
 
-async def open_cases(db: Reads, contact_hashes: Sequence[bytes], limit: int = 20) -> tuple[list[FiledComplaint], int]:
-    """Open complaints of whoever is reached by one of these contacts (`Vault.contact_hash`), newest first, at most `limit`
-    of them; and how many there are.
+async def open_cases(
+    db: Reads, pack: str, contact_hashes: Sequence[bytes], limit: int = 20
+) -> tuple[list[FiledComplaint], int]:
+    """Open complaints in a pack of whoever is reached by one of these contacts (`Vault.contact_hash`), newest first, at
+    most `limit` of them; and how many there are.
     """
-    rows = [dict(row) for row in await db.fetch(Q.open_cases, list(contact_hashes), limit)]
+    rows = [dict(row) for row in await db.fetch(Q.open_cases, list(contact_hashes), limit, pack)]
     total = max((row.pop("total") for row in rows), default=0)
     return [FiledComplaint(**row) for row in rows], total
 

@@ -18,10 +18,13 @@ from services.notifier.store.reading import Reach, Sent, Trouble, Troubles
 from shared.events.reference import BadReference, parse_reference
 from shared.policies import Packs
 from shared.policies.watching import PolicySource
+from shared.rights import Action, Standing, may
 from shared.runtime.pg import Database
+from shared.runtime.security_log import Kind, SecurityLog
 from shared.runtime.web import language as languages
 from shared.runtime.web.look import Look
 from shared.runtime.web.openapi import refusals, security
+from shared.runtime.web.persons import person_of, standing_in
 from shared.runtime.web.problems import Problem
 from shared.runtime.web.sessions import Staff, current_staff
 from shared.runtime.web.texts import Text
@@ -41,14 +44,14 @@ _SHAPES = {
 _NO_CASE = Text(zh="没有这个投诉编号", en="There is no such case")
 _CHECK_IT = Text(zh="请核对编号，例如 R-4K7M-2XA9。", en="Please check the reference, such as R-4K7M-2XA9.")
 _NOT_YOURS = Text(zh="这件投诉不归您的部门", en="This is not your department's case")
-_EVERYWHERE = frozenset({"office", "agent"})
 _COLUMNS = ("reference", "department", "kind", "channel", "state", "reason", "at", "attempts", "message_id")
 
 
 class Ledger:
     """Reads the ledger as far as a member of staff may see it."""
 
-    def __init__(self, database: Database, policies: PolicySource, look: Look) -> None:
+    def __init__(self, database: Database, policies: PolicySource, look: Look, security: SecurityLog) -> None:
+        self._security = security
         self._database = database
         self._policies = policies
         self._look = look
@@ -59,15 +62,12 @@ class Ledger:
         return self._policies.packs
 
     def reach(self, staff: Staff) -> Reach:
-        """Operators see all, the complaints office and call agents their company, others their departments."""
-        if staff.role == "operator":
+        """Whose notices stand in somebody's list: operators' all, a lead's and the office's of the pack, others' of their own."""
+        person = person_of(staff, self.packs)
+        if may(person, Action.LIST, Standing(pack=None, owner=None)):
             return Reach(pack=None, departments=None)
-        try:
-            pack = self.packs.pack_of(staff.department).name
-        except KeyError:
-            return Reach(pack="", departments=())
-        everywhere = staff.role in _EVERYWHERE
-        return Reach(pack=pack, departments=None if everywhere else (staff.department, *staff.departments))
+        everywhere = may(person, Action.LIST, standing_in(self.packs, person.pack, None))
+        return Reach(pack=person.pack or "", departments=None if everywhere else tuple(sorted(person.theirs)))
 
     async def of_case(self, staff: Staff, typed: str) -> tuple[Journey, tuple[Sent, ...]]:
         """The notices of one case.
@@ -81,10 +81,10 @@ class Ledger:
             journey = None
         if journey is None:
             raise Problem(404, "not-found", title=_NO_CASE, detail=_CHECK_IT)
-        reach = self.reach(staff)
-        outside = reach.departments is not None and journey.department not in reach.departments
-        if reach.pack not in (None, journey.pack) or outside:
+        person, case = person_of(staff, self.packs), standing_in(self.packs, journey.pack, journey.department)
+        if not may(person, Action.NOTICES, case):
             raise Problem(403, "not-yours", title=_NOT_YOURS)
+        self._security.viewed(person, journey.reference, "notices")
         return journey, await reading.notices_of(self._database, journey.complaint_id)
 
     async def rows(self, staff: Staff, typed: str, state: Wish, after: str | None = None) -> Troubles:
@@ -102,6 +102,7 @@ class Ledger:
     async def csv(self, staff: Staff, typed: str, state: Wish) -> Response:
         """All lines for a spreadsheet, page after page as they are sent."""
         first = await self.rows(staff, typed, state)
+        self._security.note_of(Kind.EXPORTED, person_of(staff, self.packs), what="notices", state=state)
 
         async def lines() -> AsyncIterator[str]:
             page, head = first, True

@@ -10,6 +10,7 @@ from services.router.http import bodies, models
 from services.router.http.signing import Signing, token_document
 from services.router.store.staff import Staff as StaffStore
 from shared.runtime.directory import Member
+from shared.runtime.security_log import Kind, SecurityLog
 from shared.runtime.web import language as languages
 from shared.runtime.web.forms import Errors, read_form
 from shared.runtime.web.look import Look
@@ -26,7 +27,10 @@ SignedIn = Annotated[Staff, Depends(current_staff)]
 class Account:
     """What people do about their own sign-in."""
 
-    def __init__(self, staff: StaffStore, signing: Signing, sessions: Sessions, look: Look) -> None:
+    def __init__(
+        self, staff: StaffStore, signing: Signing, sessions: Sessions, look: Look, security: SecurityLog
+    ) -> None:
+        self._security = security
         self._staff = staff
         self._signing = signing
         self._sessions = sessions
@@ -46,6 +50,7 @@ class Account:
         elif staff.session_id is not None:
             await self._staff.end_session(staff.session_id, staff.user)
         self._sessions.directory.changed()
+        self._security.note(Kind.SIGNED_OUT, staff.user, role=staff.role, pack=staff.pack, everywhere=everywhere)
 
     async def sign_out(self, request: Request) -> Response:
         """Answer the posted button. Who is signed out already is told nothing else."""
@@ -70,6 +75,7 @@ class Account:
         self._sessions.directory.changed()
         if epoch is None:  # dismissed meanwhile
             raise Problem(401, "not-authorised", headers={"WWW-Authenticate": "Bearer"})
+        self._security.note(Kind.PASSWORD_CHANGED, staff.user, role=staff.role, pack=staff.pack)
         return Member(
             user=member.user, name=member.name, role=member.role, department=member.department, session_epoch=epoch
         )

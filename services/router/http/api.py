@@ -8,9 +8,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from services.router.domain.case import State
-from services.router.domain.rights import Action, Actor
+from services.router.domain.rights import Action, Actor, Role
 from services.router.http import bodies, models, views
-from services.router.http.office import Office, canonical
+from services.router.http.office import Office, canonical, is_reference
 from services.router.http.signing import Signing
 from services.router.store.reading import CaseReading, View, Wish
 from shared.problems import STATES
@@ -184,6 +184,8 @@ def wish_of(
         view = "closed"
     if view is None:
         view = "all" if wide and department is None else "queue"
+    if words and actor.role is Role.AGENT and is_reference(words):
+        wide, view = True, "all"  # what a caller says leads wherever in the pack the case is
     if department is None and (view == "offered" or ((view == "queue" or not wide) and not (wide and words))):
         department = actor.department
     return Wish(

@@ -1,7 +1,7 @@
 """The page of one case: the story in one column, the clock beside it, the next action under the thumb."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,7 +13,7 @@ from services.router.domain.case import Case, Refusal, State
 from services.router.domain.clocks import nearest, unpacked
 from services.router.domain.life import refusal_of
 from services.router.domain.placing import desks_of
-from services.router.domain.rights import Action, Actor, Role, may
+from services.router.domain.rights import Action, Actor, Role, may, standing_of
 from services.router.http import story, views
 from services.router.http.acting import mark_of
 from services.router.http.bodies import BODY_OF, MAX_WORDS, Body
@@ -21,6 +21,8 @@ from services.router.http.office import Office
 from services.router.http.queue import next_step, shown_dial
 from services.router.http.views import Reach
 from services.router.store.cases import case_of
+from shared.rights import is_barred
+from shared.rights import may as shared_may
 from shared.runtime.web import language as languages
 from shared.runtime.web.forms import Form
 from shared.runtime.web.look import DEFAULT_ZONE, Look
@@ -147,6 +149,7 @@ class CasePage:
 
         return {
             "case": whole,
+            "barred": is_barred(actor, standing_of(case, desks)),
             "received_at": row["received_at"],
             "since": row["since"],
             "promise_due_at": case.pledge.due_at if case.pledge else None,
@@ -176,6 +179,7 @@ class CasePage:
             "customer_lang": "zh-Hans" if case.language == "zh" else "en",
             "now": row["now"],
             "tz": self.zone(case.department),
+            "sees_clocks": shared_may(actor, Action.CLOCKS, replace(standing_of(case, desks), offered_to=None)),
             "sees_raw": may(actor, Action.RAW_EVENTS, case, desks),
             "sees_trace": actor.role in {Role.OPERATOR, Role.OFFICE, Role.LEAD},
             "wanted_said": t(f"remedy.{row['wanted']}") if row["wanted"] in REMEDIES else row["wanted"],

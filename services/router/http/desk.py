@@ -21,6 +21,7 @@ from services.router.store.cases import case_of
 from services.router.store.reading import COUNTED
 from shared.runtime import once
 from shared.runtime.errors import is_transient
+from shared.runtime.security_log import Kind
 from shared.runtime.web import language as languages
 from shared.runtime.web.forms import read_form
 from shared.runtime.web.look import Look
@@ -88,6 +89,9 @@ class Desk:
         """
         wish = replace(queue.wish(self._office, actor, Filters.read(request.query_params), EXPORTED), after=None)
         first = await self._office.page(wish, actor)
+        self._office.security.note_of(
+            Kind.EXPORTED, actor, what="cases", view=wish.view, department=wish.department, searched=bool(wish.words)
+        )
 
         async def lines() -> AsyncIterator[bytes]:
             page, head, sent = first, True, 0

@@ -37,6 +37,27 @@ class SignedOut(Answer):
     ended: Literal["session", "all"]
 
 
+class SecurityLine(Answer):
+    """One line of the security log. No texts and no contacts of customers."""
+
+    id: int
+    at: datetime
+    kind: str = Field(description="signed_in, sign_in_failed, viewed, looked_up, exported, refused …")
+    actor: str = Field(description="the user; `unknown` for a name nobody has, `operator` for a command on the host")
+    role: str | None
+    pack: str | None
+    reference: str | None
+    address: str | None
+    detail: dict[str, Any]
+
+
+class SecurityLog(Answer):
+    """A page of the security log, the newest first."""
+
+    lines: list[SecurityLine]
+    before: int | None = Field(description="begins the next page; null: this is the last")
+
+
 class Department(Answer):
     """A department of a policy pack."""
 
@@ -93,6 +114,7 @@ class CaseInList(Answer):
     title: str | None
     text: str | None
     erased: bool
+    withheld: bool = Field(default=False, description="the customer's and colleagues' words are not for whoever asks")
 
 
 class CaseSummary(CaseInList):

@@ -1,5 +1,6 @@
 """Who asks, and what they may see: the parts that the API and the pages share."""
 
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
@@ -15,6 +16,8 @@ from shared.events.reference import BadReference, parse_reference
 from shared.policies.packs import Packs
 from shared.policies.watching import PolicySource
 from shared.runtime.errors import is_transient
+from shared.runtime.security_log import SecurityLog
+from shared.runtime.web.persons import pack_of, person_of
 from shared.runtime.web.problems import Problem
 from shared.runtime.web.sessions import current_staff
 
@@ -22,9 +25,10 @@ from shared.runtime.web.sessions import current_staff
 class Office:
     """Reads and acts for whoever is signed in, as far as the table of rights lets them."""
 
-    def __init__(self, reading: Reading, acting: Acting, policies: PolicySource) -> None:
+    def __init__(self, reading: Reading, acting: Acting, policies: PolicySource, security: SecurityLog) -> None:
         self.reading = reading
         self.acting = acting
+        self.security = security
         self._policies = policies
 
     @property
@@ -40,12 +44,7 @@ class Office:
             Problem: 401 for programs.
         """
         staff = await current_staff(request)
-        return Actor(
-            user=staff.user,
-            role=Role(staff.role),
-            department=staff.department,
-            pack=self._pack_name(staff.department) or staff.pack,
-        )
+        return person_of(staff, self.packs)
 
     def packs_of(self, actor: Actor) -> tuple[str, ...]:
         """The packs whose cases the actor may look for."""
@@ -57,7 +56,7 @@ class Office:
         """Whether lists may go beyond the actor's department."""
         if actor.role is Role.OPERATOR:
             return True
-        return actor.pack is not None and reads_everything(actor, desks_of(self.packs[actor.pack]))
+        return actor.pack is not None and reads_everything(actor, desks_of(self.acting.pack(actor.pack)))
 
     async def page(self, wish: Wish, actor: Actor) -> Page:
         """A page of cases the actor may read.
@@ -65,17 +64,25 @@ class Office:
         Raises:
             Problem: 403 for another department's queue.
         """
-        if not self.reads_all(actor):
+        if not self.reads_all(actor) and not _is_on_the_phone(actor, wish):
             if wish.department != actor.department:
                 raise problem_of(Refusal.NOT_YOURS)
-        elif wish.department is not None and self._pack_name(wish.department) not in wish.packs:
+        elif wish.department is not None and pack_of(wish.department, self.packs) not in wish.packs:
             raise problem_of(Refusal.UNKNOWN_DEPARTMENT)
-        return await self.reading.page(wish)
+        if wish.words and actor.role is Role.OPERATOR and not is_reference(wish.words):
+            return Page(rows=[], total=0, after=None)  # what is found by its words tells them
+        page = await self.reading.page(replace(wish, not_about=actor.department))
+        return replace(page, rows=[self._as_seen_by(actor, row) for row in page.rows])
+
+    def _as_seen_by(self, actor: Actor, row: Any) -> Any:
+        case = case_of(row)
+        read = may(actor, Action.READ, case, desks_of(self.acting.pack(case.pack)))
+        return row if read else views.withheld(row)
 
     async def row(
         self, reference: str, actor: Actor, action: Action = Action.READ, reading: CaseReading | None = None
     ) -> Any:
-        """One case the actor may read.
+        """One case the actor may read, without its words where they may only know how it stands.
 
         Raises:
             Problem: 404 for no such case, 403 for one that is not theirs.
@@ -84,9 +91,12 @@ class Office:
         if row is None:
             raise Problem(404, "not-found")
         case = case_of(row)
-        if not may(actor, action, case, desks_of(self.acting.pack(case.pack))):
+        desks = desks_of(self.acting.pack(case.pack))
+        full = may(actor, action, case, desks)
+        if not full and not (action is Action.READ and may(actor, Action.STATUS, case, desks)):
             raise problem_of(Refusal.NOT_YOURS)
-        return row
+        self.security.viewed(actor, case.reference, "case" if full and action is Action.READ else "status")
+        return row if full else views.withheld(row)
 
     async def whole(self, reference: str, actor: Actor, reading: CaseReading | None = None) -> dict[str, Any]:
         """One case with its story, for somebody who may read it; `reading`: as a transaction sees it."""
@@ -116,15 +126,23 @@ class Office:
                 raise
             return _given_away(reference)
 
-    def _pack_name(self, department: str) -> str | None:
-        try:
-            return self.packs.pack_of(department).name
-        except KeyError:
-            return None
-
 
 def _given_away(reference: str) -> dict[str, Any]:
     return {"reference": canonical(reference), "actions": []}
+
+
+def _is_on_the_phone(actor: Actor, wish: Wish) -> bool:
+    """Whether an agent looks for the reference that a caller says, wherever in the pack it leads."""
+    return actor.role is Role.AGENT and wish.department is None and bool(wish.words) and is_reference(wish.words or "")
+
+
+def is_reference(words: str) -> bool:
+    """Whether somebody looks for one case by its reference."""
+    try:
+        parse_reference(words)
+    except BadReference:
+        return False
+    return True
 
 
 def canonical(reference: str) -> str:

@@ -81,6 +81,7 @@ def entry(row: Any, actor: Actor, packs: Packs) -> dict[str, Any]:
         "title": row["title"] or row["body"],
         "language": "zh-Hans" if row["language"] == "zh" else "en",
         "erased": row["erased"],
+        "withheld": views.is_withheld(row),
         "state": row["closed_how"] if row["closed_how"] == "withdrawn" else row["state"],
         "priority": row["priority"],
         "channel": row["channel"],

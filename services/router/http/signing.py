@@ -14,6 +14,7 @@ from services.router.http.bodies import SignIn
 from services.router.settings import Settings
 from services.router.store.staff import Staff, Throttled
 from shared.runtime.directory import Member
+from shared.runtime.security_log import Kind, SecurityLog
 from shared.runtime.web.addresses import network_of
 from shared.runtime.web.forms import read_form
 from shared.runtime.web.look import Look
@@ -72,10 +73,13 @@ class Devices:
 class Signing:
     """Checks passwords and hands out sessions."""
 
-    def __init__(self, staff: Staff, sessions: Sessions, look: Look, tries: SignInLimits, devices: Devices) -> None:
+    def __init__(
+        self, staff: Staff, sessions: Sessions, look: Look, tries: SignInLimits, devices: Devices, security: SecurityLog
+    ) -> None:
         self._staff = staff
         self._tries = tries
         self._devices = devices
+        self._security = security
         self._sessions = sessions
         self._look = look
 
@@ -126,16 +130,29 @@ class Signing:
         if (device := self._devices.of(request, user)) is None:
             seconds = self._tries.wait(address)
             if seconds > 0:  # before a password is looked at: that costs 30 ms of a core
+                self._note(Kind.SIGN_IN_THROTTLED, user, address)
                 values = {"seconds": math.ceil(seconds)}
                 raise Problem(429, "too-many", headers=retry_after(seconds), values=values)
+        await self._sessions.directory.refresh()
         try:
             member = await self._staff.sign_in(user, password, address, device)
         except Throttled as throttled:
+            self._note(Kind.SIGN_IN_THROTTLED, user, address)
             values = {"seconds": throttled.wait}
             raise Problem(429, "too-many", headers={"Retry-After": str(throttled.wait)}, values=values) from None
+        self._note(Kind.SIGN_IN_FAILED if member is None else Kind.SIGNED_IN, user, address)
         if member is None:
             raise Problem(401, "wrong-password", headers={"WWW-Authenticate": "Bearer"})
         return member
+
+    def _note(self, kind: Kind, user: str, address: str) -> None:
+        """Write it down. What was typed as a name and is none may be a password, so it is not kept."""
+        view = self._sessions.directory.view
+        member = view.members.get(user) if view else None
+        if member is None:
+            self._security.note(kind, "unknown", address=address)
+        else:
+            self._security.note(kind, user, role=member.role, pack=member.pack, address=address)
 
     def _next(self, wish: str) -> str:
         return safe_next(wish, self._look.urls.own, "/desk")

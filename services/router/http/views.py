@@ -8,12 +8,11 @@ from services.router.domain.case import Case
 from services.router.domain.clocks import Dial, Dials, unpacked
 from services.router.domain.life import refusal_of
 from services.router.domain.placing import desks_of
-from services.router.domain.rights import Action, Actor
+from services.router.domain.rights import COMMANDS, Action, Actor
 from services.router.store.cases import case_of
 from shared.policies.packs import Pack, Packs
 
 _ORDER = ("promise", "first_response", "owner", "silence", "answer", "confirmation", "journey")
-COMMANDS = tuple(action for action in Action if action not in {Action.READ, Action.RAW_EVENTS})
 
 
 class Reach(NamedTuple):
@@ -28,6 +27,20 @@ class Reach(NamedTuple):
     writable: bool
     unwanted: bool
     number: str | None
+
+
+_WORDS = ("title", "body", "name", "email", "phone", "call_back", "order_id", "on_behalf_of", "wanted")
+
+
+def withheld(row: Any) -> dict[str, Any]:
+    """A case for somebody who may know that it is there, who has it and by when, and read nobody's words."""
+    offer = row["offer"] and {**row["offer"], "reason": ""}
+    return {**row, **dict.fromkeys(_WORDS), "reasons": {"owner": [], "priority": []}, "offer": offer, "withheld": True}
+
+
+def is_withheld(row: Any) -> bool:
+    """Whether a case is shown without anybody's words."""
+    return bool(row.get("withheld", False))
 
 
 def reach_of(row: Any) -> Reach:
@@ -70,6 +83,7 @@ def summary(row: Any, packs: Packs) -> dict[str, Any]:
         "text": row["body"],
         "customer_name": row["name"],
         "erased": row["erased"],
+        "withheld": is_withheld(row),
     }
 
 
@@ -111,7 +125,7 @@ def whole(row: Any, history: Iterable[Any], actor: Actor, packs: Packs, pack: Pa
         "about_staff": row["about_staff"],
         "trace_id": row["trace_id"],
         "actions": [action.value for action in possible(case, actor, pack)],
-        "history": [_beginning(row), *(line(one) for one in history)],
+        "history": [_beginning(row), *(line(one, words=not is_withheld(row)) for one in history)],
     }
 
 
@@ -135,8 +149,8 @@ def _beginning(row: Any) -> dict[str, Any]:
     }
 
 
-def line(row: Any) -> dict[str, Any]:
-    """A line of the history."""
+def line(row: Any, *, words: bool = True) -> dict[str, Any]:
+    """A line of the history, with or without what was said."""
     return {
         "event_id": str(row["event_id"]),
         "at": _time(row["at"]),
@@ -144,7 +158,7 @@ def line(row: Any) -> dict[str, Any]:
         "who": row["who"],
         "department": row["department"],
         "epoch": row["epoch"],
-        "text": row["body"],
+        "text": row["body"] if words else None,
         "detail": row["detail"] or {},
     }
 

@@ -32,6 +32,7 @@ class Wish:
         state: one state, or every open one; not for closed cases.
         words: what to search for, over open and closed cases; within the view, if that is offered, escalated or closed.
         after: the place behind which the page begins.
+        not_about: the department whose people nothing may be about that is found by its words, unless it has the case.
     """
 
     packs: tuple[str, ...]
@@ -41,6 +42,7 @@ class Wish:
     words: str | None = None
     after: str | None = None
     limit: int = 50
+    not_about: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +161,7 @@ class Reading(CaseReading):
             fit, at = _fit_of(wish.after)
             return await connection.fetch(
                 QUERIES.search_cases, query, list(wish.packs), wish.department, wish.state, wish.limit + 1, wish.view,
-                fit, at,
+                fit, at, wish.not_about,
             )  # fmt: skip
 
 

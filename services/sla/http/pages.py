@@ -62,6 +62,7 @@ class Pages:
         """The whole board for a spreadsheet, page after page as it is sent."""
         pages = self._views.boards(staff, request.query_params.get("department") or None)
         first = await anext(pages)
+        self._views.exported(staff, first.department)
 
         async def lines() -> AsyncIterator[bytes]:
             yield _csv(first.cases, head=True)

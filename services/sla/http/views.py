@@ -16,7 +16,10 @@ from services.sla.store.rows import stored_of
 from shared.events.reference import BadReference, parse_reference
 from shared.policies.packs import Packs
 from shared.policies.watching import PolicySource
+from shared.rights import Action, may
 from shared.runtime.pg import Database
+from shared.runtime.security_log import Kind, SecurityLog
+from shared.runtime.web.persons import person_of, standing_in
 from shared.runtime.web.problems import Problem
 from shared.runtime.web.sessions import Staff
 
@@ -71,9 +74,10 @@ class CaseView:
 
 
 class Views:
-    """Reads for whoever is signed in: the complaints of their own pack, operators those of all."""
+    """Reads for whoever is signed in, as far as the table of rights lets them (`shared/rights.py`)."""
 
-    def __init__(self, database: Database, book: Rulebook, policies: PolicySource) -> None:
+    def __init__(self, database: Database, book: Rulebook, policies: PolicySource, security: SecurityLog) -> None:
+        self._security = security
         self._database = database
         self._book = book
         self._policies = policies
@@ -84,19 +88,23 @@ class Views:
         return self._policies.packs
 
     def departments(self, staff: Staff) -> list[str]:
-        """The departments whose dates a member of staff may see."""
-        if staff.role == "operator":
-            return [department.id for department in self.packs.departments]
-        try:
-            return list(self.packs.pack_of(staff.department).departments)
-        except KeyError:
-            raise Problem(403, "not-allowed") from None
+        """The departments whose dates stand on a member of staff's board."""
+        person = person_of(staff, self.packs)
+        found = [
+            department
+            for name, pack in self.packs.by_name.items()
+            for department in pack.departments
+            if may(person, Action.LIST, standing_in(self.packs, name, department))
+        ]
+        if not found:
+            raise Problem(403, "not-allowed")
+        return found
 
     async def case(self, reference: str, staff: Staff) -> CaseView:
         """One complaint.
 
         Raises:
-            Problem: 404 when there is none of that reference, or it belongs to another company.
+            Problem: 404 when there is none of that reference, or none that they may see.
         """
         try:
             canonical = parse_reference(reference)
@@ -104,7 +112,7 @@ class Views:
             raise Problem(404, "not-found") from None
         async with self._database.connection() as connection:
             row = await connection.fetchrow(QUERIES.find_case, canonical)
-            if row is None or (row["department"] and not self._may_see(row["department"], staff)):
+            if row is None or not self._may_see(row, staff):
                 raise Problem(404, "not-found")
             keys = [(row["rules_pack"], row["rules_version"])] if row["rules_version"] else []
             stored = stored_of(row, await self._book.promised(connection, keys))
@@ -117,9 +125,17 @@ class Views:
             fired={(f["clock"], f["epoch"], f["level"]): f for f in fired},
         )
 
-    def _may_see(self, department: str, staff: Staff) -> bool:
-        known = {one.id for one in self.packs.departments}
-        return department not in known or department in self.departments(staff)
+    def _may_see(self, row: Any, staff: Staff) -> bool:
+        if row["pack"] is None and row["department"] is None:
+            return True  # nothing is known of it yet but that it is there
+        person, case = person_of(staff, self.packs), standing_in(self.packs, row["pack"], row["department"])
+        if seen := may(person, Action.CLOCKS, case):
+            self._security.viewed(person, row["reference"], "clocks")
+        return seen
+
+    def exported(self, staff: Staff, department: str | None) -> None:
+        """Somebody takes the board away."""
+        self._security.note_of(Kind.EXPORTED, person_of(staff, self.packs), what="board", department=department)
 
     async def board(self, staff: Staff, department: str | None, after: str | None = None) -> models.Board:
         """A page of what is late or at risk in one department, or in all a member of staff may see.

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 
+from shared.runtime.security_log import SecurityLog
 from shared.runtime.web import language as languages
 from shared.runtime.web.api_docs import serve_docs
 from shared.runtime.web.head import HeadAsGet
@@ -21,7 +22,7 @@ from shared.runtime.web.sessions import KnownStaff, Sessions, SignInNeeded
 _NAMES = {404: "not-found", 405: "method-not-allowed", 413: "too-large", 503: "unavailable"}
 
 
-def install_web(app: FastAPI, look: Look, sessions: Sessions) -> None:
+def install_web(app: FastAPI, look: Look, sessions: Sessions, security: SecurityLog | None = None) -> None:
     """Serve `/static/...` and `/docs`, tell the API (`app.openapi()`), answer errors as problems or pages, set the headers, and let the dependencies of
     `shared.runtime.web.sessions` find their parts in `app.state`. Call it once, after the app is made.
     """
@@ -35,7 +36,7 @@ def install_web(app: FastAPI, look: Look, sessions: Sessions) -> None:
     app.add_exception_handler(SignInNeeded, _on_sign_in)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
-    app.add_middleware(KnownStaff, sessions=sessions)
+    app.add_middleware(KnownStaff, sessions=sessions, security=security)
     app.add_middleware(ErrorBoundary)
     app.add_middleware(HeadAsGet)
     app.add_middleware(SecurityHeaders, own_urls=look.urls.own)

@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.runtime.directory import Directory, View
+from shared.runtime.security_log import Kind, SecurityLog
 from shared.runtime.web.problems import Problem
 from shared.runtime.web.security import origin_of
 
@@ -243,9 +244,10 @@ class Sessions:
 class KnownStaff:
     """Finds out at the door who of the staff is asking, and keeps a browser's session from running out while it is used."""
 
-    def __init__(self, app: ASGIApp, sessions: Sessions) -> None:
+    def __init__(self, app: ASGIApp, sessions: Sessions, security: SecurityLog | None = None) -> None:
         self._app = app
         self._sessions = sessions
+        self._security = security
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass everything through; a request without a token costs nothing."""
@@ -256,19 +258,23 @@ class KnownStaff:
                     scope[_KNOWN] = await self._sessions.read(token)
                 except Problem:
                     scope[_UNSAID] = True
-                if scope.get(_KNOWN) is not None and _bearer(request) is None:
-                    scope[_RENEWAL] = self._sessions.renewal(request)
-                    send = self._renewing(scope, send)
+                if scope.get(_KNOWN) is not None:
+                    if _bearer(request) is None:
+                        scope[_RENEWAL] = self._sessions.renewal(request)
+                    send = self._watched(scope, send)
         await self._app(scope, receive, send)
 
-    @staticmethod
-    def _renewing(scope: Scope, send: Send) -> Send:
-        async def with_cookie(message: Message) -> None:
-            if message["type"] == "http.response.start" and (cookie := scope.get(_RENEWAL)) is not None:
-                message["headers"] = [*message.get("headers", ()), cookie]
+    def _watched(self, scope: Scope, send: Send) -> Send:
+        async def watched(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                if (cookie := scope.get(_RENEWAL)) is not None:
+                    message["headers"] = [*message.get("headers", ()), cookie]
+                if message["status"] == 403 and self._security is not None:
+                    staff, what = scope[_KNOWN], f"{scope['method']} {scope['path'][:120]}"
+                    self._security.note(Kind.REFUSED, staff.user, role=staff.role, pack=staff.pack, what=what)
             await send(message)
 
-        return with_cookie
+        return watched
 
 
 def _unsaid() -> Problem:

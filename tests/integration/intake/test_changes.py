@@ -222,13 +222,14 @@ async def test_open_cases_of_a_caller_are_found_by_phone_or_address_until_closed
     first = (await intake.post()).json()
     second = (await intake.post(BODY | {"customer": {"email": "WANG@example.com"}})).json()
     await intake.post(BODY | {"customer": {"phone": "13912345678"}})
-    found, total = await use.open_cases(phone="+8613812345678", email="wang@example.com")
+    found, total = await use.open_cases("retail", phone="+8613812345678", email="wang@example.com")
+    assert await use.open_cases("bank", email="wang@example.com") == ([], 0)
     assert total == len(found)
     assert [case.reference for case in found] == [second["reference"], first["reference"]]
     await hear(intake, closed(4, UUID(first["complaint_id"])))
-    assert [c.reference for c in (await use.open_cases(phone="+8613812345678"))[0]] == []
-    assert [c.reference for c in (await use.open_cases(email="wang@example.com"))[0]] == [second["reference"]]
-    assert await use.open_cases() == ([], 0)
+    assert [c.reference for c in (await use.open_cases("retail", phone="+8613812345678"))[0]] == []
+    assert [c.reference for c in (await use.open_cases("retail", email="wang@example.com"))[0]] == [second["reference"]]
+    assert await use.open_cases("retail") == ([], 0)
 
     by_reference = await use.by_reference(first["reference"])
     assert by_reference is not None and by_reference.body == BODY["text"]
@@ -237,7 +238,7 @@ async def test_open_cases_of_a_caller_are_found_by_phone_or_address_until_closed
 async def test_of_many_open_cases_the_newest_are_shown_and_all_are_counted(intake: Running):
     for _ in range(22):
         await intake.post()
-    found, total = await intake.service.app.state.intake.open_cases(email="wang@example.com")
+    found, total = await intake.service.app.state.intake.open_cases("retail", email="wang@example.com")
     assert (len(found), total) == (20, 22)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -41,6 +42,11 @@ def test_a_key_is_printed_alone_listed_by_its_hash_and_revoked(redress):
     (client,) = [c for c in json.loads(redress("list", "--json").stdout)["clients"] if c["name"] == "shop"]
     assert (client["channel"], client["pack"], len(client["live_keys"])) == ("web", "retail", 1)
     assert key not in redress("list").stdout and "shop" in redress("list").stdout
+    other = redress("key", "--client", "shop", "--channel", "web").stdout.strip()
+    ours = hashlib.sha256(other.encode()).hexdigest()[:8]
+    assert redress("revoke", "--client", "shop", "--key", ours).stdout == "1 revoked\n"
+    (client,) = [c for c in json.loads(redress("list", "--json").stdout)["clients"] if c["name"] == "shop"]
+    assert client["live_keys"] == [hashlib.sha256(key.encode()).hexdigest()[:8]]
     assert redress("revoke", "--client", "shop").stdout == "1 revoked\n"
 
 
@@ -52,6 +58,8 @@ def test_a_key_is_printed_alone_listed_by_its_hash_and_revoked(redress):
         (("key", "--client", "shop", "--channel", "web", "--pack", "nope"), "retail"),
         (("key", "--client", "shop", "--channel", "web", "--rate", "0"), "more than 0"),
         (("revoke", "--client", "shop"), "no live key"),
+        (("revoke", "--client", "shop", "--key", "0badf00d"), "no such key"),
+        (("revoke", "--client", "shop", "--key", "rk_whole"), "first eight hex digits"),
     ],
     ids=str,
 )

@@ -181,6 +181,8 @@ def world() -> Snapshot:
         answers=(Answer(client="shop", key=KEY, status=201, complaint_id=COMPLAINT, reference="R-4K7M-2XA9"),),
         token_hashes={COMPLAINT: TOKEN_HASH},
         scanned=20,
+        security_lines=3,
+        departments=frozenset({"delivery", "billing", "after-sales", "triage", "complaints-office"}),
     )  # fmt: skip
 
 

@@ -13,6 +13,11 @@ BROKEN: Broken = {
     "no owner": ("I2", lambda seen: replace(seen, cases={}), "no department owns it"),
     "empty owner": ("I2", lambda seen: case(seen, department=""), "names no department"),
     "another owner than told": ("I2", lambda seen: case(seen, department="billing"), "told was delivery"),
+    "an owner that does not exist": (
+        "I2",
+        lambda seen: replace(case(seen, state="accepted"), departments=frozenset({"billing"})),
+        "no department of the policies",
+    ),
     "an epoch nobody told": ("I2", lambda seen: case(seen, epoch=2), "in epoch 2"),
     "two assignments of one epoch": (
         "I2",

@@ -12,6 +12,7 @@ from tests.unit.audit import (
     test_notices,
     test_ownership,
     test_privacy,
+    test_security_log,
     test_traces,
 )
 from tests.unit.audit.changes import case
@@ -26,6 +27,7 @@ ALL = (
     test_notices,
     test_ownership,
     test_privacy,
+    test_security_log,
     test_traces,
 )
 

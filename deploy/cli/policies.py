@@ -28,7 +28,10 @@ def check(
     folder: Annotated[Path, typer.Argument(help="Folder with one sub-folder per pack.")] = DEFAULT_FOLDER,
     as_json: Json = False,
 ) -> None:
-    """Validate every pack of FOLDER together. Exit 0: sound. Exit 1: refused; each problem is a line on stderr."""
+    """Validate every pack of FOLDER together. Exit 0: sound. Exit 1: refused; each problem is a line on stderr.
+
+    Where a stack runs, its open cases are looked at too: no department that owns some may be left out.
+    """
     packs = _load(folder)
     summary = [
         {
@@ -42,6 +45,9 @@ def check(
         }
         for pack in packs.by_name.values()
     ]
+    if left_out := _left_out(packs):
+        typer.echo("\n".join(left_out), err=True)
+        raise typer.Exit(1)
     if as_json:
         typer.echo(json.dumps(summary))
         return
@@ -154,3 +160,37 @@ def _page(decision: Decision, facts: Facts, pack: Pack) -> str:
 def _words(reason: Reason) -> str:
     points = f"; {reason.points} points" if reason.points else ""
     return f"  [{', '.join(reason.found)}{points}]" if reason.found else ""
+
+
+_OWNED = """
+SELECT pack, department, count(*)::int AS n, (array_agg(reference ORDER BY complaint_id DESC))[1:5] AS newest
+FROM router.cases WHERE state <> 'closed' GROUP BY pack, department ORDER BY pack, department
+"""
+
+
+def _left_out(packs: Packs) -> list[str]:
+    """A line per department that owns open cases of the running stack and is not in the packs; none where nothing runs."""
+    import asyncio
+
+    from deploy.database import operator_connection
+    from deploy.endpoints import endpoints_file, load_endpoints
+    from deploy.stack.errors import StackError
+
+    if not endpoints_file().exists():
+        return []
+
+    async def owned() -> list[tuple[str, str, int, list[str]]]:
+        async with operator_connection(load_endpoints().dsn) as connection:
+            return [tuple(row) for row in await connection.fetch(_OWNED)]
+
+    try:
+        rows = asyncio.run(owned())
+    except StackError:
+        return []  # nothing answers: the files alone are judged
+    known = {department.id for department in packs.departments}
+    return [
+        f"{pack}/departments.yaml:1: department {department} is left out and has {n} open case{'s' if n > 1 else ''}: "
+        f"{', '.join(newest)}{' …' if n > len(newest) else ''} (put it back until they are handed over or closed)"
+        for pack, department, n, newest in rows
+        if department not in known
+    ]

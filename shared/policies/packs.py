@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo
 
@@ -139,20 +140,27 @@ class Loaded:
         good: their files by sub-folder.
         stale: the sub-folders whose last good files are used.
         problems: everything that is wrong in the files on disk.
+        held: departments that the files on disk leave out and that stay because of their open cases.
     """
 
     packs: Packs
     good: Mapping[str, KeptPack]
     stale: frozenset[str]
     problems: tuple[Problem, ...]
+    held: frozenset[str] = frozenset()
 
 
-def load_sound(folder: Path, kept: Mapping[str, KeptPack]) -> Loaded:
+_NOBODY: Mapping[str, int] = MappingProxyType({})
+
+
+def load_sound(folder: Path, kept: Mapping[str, KeptPack], owning: Mapping[str, int] = _NOBODY) -> Loaded:
     """Read every pack below `folder`; one that is refused refuses no other, and gives way to its last good files.
 
     Args:
         folder: as for `load_packs`.
         kept: the last good files by sub-folder. All of them are used when the folder cannot be read at all.
+        owning: department → how many open cases it has. A pack that leaves out one of them is refused: nobody could
+            work those cases any more.
     """
     problems: list[Problem] = []
     found: dict[str, Sources] = {}
@@ -162,10 +170,17 @@ def load_sound(folder: Path, kept: Mapping[str, KeptPack]) -> Loaded:
     except PolicyError as error:
         problems += error.problems
         names = sorted(kept)
+    gone = [name for name in kept if name not in names and _left_out(kept[name], frozenset(), owning)]
+    held: set[str] = set()
     # Those that are as they were come first: of two packs that cannot be together the new one has to give way.
-    for name in sorted(names, key=lambda one: (one not in kept, one)):
+    for name in sorted([*names, *gone], key=lambda one: (one not in kept, one)):
         sources, wrong = _fitting(lambda name=name: _read_pack(folder / name, f"{name}/"), found)  # type: ignore[misc]
         problems += wrong
+        left = frozenset(sources.departments.by_id) if sources else frozenset()
+        if (sources or name in gone) and (without := _left_out(kept.get(name), left, owning)):
+            problems += [_owned(name, department, owning[department]) for department in without]
+            held.update(without)
+            sources = None
         if sources is None and name in kept:
             sources, _ = _fitting(lambda name=name: _parse_pack(kept[name]), found)  # type: ignore[misc]
             stale.add(name)
@@ -177,7 +192,23 @@ def load_sound(folder: Path, kept: Mapping[str, KeptPack]) -> Loaded:
         for name, pack in packs.items()
     }
     by_name = {pack.name: pack for pack in packs.values()}
-    return Loaded(Packs(by_name), good, frozenset(stale & packs.keys()), tuple(sorted(set(problems))))
+    return Loaded(Packs(by_name), good, frozenset(stale & packs.keys()), tuple(sorted(set(problems))), frozenset(held))
+
+
+def _left_out(kept: KeptPack | None, left: frozenset[str], owning: Mapping[str, int]) -> list[str]:
+    """The departments of a pack as it was that are not left and have open cases."""
+    if kept is None or not owning:
+        return []
+    try:
+        before = _parse_pack(kept).departments.by_id
+    except PolicyError:
+        return []
+    return sorted(one for one in before if one not in left and owning.get(one))
+
+
+def _owned(folder: str, department: str, cases: int) -> Problem:
+    reason = f"department {department} is left out and has {cases} open case{'s' if cases > 1 else ''}"
+    return Problem(f"{folder}/departments.yaml", 1, reason, "put it back until they are handed over or closed")
 
 
 def _fitting(

@@ -24,32 +24,44 @@ class PolicySource:
     Attributes:
         packs: those in force.
         good: their files by sub-folder, to be kept for the next process.
+        held: departments that the files on disk leave out and that stay because of their open cases.
         stale: the sub-folders whose files on disk are refused, so that the last good ones are in force.
         error: what is wrong with the files on disk.
 
     Args:
         folder: with one sub-folder per pack.
         kept: the last good packs by sub-folder.
+        owning: department → how many open cases it has; none of them may be left out.
     """
 
-    def __init__(self, folder: Path, kept: Mapping[str, KeptPack] = MappingProxyType({})) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        kept: Mapping[str, KeptPack] = MappingProxyType({}),
+        owning: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
         """Read the folder for the first time; raises PolicyError when there is nothing to fall back on either."""
         self._folder = folder
         self._signature = _signature(folder)
-        loaded = load_sound(folder, kept)
+        loaded = load_sound(folder, kept, owning)
         if not loaded.packs.by_name:
             raise PolicyError(loaded.problems)
         self.packs: Packs = loaded.packs
         self._take(loaded)
 
-    def refresh(self) -> bool:
-        """Read the folder again if it changed; tells whether new packs are in force. Costs a few `stat` calls."""
+    @property
+    def differs(self) -> bool:
+        """Whether a file has changed since the last reading. Costs a few `stat` calls."""
+        return _signature(self._folder) != self._signature
+
+    def refresh(self, owning: Mapping[str, int] = MappingProxyType({})) -> bool:
+        """Read the folder again if it changed, or while departments are held; tells whether new packs are in force."""
         signature = _signature(self._folder)
-        if signature == self._signature:
+        if signature == self._signature and not self.held:
             return False
         # Noted even when refused: the same broken files are not read over and over.
         self._signature = signature
-        loaded = load_sound(self._folder, self.good)
+        loaded = load_sound(self._folder, self.good, owning)
         changed = {name: pack.version for name, pack in loaded.packs.by_name.items()} != {
             name: pack.version for name, pack in self.packs.by_name.items()
         }
@@ -59,7 +71,7 @@ class PolicySource:
         return changed
 
     def _take(self, loaded: Loaded) -> None:
-        self.good, self.stale = loaded.good, loaded.stale
+        self.good, self.stale, self.held = loaded.good, loaded.stale, loaded.held
         self.error = PolicyError(loaded.problems) if loaded.problems else None
 
     @property

@@ -51,15 +51,15 @@ def main(
         return _refuse(_settings_problem(error))
     logs.configure(name, parts.log_level)
     try:
-        return uvloop.run(_serve_or_print(chosen.command, parts, build, reached))
+        return uvloop.run(_serve_or_print(name, chosen.command, parts, build, reached))
     except PolicyError as error:
         return _refuse(str(error))
 
 
 async def _serve_or_print(
-    command: str, parts: SettingsT, build: Callable[[SettingsT, Reached], Service], reached: Reached
+    name: str, command: str, parts: SettingsT, build: Callable[[SettingsT, Reached], Service], reached: Reached
 ) -> int:
-    service = await _build(parts, build, reached)
+    service = build(parts, reached) if command == "openapi" else await _build(name, parts, build, reached)
     if command == "openapi":
         print(json.dumps(service.app.openapi(), ensure_ascii=False, indent=2, sort_keys=True))
         return 0
@@ -67,8 +67,11 @@ async def _serve_or_print(
     return _refuse(f"{service.name}: {service.problem}") if code == CONFIGURATION else code
 
 
-async def _build(parts: SettingsT, build: Callable[[SettingsT, Reached], Service], reached: Reached) -> Service:
-    """The service; where policy files are refused, with the last good ones, which its database keeps.
+async def _build(
+    name: str, parts: SettingsT, build: Callable[[SettingsT, Reached], Service], reached: Reached
+) -> Service:
+    """The service; where policy files are refused, or leave out who owns cases, with the last good ones, which its
+    database keeps.
 
     Raises:
         PolicyError: the default pack is refused, and there has never been a good one.
@@ -79,16 +82,18 @@ async def _build(parts: SettingsT, build: Callable[[SettingsT, Reached], Service
         refused = service.policies.error
     except PolicyError as error:
         refused = error
-    if refused is None:
-        return service
     try:
-        kept = await fetch(parts.database_url.get_secret_value())
+        kept, owning = await fetch(parts.database_url.get_secret_value(), name)
     except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        if refused is None:
+            return service
         mend = f"mend the files, or bring the database back, which keeps the last good ones ({safe_text(error)})"
         raise PolicyError([*refused.problems, PolicyProblem("database", 1, "does not answer", mend)]) from None
-    service = build(parts.with_kept_policies(kept), reached)
+    if refused is None and owning.keys() <= {one.id for one in service.policies.packs.departments}:
+        return service
+    service = build(parts.with_kept_policies(kept, owning), reached)
     if parts.default_pack not in service.policies.packs.by_name:
-        raise refused
+        raise refused or PolicyError([PolicyProblem(parts.default_pack, 1, "is no pack", "name one in DEFAULT_PACK")])
     return service
 
 

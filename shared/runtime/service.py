@@ -96,7 +96,7 @@ class Service:
             self.database if same else Database(settings.vault_url, name=f"redress-{name}-vault", size=2)
         )
         self.vault = Vault(self.vault_database, settings.master_keys)
-        self.policies = PolicySource(settings.policies_dir, settings.kept_policies)
+        self.policies = PolicySource(settings.policies_dir, settings.kept_policies, settings.owning)
         self.tracing = Tracing(name, settings)
         self.sessions = Sessions.from_file(
             settings.session_key_file,

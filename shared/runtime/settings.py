@@ -22,6 +22,7 @@ class CommonSettings(KafkaSettings):
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True, env_ignore_empty=True)
     _kept_policies: Mapping[str, KeptPack] = PrivateAttr(default_factory=dict)
+    _owning: Mapping[str, int] = PrivateAttr(default_factory=dict)
 
     database_url: SecretStr = Field(description="DSN of this service's role")
     vault_database_url: SecretStr | None = Field(default=None, description="DSN of the vault; default: database_url")
@@ -125,10 +126,15 @@ class CommonSettings(KafkaSettings):
         """The last good policy packs by sub-folder, where the files on disk are refused at start."""
         return self._kept_policies
 
-    def with_kept_policies(self, kept: Mapping[str, KeptPack]) -> Self:
-        """The same settings with policy packs to fall back on."""
+    @property
+    def owning(self) -> Mapping[str, int]:
+        """Department → how many open cases it has, where that was looked up at start."""
+        return self._owning
+
+    def with_kept_policies(self, kept: Mapping[str, KeptPack], owning: Mapping[str, int]) -> Self:
+        """The same settings with policy packs to fall back on, and the departments that may not be left out."""
         copy = self.model_copy()
-        copy._kept_policies = kept
+        copy._kept_policies, copy._owning = kept, owning
         return copy
 
     @property

@@ -116,3 +116,41 @@ def test_what_is_refused_is_told_with_file_line_and_mend(pack: Pack) -> None:
     break_it(pack)
     loaded = load_sound(pack.folder, {})
     assert [(one.file, one.line) for one in loaded.problems] == [("small/routing.yaml", 17)]
+
+
+def rename_repair(pack: Pack) -> None:
+    """As if the department repair were closed and its work given to another one; the files are sound."""
+    for file in ("departments", "routing", "sla", "calendars", "notices"):
+        path = pack.path(file)
+        path.write_text(path.read_text("utf-8").replace("repair", "mending"), "utf-8")
+
+
+def test_a_department_that_has_open_cases_is_not_left_out_until_they_are_gone(pack: Pack) -> None:
+    source = PolicySource(pack.folder)
+    before = source.packs["small"].version
+    rename_repair(pack)
+    assert source.refresh({"repair": 3, "desk": 1}) is False
+    assert source.packs["small"].version == before
+    assert (source.held, source.stale) == ({"repair"}, {"small"})
+    assert "department repair is left out and has 3 open cases" in str(source.error)
+    assert source.refresh({"repair": 1}) is False and "1 open case " in str(source.error)
+    assert source.refresh({"mending": 1}) is True
+    assert "mending" in source.packs["small"].departments and source.error is None and source.held == frozenset()
+
+
+def test_a_new_process_does_not_leave_it_out_either(pack: Pack) -> None:
+    kept = kept_of(PolicySource(pack.folder))
+    rename_repair(pack)
+    source = PolicySource(pack.folder, kept, {"repair": 1})
+    assert "repair" in source.packs["small"].departments and source.stale == {"small"}
+    assert "mending" in PolicySource(pack.folder, kept, {"desk": 9}).packs["small"].departments
+
+
+def test_a_whole_pack_that_is_taken_away_stays_while_it_has_open_cases(pack: Pack) -> None:
+    second(pack)
+    source = PolicySource(pack.folder)
+    shutil.rmtree(pack.folder / "beside")
+    source.refresh({"b-repair": 2})
+    assert set(source.packs.by_name) == {"small", "beside"}
+    assert source.refresh({}) is True
+    assert set(source.packs.by_name) == {"small"}

@@ -144,3 +144,37 @@ SELECT last_id FROM security.head
 -- name: broken_lines
 -- Where its chain is broken.
 SELECT id FROM security.broken() AS id LIMIT 100
+
+-- name: erased
+-- Complaints of persons who were erased, since when, and what still stands of them.
+WITH gone AS (
+    SELECT person_id, min(blanked_at) AS since FROM intake.erasure WHERE state IN ('blanked', 'done') GROUP BY person_id
+)
+SELECT c.complaint_id, c.person_id, greatest(g.since, c.accepted_at) AS since, array_remove(ARRAY[
+    CASE WHEN c.erased_at IS NULL OR num_nonnulls(c.title, c.body, c.order_id, c.customer_name, c.email, c.phone,
+                                                  c.email_hash, c.phone_hash, c.details) > 0
+         THEN 'intake holds what they told' END,
+    CASE WHEN EXISTS (SELECT FROM intake.addition a WHERE a.complaint_id = c.complaint_id AND a.body IS NOT NULL)
+         THEN 'intake holds what they added' END,
+    CASE WHEN EXISTS (SELECT FROM router.case_text t WHERE t.complaint_id = c.complaint_id AND (
+             NOT t.erased OR t.search::text <> '' OR num_nonnulls(t.title, t.body, t.name, t.email, t.phone, t.call_back,
+                                                                  t.order_id, t.on_behalf_of) > 0))
+         THEN 'router holds what they told' END,
+    CASE WHEN EXISTS (SELECT FROM router.case_event e WHERE e.complaint_id = c.complaint_id AND e.body IS NOT NULL)
+         THEN 'router holds words in their history' END,
+    CASE WHEN EXISTS (SELECT FROM notifier.entry e WHERE e.complaint_id = c.complaint_id AND e.text IS NOT NULL)
+           OR EXISTS (SELECT FROM notifier.contact k WHERE k.complaint_id = c.complaint_id
+                      AND num_nonnulls(k.name, k.email, k.token) > 0)
+         THEN 'notifier holds sealed texts of theirs' END,
+    CASE WHEN EXISTS (SELECT FROM notifier.contact k WHERE k.complaint_id = c.complaint_id AND k.token_hash IS NOT NULL)
+         THEN 'their private link still leads somewhere' END
+], NULL) AS "left"
+FROM intake.complaint c JOIN gone g USING (person_id) WHERE c.complaint_id BETWEEN $1 AND $2
+
+-- name: may_ask_vault
+-- Whether the vault is here and tells us who has a key.
+SELECT coalesce(has_function_privilege(to_regprocedure('vault.known(uuid[])'), 'EXECUTE'), false)
+
+-- name: keys_left
+-- Which of these persons have a key.
+SELECT person_id FROM vault.known($1::uuid[]) AS person_id

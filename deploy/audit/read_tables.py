@@ -21,6 +21,7 @@ from deploy.audit.snapshot import (
     ClockRow,
     ComplaintRow,
     DeadLetterRow,
+    ErasedRow,
     KeyRow,
     LedgerRow,
     NoticeRow,
@@ -140,8 +141,24 @@ class Tables:
             suppressions=self.suppressions,
             token_hashes={row["complaint_id"]: row["token_hash"] for row in await fetch(Q.tokens, low, high)},
             floors=self.floors,
+            erased=await self._erased(low, high),
         )
         return seen, {complaint_id: found for complaint_id, found in words.items() if found}
+
+    async def _erased(self, low: UUID, high: UUID) -> dict[UUID, ErasedRow]:
+        """What still stands of persons who were erased, their keys among it, where the vault is in the same database."""
+        rows = await self.connection.fetch(Q.erased, low, high)
+        keys: set[UUID] = set()
+        if rows and await self.connection.fetchval(Q.may_ask_vault):
+            found = await self.connection.fetch(Q.keys_left, list({row["person_id"] for row in rows}))
+            keys = {row["person_id"] for row in found}
+        key_left = ("the vault has their key",)
+        return {
+            row["complaint_id"]: ErasedRow(
+                row["since"], (*row["left"], *(key_left if row["person_id"] in keys else ()))
+            )
+            for row in rows
+        }
 
     async def complaints_by(self, ids: Iterable[UUID]) -> dict[UUID, ComplaintRow]:
         """Complaints by their ids."""

@@ -22,6 +22,7 @@ PROMISES = {
     "I10": "no message to whom must not be written to",
     "I11": "poison reaches the dead letters once, with its bytes",
     "I15": "private links are private",
+    "I16": "of an erased person nothing is kept",
     "I17": "no personal data in what is carried on",
     "I19": "one connected trace",
     "I21": "nothing of the security log changed or removed",

@@ -107,6 +107,19 @@ class NoticeRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ErasedRow:
+    """A complaint of a person who was erased.
+
+    Attributes:
+        since: when that was, or when it was filed if that was later.
+        left: what still stands, each as the end of a sentence.
+    """
+
+    since: datetime
+    left: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Suppression:
     """A recipient who is not to be written to, since when and until when."""
 
@@ -267,6 +280,7 @@ class Snapshot:
     mailbox_whole: bool = False
     answers: tuple[Answer, ...] = ()
     token_hashes: Mapping[UUID, str] = field(default_factory=dict)
+    erased: Mapping[UUID, ErasedRow] = field(default_factory=dict)
     leaks: tuple[Leak, ...] = ()
     scanned: int = 0
     contacts: frozenset[bytes] = field(default=frozenset(), repr=False)

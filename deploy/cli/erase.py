@@ -1,9 +1,10 @@
-"""`redress erase R-… [--yes]`, `redress erase --contact ADDRESS_OR_NUMBER [--yes]`."""
+"""`redress erase R-… [--yes]`, `redress erase --contact ADDRESS_OR_NUMBER [--yes]`, `redress erase --list`, `--replay FILE`."""
 
 from __future__ import annotations
 
 import asyncio
 import getpass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,14 +24,19 @@ def command(
     every: Annotated[bool, typer.Option("--all", help="With --contact: all persons who are found.")] = False,
     why: Annotated[str, typer.Option(help="Kept with the erasure; name nobody in it.")] = "the customer asked for it",
     by: Annotated[str | None, typer.Option(help="Who does it; default: your user name.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="Print the ids of all who were erased, to be kept.")] = False,
+    replay: Annotated[Path | None, typer.Option(help="After a restore: erase again whom such a list names.")] = None,
 ) -> None:
     """Erase a person: the key, texts, contacts and private links of all their complaints, in every service.
 
     Without --yes it tells what would go. A legal hold (`redress hold`) keeps a person from being erased: exit 1.
     """
-    if (reference is None) == (contact is None):
+    if sum((reference is not None, contact is not None, list_, replay is not None)) != 1:
         raise StackError("Whom do you mean?", "Give a reference, or --contact with an address or number")
     actor = f"operator:{by or getpass.getuser()}"
+    if list_ or replay is not None:
+        asyncio.run(_again(replay, actor))
+        return
     asyncio.run(_run(reference, contact, yes=yes, every=every, why=why.strip() or "not said", actor=actor))
 
 
@@ -96,3 +102,19 @@ async def _is_under_way(connection: Connection, person: Person) -> bool:
     from services.intake.store import erasures
 
     return await erasures.under_way(connection, person.person_id) is not None
+
+
+async def _again(replay: Path | None, actor: str) -> None:
+    from deploy.endpoints import load_endpoints
+    from deploy.erasure.again import erase_again, erased_persons, read_ids
+    from deploy.erasure.work import intake_of
+
+    endpoints = load_endpoints()
+    persons = read_ids(replay) if replay is not None else []
+    async with intake_of(endpoints) as connection:
+        if replay is None:
+            for person_id in await erased_persons(connection):
+                typer.echo(str(person_id))
+            return
+        count = await erase_again(connection, endpoints, persons, by=actor)
+    typer.echo(f"{len(persons)} persons are erased; {count} complaints of theirs were back, and are blank again.")

@@ -48,6 +48,7 @@ COMMANDS = {
         "deploy.cli.suppressions", "List mailboxes that are not written to; write to one again.", "app"
     ),
     "erase": Entry("deploy.cli.erase", "Erase a person; without --yes, tell what would go."),
+    "export-person": Entry("deploy.cli.export_person", "Write what is held of a person, as JSON and PDF."),
     "hold": Entry("deploy.cli.hold", "Keep the person of a complaint from being erased; list and lift holds."),
     "skip": Entry("deploy.cli.skip", "Let readers pass a record that stops them."),
     "recover": Entry("deploy.cli.recover", "Mend what a lost log, a deleted topic or a restored database left behind."),

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
 
 import typer
 
 from deploy.stack.errors import StackError
+
+if TYPE_CHECKING:
+    from deploy.endpoints import Endpoints
 
 
 def command(
@@ -44,7 +49,11 @@ def command(
                 typer.echo("Topics and database fit together.")
             if dry_run:
                 return 0
+            erased = Plan.of(found.unknown).erased
+            # Before, so that nothing of theirs is filed again in clear; and after, what was filed again.
+            await _erase_again(endpoints, erased)
             await mend(connection, endpoints.kafka_access, found, vault)
+            await _erase_again(endpoints, erased)
             return 1 if found.unclear else 0
 
     try:
@@ -53,3 +62,12 @@ def command(
         raise StackError("Recovery failed", str(errors.exceptions[0])) from errors
     if code:
         raise typer.Exit(code)
+
+
+async def _erase_again(endpoints: Endpoints, persons: Sequence[UUID]) -> None:
+    from deploy.erasure.again import erase_again
+    from deploy.erasure.work import intake_of
+
+    if persons:
+        async with intake_of(endpoints) as connection:
+            await erase_again(connection, endpoints, persons, by="operator:recover", said=False)

@@ -16,7 +16,7 @@ from deploy.recover.look import Place, Q, Situation, Unknown
 from deploy.recover.refile import Opener, refile
 from deploy.stack.errors import StackError
 from deploy.stack.topics import create_topics, wanted_topics
-from shared.events.intake import ComplaintSubmitted
+from shared.events.intake import ComplaintSubmitted, PersonErased
 from shared.events.notices import NoticeSent, NoticeUnknown
 from shared.events.reference import number_of
 from shared.events.topics import INTAKE, NOTICES, ROUTING, SLA, TOPICS, types_read_by
@@ -60,6 +60,11 @@ class Plan:
         return max((number_of(one.event.reference) for one in self.intake), default=-1)
 
     @property
+    def erased(self) -> list[UUID]:
+        """Persons who were erased since the backup, and are back with it."""
+        return sorted({one.event.person_id for one in self.intake if isinstance(one.event, PersonErased)})
+
+    @property
     def by_staff(self) -> list[str]:
         """References of complaints for which staff did something that has to be done again."""
         return sorted({one.event.reference for one in self.void if one.event.cause.by_staff})
@@ -90,6 +95,8 @@ def lines(found: Situation, opener: Opener) -> list[str]:
         told.append(f"{len(plan.void)} events of router and sla no longer count; both work them out anew")
         told.append(f"{len(plan.sent)} messages have left: none of them is sent again")
         told.append(f"{plan.words} words of customers are read again")
+        if plan.erased:
+            told.append(f"{len(plan.erased)} persons were erased since: they are erased again")
         if plan.by_staff:
             told.append(f"staff have to do again what they did for {', '.join(plan.by_staff)}")
     return told

@@ -311,11 +311,11 @@ WHERE answered_at = ANY (ARRAY(SELECT at FROM moments)) AND complaint_id = ANY (
 UPDATE addition SET body = NULL WHERE complaint_id = ANY ($1::uuid[]) AND body IS NOT NULL
 
 -- name: blank_complaints
--- What was told; codes, times and the reference stay. Answers what is to be said of each.
+-- What was told; codes, times and the reference stay. Answers what is to be said of each; $4: it is said, and counts.
 UPDATE complaint SET
     title = NULL, body = NULL, order_id = NULL, customer_name = NULL, email = NULL, phone = NULL, email_hash = NULL,
     phone_hash = NULL, details = NULL, erased_at = $3,
-    version = version + CASE WHEN complaint_id = ANY ($2::uuid[]) THEN 2 ELSE 1 END
+    version = version + CASE WHEN NOT $4 THEN 0 WHEN complaint_id = ANY ($2::uuid[]) THEN 2 ELSE 1 END
 WHERE complaint_id = ANY ($1::uuid[]) RETURNING complaint_id, reference, person_id, version
 
 -- name: shred
@@ -373,3 +373,10 @@ RETURNING h.why, h.set_by, h.since
 -- name: holds
 -- All that are in force.
 SELECT c.reference, c.pack, h.why, h.set_by, h.since FROM legal_hold h JOIN complaint c USING (complaint_id) ORDER BY h.since
+
+-- name: note_erased
+-- That these persons were erased, where a restored database does not know it.
+INSERT INTO erasure (erasure_id, person_id, complaint_id, state, why, asked_by, asked_at, decided_by, decided_at, blanked_at, done_at)
+SELECT i, p, '00000000-0000-0000-0000-000000000000', 'done', $3, $4, clock.now(), $4, clock.now(), clock.now(), clock.now()
+FROM unnest($1::uuid[], $2::uuid[]) AS t (i, p)
+WHERE NOT EXISTS (SELECT FROM erasure e WHERE e.person_id = p AND e.state IN ('blanked', 'done'))

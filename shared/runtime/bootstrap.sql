@@ -128,6 +128,13 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = vault, pg_temp AS $$
     SELECT p.person_id, p.wrapped_key FROM vault.person p WHERE p.person_id = ANY (ids)
 $$;
 
+-- Which of these persons have a key, for the auditor.
+CREATE OR REPLACE FUNCTION vault.known(ids uuid[]) RETURNS SETOF uuid
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = vault, pg_temp AS $$
+    SELECT p.person_id FROM vault.person p WHERE p.person_id = ANY (ids)
+$$;
+REVOKE ALL ON FUNCTION vault.known(uuid[]) FROM PUBLIC;
+
 -- Erases persons: their key is gone, so whatever was sealed with it can never be opened again.
 CREATE OR REPLACE FUNCTION vault.shred(ids uuid[]) RETURNS bigint
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = vault, pg_temp AS $$

@@ -2,126 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
-import secrets
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
 from tests.support.audited import violations
+from tests.support.lives import Life
 from tests.support.traces_left import left_of
 from tests.support.world import World, wait_for
 
 pytestmark = pytest.mark.timeout(420)
-
-
-@dataclass
-class Life:
-    """One customer whose every word can be told from all others."""
-
-    redress: World
-    mark: str = field(default_factory=lambda: "zq" + secrets.token_hex(5))
-    phone: str = field(default_factory=lambda: "139" + "".join(secrets.choice("0123456789") for _ in range(8)))
-    reference: str = ""
-    page: str = ""
-
-    @property
-    def email(self) -> str:
-        return f"{self.mark}@example.com"
-
-    @property
-    def words(self) -> tuple[str, str]:
-        return self.mark, self.phone
-
-    def said(self, what: str) -> str:
-        return f"{self.mark} {what}"
-
-    def file(self) -> None:
-        answer = self.redress.file(
-            self.said("the parcel never came"),
-            category="delivery",
-            title=self.said("title"),
-            order_id=f"{self.mark}-1",
-            customer={"name": self.said("name"), "email": self.email, "phone": self.phone},
-            on_behalf_of={"name": self.said("mother"), "relation": self.said("daughter")},
-            call_back={"number": self.phone, "hours": self.said("evenings")},
-        )
-        assert answer.status_code == 201, answer.text
-        self.reference, self.page = answer.json()["reference"], answer.json()["progress_url"]
-
-    def assigned(self) -> None:
-        self.file()
-        self.redress.case_when(self.reference, lambda c: c["clocks"], "has clocks")
-        self.mailed("acknowledgement")
-        self.act("note", text=self.said("a note about them"))
-
-    def mailed(self, what: str, count: int = 1) -> None:
-        wait_for(lambda: len(self.redress.mails(self.email)) >= count, f"{self.mark}: {what}")
-
-    def act(self, action: str, user: str = "delivery-handler", **body: str) -> None:
-        answer = self.redress.act(user, self.reference, action, **body)
-        assert answer.status_code == 200, answer.text
-
-    def accepted(self) -> None:
-        self.assigned()
-        self.act("accept")
-
-    def asked(self) -> None:
-        self.accepted()
-        self.act("ask", question=self.said("which door?"))
-        self.mailed("question", 2)
-
-    def offered(self) -> None:
-        self.assigned()
-        self.act("transfer", to="after-sales", reason=self.said("it is theirs"))
-
-    def proposed(self) -> None:
-        self.asked()
-        self.redress.customer(self.page, "reply", answer=self.said("the red one"))
-        self.redress.case_when(self.reference, lambda c: c["state"] == "in_progress", "goes on")
-        self.act("progress", text=self.said("found it"))
-        self.act("resolve", text=self.said("a new parcel"))
-        self.redress.case_when(self.reference, lambda c: c["state"] == "resolution_proposed", "is proposed")
-
-    def seen(self) -> str:
-        return self.redress.http.get(self.page, headers={"Accept": "text/html"}).text
-
-    def closed(self) -> None:
-        self.proposed()
-        wait_for(lambda: self.said("a new parcel") in self.seen(), "the page shows it")
-        self.redress.customer(self.page, "confirm")
-        self.redress.case_when(self.reference, lambda c: c["state"] == "closed", "is closed")
-        self.redress.customer(self.page, "rate", rating="4", comment=self.said("in the end"))
-
-    def reopened(self) -> None:
-        self.proposed()
-        wait_for(lambda: self.said("a new parcel") in self.seen(), "the page shows it")
-        self.redress.customer(self.page, "dispute", text=self.said("nothing came"))
-        self.redress.case_when(self.reference, lambda c: c["stage"] == 2, "is reopened")
-
-    def erase(self) -> str:
-        return self.redress.operator("erase", self.reference, "--yes")
-
-    def is_gone(self) -> None:
-        """Everywhere, once everybody has read what intake says."""
-        row = wait_for(
-            lambda: self.redress.database.fetch(
-                "SELECT c.state FROM router.cases c JOIN router.case_text t USING (complaint_id)"
-                " JOIN notifier.journey j USING (complaint_id)"
-                " WHERE c.reference = $1 AND t.erased AND j.erased AND c.state = 'closed'",
-                self.reference,
-            ),
-            f"{self.reference} is blank and closed everywhere",
-        )
-        assert row[0]["state"] == "closed"
-        wait_for(
-            lambda: self.redress.database.fetch("SELECT 1 FROM intake.erasure WHERE $1 = ANY (told) AND state = 'done'", self.reference),
-            "the erasure is finished",
-        )  # fmt: skip
-        assert self.redress.http.get(self.page, headers={"Accept": "text/html"}).status_code == 404
-        wait_for(lambda: not left_of(self.redress, self.words), f"{self.reference}: nothing left", 20)
 
 
 POINTS: dict[str, Callable[[Life], None]] = {
@@ -135,16 +29,30 @@ POINTS: dict[str, Callable[[Life], None]] = {
 
 
 @pytest.mark.parametrize("point", list(POINTS))
-def test_nothing_of_an_erased_person_is_left(redress: World, point: str):
+def test_nothing_of_an_erased_person_is_left(redress: World, point: str, tmp_path: Path):
     life = Life(redress)
     POINTS[point](life)
     assert left_of(redress, life.words), "the search finds what is there"
     told = redress.operator("erase", life.reference)
     assert "Nothing was changed" in told and life.reference in told
     assert redress.case(life.reference)["text"], "nothing was changed"
+    if point == "closed":
+        _is_exported(life, tmp_path)
     assert "is erased" in life.erase()
     life.is_gone()
     assert "was erased on" in life.erase(), "once is enough"
+
+
+def _is_exported(life: Life, folder: Path) -> None:
+    """All that was said is in the copy for the person, as far as it is theirs."""
+    files = life.redress.operator("export-person", life.reference, "--out", str(folder)).split()
+    (one,) = json.loads(Path(files[0]).read_text("utf-8"))["complaints"]
+    told = [line["text"] for line in one["history"]]
+    for words in ("a note about them", "which door?", "the red one", "found it", "a new parcel", "in the end"):
+        assert life.said(words) in told, words
+    assert one["text"] == life.said("the parcel never came") and one["rating"] == 4
+    assert {line["kind"] for line in one["messages"]} >= {"acknowledgement", "question", "resolution"}
+    assert Path(files[1]).read_bytes().startswith(b"%PDF-")
 
 
 def test_one_just_filed_is_erased_before_anybody_has_read_it(redress: World):
@@ -190,5 +98,23 @@ def test_a_message_in_flight_is_not_kept(redress: World):
     assert redress.mails(life.email) == []
 
 
-def test_the_auditor_finds_nothing_to_blame(redress: World):
+def test_the_auditor_finds_nothing_to_blame_and_whatever_is_left(redress: World):
+    life = Life(redress)
+    life.assigned()
+    life.erase()
+    life.is_gone()
     assert violations(redress) == []
+    person = redress.database.fetch(
+        "SELECT person_id, complaint_id FROM intake.complaint WHERE reference = $1", life.reference
+    )[0]
+    for statement in (
+        "UPDATE intake.complaint SET title = 'left' WHERE complaint_id = $1",
+        "UPDATE router.case_event SET body = 'left' WHERE complaint_id = $1 AND what = 'noted'",
+        "UPDATE notifier.contact SET token_hash = sha256('left') WHERE complaint_id = $1",
+    ):
+        redress.database.execute(statement, person["complaint_id"])
+    redress.database.execute(
+        "INSERT INTO vault.person (person_id, wrapped_key) VALUES ($1, 'left')", person["person_id"]
+    )
+    found = {one["what"] for one in violations(redress, wait=1) if one["invariant"] == "I16"}
+    assert len(found) == 4, found

@@ -45,7 +45,7 @@ async def test_a_role_changes_no_table_definition(database, service):
 
 
 @pytest.mark.parametrize("service", [s for s in SERVICES if s != "intake"])
-async def test_only_intake_makes_keys_and_nobody_of_the_services_shreds_them(database, service):
+async def test_only_intake_makes_keys_and_shreds_them(database, service):
     connection = await asyncpg.connect(database.url_of(service))
     try:
         await connection.fetch("SELECT * FROM vault.keys_of(ARRAY[]::uuid[])")
@@ -64,6 +64,7 @@ async def test_the_auditor_reads_and_writes_nothing(database):
     connection = await asyncpg.connect(database.url_of("auditor"))
     try:
         await connection.fetch("SELECT 1 FROM router.outbox LIMIT 1")
+        assert await connection.fetch("SELECT * FROM vault.known(ARRAY[gen_random_uuid()])") == []
         with pytest.raises(asyncpg.PostgresError):
             await connection.execute("DELETE FROM router.outbox")
         with pytest.raises(asyncpg.InsufficientPrivilegeError):

@@ -69,10 +69,12 @@ class Erasing:
         await tx.execute(Q.blanked, erasure_id, [one.reference for one in told], tx.now)
         return None
 
-    async def _blank(self, tx: Tx, ids: Collection[UUID], erasure_id: UUID, actor: str) -> list[Blank]:
-        told = await erasures.blank(tx, ids, by=actor, at=tx.now)
+    async def _blank(
+        self, tx: Tx, ids: Collection[UUID], erasure_id: UUID, actor: str, *, said: bool = True
+    ) -> list[Blank]:
+        told = await erasures.blank(tx, ids, by=actor, at=tx.now, said=said)
         cause = Cause(kind="request", id=str(erasure_id), actor=actor)
-        for one in told:
+        for one in told if said else ():
             if one.withdrawn:
                 tx.emit(_withdrawn(one, cause, tx))
             tx.emit(
@@ -94,6 +96,13 @@ class Erasing:
         await self.forget(told)
         await self.database.execute(Q.finished, erasure_id)
 
+    async def shred_everywhere(self, person_ids: Collection[UUID]) -> None:
+        """Delete keys, wherever the vault is; those that are gone already do no harm."""
+        if self.beside:
+            await self.database.execute(Q.shred, list(person_ids))
+        else:
+            await self.shred(person_ids)
+
     async def sweep(self) -> int:
         """Blank what was being filed under a key while it was deleted; answers how many complaints that were."""
         since = await self.database.fetchval(Q.last_erased)
@@ -102,13 +111,17 @@ class Erasing:
         late = await self.database.fetch(Q.filed_meanwhile, since)
         return await self.blank_again([row["complaint_id"] for row in late])
 
-    async def blank_again(self, complaint_ids: Collection[UUID]) -> int:
-        """Blank complaints of persons who were erased before: filed meanwhile, or back from a restored database."""
+    async def blank_again(self, complaint_ids: Collection[UUID], *, said: bool = True) -> int:
+        """Blank complaints of persons who were erased before: filed meanwhile, or back from a restored database.
+
+        Args:
+            said: say so; else the topics hold what was said then.
+        """
         if not complaint_ids:
             return 0
         async with self.transaction() as tx:
             await tx.execute(Q.lock_complaints, sorted(complaint_ids))
-            told = await self._blank(tx, complaint_ids, new_id(), "policy")
+            told = await self._blank(tx, complaint_ids, new_id(), "policy", said=said)
             if self.beside:
                 await tx.execute(Q.shred, list({one.person_id for one in told}))
         if not self.beside:

@@ -122,14 +122,19 @@ async def take(db: Reads, erasure_id: UUID) -> tuple[UUID, UUID, str] | None:
     return (row["person_id"], row["complaint_id"], row["asked_by"]) if row is not None else None
 
 
-async def blank(db: Reads, complaint_ids: Collection[UUID], *, by: str, at: datetime) -> list[Blank]:
-    """Blank complaints with all that belongs to them, those open being withdrawn; answers what is to be said."""
+async def blank(db: Reads, complaint_ids: Collection[UUID], *, by: str, at: datetime, said: bool = True) -> list[Blank]:
+    """Blank complaints with all that belongs to them, those open being withdrawn; answers what is to be said.
+
+    Args:
+        said: it is said now; else the events stand on the topic already.
+    """
     ids = sorted(complaint_ids)
     ended = [row["complaint_id"] for row in await db.fetch(Q.end_open, ids)]
-    await db.execute(Q.end_story, ended, by, at)
+    if said:
+        await db.execute(Q.end_story, ended, by, at)
     await db.execute(Q.blank_answers, ids)
     await db.execute(Q.blank_additions, ids)
-    rows = await db.fetch(Q.blank_complaints, ids, ended, at)
+    rows = await db.fetch(Q.blank_complaints, ids, ended, at, said)
     made = (Blank(**row, withdrawn=row["complaint_id"] in ended) for row in rows)
     return sorted(made, key=lambda one: one.complaint_id)
 

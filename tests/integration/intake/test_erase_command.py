@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from tests.integration.intake.conftest import BODY, Running
@@ -80,3 +81,24 @@ async def test_what_cannot_be_meant_is_said(everything: Running, tmp_path: Path)
     ):
         done = _run(everything, tmp_path, *arguments)
         assert (done.returncode, word in done.stderr) == (1, True), (arguments, done.stdout, done.stderr)
+
+
+async def test_a_persons_data_are_written_as_json_and_pdf(everything: Running, tmp_path: Path) -> None:
+    first = await _filed(everything, phone=PHONE, email="li@example.com")
+    second = (await everything.post({**BODY, "language": "en", "text": "王小明 wrote <b>this</b> & \U00030000 مرحبا", "title": "Ünique",
+                                     "order_id": "MARK-7", "customer": {"name": "MARKNAME", "phone": PHONE}})).json()  # fmt: skip
+    other = await _filed(everything, phone="13800001111")
+    out = tmp_path / "copies" / "of"
+    done = _run(everything, tmp_path, "export-person", second["reference"], "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    as_json, as_pdf = (Path(line) for line in done.stdout.split())
+    told = json.loads(as_json.read_text("utf-8"))
+    assert [one["reference"] for one in told["complaints"]] == [first, second["reference"]]
+    assert told["complaints"][1]["text"].startswith("王小明 wrote <b>this</b>")
+    assert told["complaints"][1]["order_id"] == "MARK-7" and told["complaints"][0]["email"] == "li@example.com"
+    assert other not in as_json.read_text("utf-8")
+    assert as_pdf.read_bytes().startswith(b"%PDF-") and as_pdf.read_bytes().rstrip().endswith(b"%%EOF")
+    assert [path.stat().st_mode & 0o077 for path in (as_json, as_pdf)] == [0, 0]
+    assert _run(everything, tmp_path, "erase", first, "--yes").returncode == 0
+    gone = _run(everything, tmp_path, "export-person", first, "--out", str(out))
+    assert (gone.returncode, "was erased" in gone.stderr) == (1, True)

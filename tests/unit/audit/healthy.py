@@ -17,6 +17,7 @@ from deploy.audit.snapshot import (
     ComplaintRow,
     DeadLetterRow,
     DeadRecord,
+    ErasedRow,
     KeyRow,
     LedgerRow,
     Mail,
@@ -127,6 +128,7 @@ def world() -> Snapshot:
     place = {"topic": "complaints.intake", "partition": 0, "offset": 9}
     poison_at = RECEIVED + timedelta(minutes=3)
     return Snapshot(
+        erased={UUID(int=COMPLAINT.int + 9): ErasedRow(RECEIVED, ())},
         taken_at=NOW,
         settled=NOW,
         clock_now=NOW,

@@ -109,7 +109,7 @@ def test_the_auditor_finds_nothing_to_blame_and_whatever_is_left(redress: World)
     )[0]
     for statement in (
         "UPDATE intake.complaint SET title = 'left' WHERE complaint_id = $1",
-        "UPDATE router.case_event SET body = 'left' WHERE complaint_id = $1 AND what = 'noted'",
+        "UPDATE router.case_event SET body = 'left' WHERE complaint_id = $1",
         "UPDATE notifier.contact SET token_hash = sha256('left') WHERE complaint_id = $1",
     ):
         redress.database.execute(statement, person["complaint_id"])

@@ -74,9 +74,6 @@ async def _role(connection: "asyncpg.Connection[asyncpg.Record]", name: str, pas
         await connection.execute(f'GRANT EXECUTE ON FUNCTION {function} TO "{role}"')
     if name == "auditor":
         await connection.execute(f'ALTER ROLE "{role}" SET default_transaction_read_only = on')
-<<<<<<< HEAD
         await connection.execute(f'GRANT SELECT ON security.entry, security.head TO "{role}"')
         await connection.execute(f'GRANT EXECUTE ON FUNCTION security.broken() TO "{role}"')
-=======
         await connection.execute(f'GRANT EXECUTE ON FUNCTION vault.known(uuid[]) TO "{role}"')
->>>>>>> fababb0 (Export a person's data, erase again after a restore, and let the auditor check I16)

@@ -44,6 +44,7 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "wrong-state": _T(409, "not possible in the state of the complaint", "read the complaint again"),
     "in-progress": _T(409, "the same request is being worked on", "send the same again after `Retry-After`"),
     "sent-before": _T(409, "the form was sent before with other words", "look at it and send it again"),
+    "link-ended": _T(410, "the complaint was closed so long ago that its private link has ended", "file a new complaint"),
     "erased": _T(410, "the customer was erased since; nothing of what they told is kept", "do not send it again"),
     "too-large": _T(413, "the body is larger than this address takes", "shorten it"),
     "address-too-long": _T(414, "the address is longer than 8 KiB", "shorten it"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import json
 import os
 from pathlib import Path
@@ -23,7 +24,7 @@ def command(
     """
     from services.intake.handlers.person_file import as_pdf
 
-    document = asyncio.run(_gather(reference))
+    document = asyncio.run(_gather(reference, f"operator:{getpass.getuser()}"))
     text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
     name = f"person-{document['person_id']}"
     try:
@@ -35,12 +36,13 @@ def command(
         raise StackError(f"{error.filename} cannot be written: {error.strerror}", "Choose another --out") from None
 
 
-async def _gather(reference: str) -> dict[str, Any]:
+async def _gather(reference: str, actor: str) -> dict[str, Any]:
     from deploy.endpoints import load_endpoints
     from deploy.erasure.find import by_reference
     from deploy.erasure.work import intake_of
     from deploy.person_data import gather
     from deploy.recover.vault import open_vault
+    from shared.runtime.security_log import Kind, line_of, write_now
 
     endpoints = load_endpoints()
     async with intake_of(endpoints) as connection, open_vault(endpoints.vault_dsn) as vault:
@@ -50,7 +52,11 @@ async def _gather(reference: str) -> dict[str, Any]:
                 f"The person of {reference} was erased on {person.erased_at:%Y-%m-%d} (UTC)",
                 "There is nothing to export",
             )
-        return await gather(connection, vault, person)
+        document = await gather(connection, vault, person)
+        for one in person.complaints:
+            line = line_of(Kind.PERSON_EXPORTED, actor, pack=one.pack, reference=one.reference)
+            await write_now(connection, line)
+        return document
 
 
 def _write(path: Path, content: bytes) -> None:

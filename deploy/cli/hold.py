@@ -33,16 +33,20 @@ async def _change(told: str, *, why: str, lift: bool, actor: str) -> str:
     from deploy.erasure.work import intake_of
     from services.intake.store import erasures
     from shared.events.reference import parse_reference
+    from shared.runtime.security_log import Kind, line_of, write_now
 
     async with intake_of(load_endpoints()) as connection:
         await by_reference(connection, told)
         reference = parse_reference(told)
+        line = line_of(Kind.HOLD_LIFTED if lift else Kind.HELD, actor, reference=reference)
         if lift:
             if not await erasures.lift_hold(connection, reference):
                 raise StackError(f"{reference} is not held", "`redress hold` lists all holds")
+            await write_now(connection, line)
             return f"{reference} is not held any more."
         if not await erasures.hold(connection, reference, why=why, by=actor):
             raise StackError(f"The person of {reference} is erased already", "There is nothing left to hold")
+        await write_now(connection, line)
         return f"{reference} is held: its person cannot be erased."
 
 

@@ -19,6 +19,7 @@ from shared.events.ids import new_id
 from shared.events.topics import INTAKE
 from shared.runtime.errors import Transient
 from shared.runtime.pg import load_queries
+from shared.runtime.security_log import Kind, line_of, write_now
 from shared.runtime.transaction import Tx
 
 Q = load_queries("deploy.erasure")
@@ -64,6 +65,9 @@ async def erase(connection: Connection, endpoints: Endpoints, person: Person, *,
         await erasures.decide(connection, running.erasure_id, "approved", by)
     if running is None:
         return []
+    for one in person.complaints:
+        detail = {"erasure": str(running.erasure_id), "by": "command"}
+        await write_now(connection, line_of(Kind.ERASED, by, pack=one.pack, reference=one.reference, **detail))
     try:
         declined = await erasing_with(connection, endpoints).carry_out(running.erasure_id)
     except Transient as error:

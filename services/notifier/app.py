@@ -46,8 +46,14 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
         size=settings.notifier_claim_size,
         reached=reached,
     )
-    customers = Customers(service.database, service.vault, service.transaction)
-    progress = Progress(customers, service.policies, service.look, PageLimits(settings))
+    customers = Customers(
+        service.database,
+        service.vault,
+        service.transaction,
+        kept=timedelta(days=settings.notifier_link_days),
+    )
+    form = settings.public_intake_url.rstrip("/") + "/file"
+    progress = Progress(customers, service.policies, service.look, PageLimits(settings), form)
     service.serves(
         make_progress(progress), make_ledger(Ledger(service.database, service.policies, service.look, service.security))
     )

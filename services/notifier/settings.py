@@ -30,6 +30,10 @@ class Settings(CommonSettings):
         default=10, gt=0, description="messages of customers per second and address; ten times that of all together"
     )
 
+    notifier_link_days: int = Field(
+        default=180, ge=30, le=3650, description="days that a private link leads to a complaint after it was closed"
+    )
+
     @field_validator("smtp_url")
     @classmethod
     def _smtp_url_is_usable(cls, value: str) -> str:

@@ -36,6 +36,14 @@ class NoSuchLink(Exception):
     """The token is wrong, not yet known, or its person was erased; which of them is nobody's business (I15)."""
 
 
+class LinkEnded(Exception):
+    """The complaint was closed so long ago that its link has ended. Only who holds the link hears of it."""
+
+    def __init__(self, journey: Journey) -> None:
+        super().__init__("link ended")
+        self.journey = journey
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A complaint as its customer may see it, with its texts opened; `now` is the database's time."""
@@ -45,6 +53,8 @@ class Opened:
     lines: tuple[tuple[Line, str], ...]
     sent: tuple[Sent, ...]
     now: datetime
+    ends_at: datetime | None = None
+    """When the link ends; none while the complaint is open."""
 
     def words_of(self, event_id: UUID | None) -> str:
         """The words of one line of the story."""
@@ -65,24 +75,39 @@ class Said:
 class Customers:
     """Reads and acts for whoever holds a private link."""
 
-    def __init__(self, database: Database, vault: Vault, transaction: Transaction) -> None:
+    def __init__(
+        self, database: Database, vault: Vault, transaction: Transaction, *, kept: timedelta = timedelta(days=180)
+    ) -> None:
+        """`kept`: how long a link leads to a complaint that is closed."""
         self._database = database
         self._vault = vault
         self._transaction = transaction
+        self._kept = kept
 
     async def open(self, token: str) -> Opened:
         """Everything the page shows.
 
         Raises:
             NoSuchLink: nothing is behind this token.
+            LinkEnded: not any more.
         """
         complaint_id, key = await self._find(token)
         told = await reading.read(self._database, complaint_id)
         if told is None:
             raise NoSuchLink
         journey, name, lines, sent, now = told
+        ends_at = self._alive(journey, now)
         opened = tuple((line, _open(key, complaint_id, line.field, line.text)) for line in lines)
-        return Opened(journey, _open(key, complaint_id, "name", name), opened, sent, now)
+        return Opened(journey, _open(key, complaint_id, "name", name), opened, sent, now, ends_at)
+
+    def _alive(self, journey: Journey, now: datetime) -> datetime | None:
+        """When the link ends; none while it does not."""
+        if journey.closed_at is None or journey.phase != "closed":
+            return None
+        ends_at = journey.closed_at + self._kept
+        if ends_at <= now:
+            raise LinkEnded(journey)
+        return ends_at
 
     async def act(self, token: str, said: Said, under: UUID | None = None) -> tuple[Result, bool]:
         """Do one thing, in one transaction: state, line of the story, event.
@@ -97,6 +122,7 @@ class Customers:
 
         Raises:
             NoSuchLink: nothing is behind this token.
+            LinkEnded: not any more.
             Problem: 422 the key was used for something else, 409 the same is being done right now.
         """
         complaint_id, key = await self._find(token)
@@ -115,6 +141,7 @@ class Customers:
         journey = (await store.load(tx, [complaint_id])).get(complaint_id)
         if journey is None or journey.erased:
             raise NoSuchLink
+        self._alive(journey, tx.now)
         answer = may(said.action, journey)
         if answer == "already":
             return "already"

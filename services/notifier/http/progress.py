@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from services.notifier.domain.actions import Action, may
 from services.notifier.http import models
 from services.notifier.http.bodies import FIELDS, MODELS, form_name, said_of, values_of
-from services.notifier.http.customers import MAX_TEXT, Customers, NoSuchLink
+from services.notifier.http.customers import MAX_TEXT, Customers, LinkEnded, NoSuchLink
 from services.notifier.http.limits import PageLimits
 from services.notifier.http.view import document_of, page_of
 from shared.policies.watching import PolicySource
@@ -66,11 +66,14 @@ class Progress:
         policies: PolicySource,
         look: Look,
         limits: PageLimits,
+        form: str,
     ) -> None:
+        """`form`: address of the public form, where a new complaint is filed."""
         self._customers = customers
         self._policies = policies
         self._look = look
         self._limits = limits
+        self._form = form
 
     async def show(self, request: Request, token: str) -> Response:
         """The page, or for programs the same as JSON."""
@@ -96,6 +99,8 @@ class Progress:
             result, replayed = await self._customers.act(token, said, key)
         except NoSuchLink:
             raise _nothing() from None
+        except LinkEnded as ended:
+            raise self._ended(ended) from None
         except Problem as problem:
             if page and problem.code == "idempotency-key-reused":
                 return await self._sent_before(request, token, action, values)
@@ -123,6 +128,12 @@ class Progress:
             return await self._customers.open(token)
         except NoSuchLink:
             raise _nothing() from None
+        except LinkEnded as ended:
+            raise self._ended(ended) from None
+
+    def _ended(self, ended: LinkEnded) -> Problem:
+        values = {"reference": ended.journey.reference, "form": self._form}
+        return Problem(410, "link-ended", headers=PRIVATE, values=values)
 
     async def _page(
         self,
@@ -201,7 +212,7 @@ class Progress:
 
 def make_progress(progress: Progress) -> APIRouter:
     """The routes below `/c/`."""
-    api = APIRouter(prefix="/c", tags=["customer"], responses=refusals("no-such-link"))
+    api = APIRouter(prefix="/c", tags=["customer"], responses=refusals("no-such-link", "link-ended"))
 
     @api.get(
         "/{token}",

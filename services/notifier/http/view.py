@@ -62,6 +62,7 @@ class Page:
     unwanted: bool
     tz: tzinfo
     about: Mapping[str, str]
+    ends_at: datetime | None = None
     errors: Mapping[str, str] = field(default_factory=dict)
     kept: Mapping[str, str] = field(default_factory=dict)
 
@@ -97,6 +98,7 @@ def page_of(opened: Opened, packs: Packs, texts: Catalogue, language: Language) 
         unwanted=journey.reachable and not journey.consent,
         tz=_zone(packs, journey),
         about=_about(journey),
+        ends_at=opened.ends_at,
     )
 
 

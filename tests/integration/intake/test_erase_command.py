@@ -66,6 +66,8 @@ async def test_a_hold_refuses_with_its_reason_until_it_is_lifted(everything: Run
     assert _run(everything, tmp_path, "hold", held, "--lift").returncode == 0
     assert _run(everything, tmp_path, "erase", other, "--yes").returncode == 0
     assert everything.rows("SELECT count(*) AS n FROM vault.person")[0]["n"] == 0
+    kinds = [row["kind"] for row in everything.rows("SELECT kind FROM security.entry ORDER BY id")]
+    assert kinds == ["held", "hold_lifted", "erased", "erased"]
     late = _run(everything, tmp_path, "hold", held, "--why", "x")
     assert (late.returncode, "erased already" in late.stderr) == (1, True)
 

@@ -430,3 +430,26 @@ async def test_what_is_too_long_for_a_form_stays_in_it_and_a_line_break_is_one_c
         assert kept.status_code == 422 and text.replace("\r\n", "\n") + more in kept.text
     done = await http.post(f"/c/{story.token}/add", data={"add_text": text}, headers=BROWSER)
     assert done.status_code == 303
+
+
+async def test_a_link_ends_some_time_after_closing_and_says_what_to_do(rig: Rig, http: httpx.AsyncClient) -> None:
+    story = await begun(rig)
+    await rig.apply(story.closed())
+    shown = await http.get(f"/c/{story.token}?lang=en", headers=BROWSER)
+    assert shown.status_code == 200 and "this page is kept until" in shown.text
+    closed = f"UPDATE notifier.journey SET closed_at = now() - interval '{{}} days' WHERE complaint_id = '{story.complaint_id}'"
+    await rig.execute(closed.format(179))
+    assert (await http.get(f"/c/{story.token}", headers=BROWSER)).status_code == 200
+    await rig.execute(closed.format(180))
+    for language, words in (
+        ("zh", ("已经到期", "重新提交")),
+        ("en", ("This link has ended", "file a new complaint at")),
+    ):
+        page = await http.get(f"/c/{story.token}?lang={language}", headers={**BROWSER, "cookie": f"lang={language}"})
+        assert page.status_code == 410 and page.headers["cache-control"] == "no-store"
+        for word in (*words, "R-4K7M-2XA9", "/file"):
+            assert word in page.text, (word, page.text)
+        assert "快递还没到" not in page.text
+    answers = [await http.get(f"/c/{story.token}"), await http.post(f"/c/{story.token}/dispute", json={"text": "b"})]
+    assert [(a.status_code, a.json()["type"]) for a in answers] == [(410, "urn:redress:problem:link-ended")] * 2
+    assert await said(rig) == []

@@ -9,10 +9,12 @@ import pytest
 
 from deploy.stack.mail.server import MailCatcher
 from deploy.stack.ports import free_ports
+from tests.support import signing
 from tests.support.stack import Database, DatabaseFactory, Servers, recreate_topics
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    signing.provide()
     config.stash[_SERVERS] = Servers()
 
 

@@ -18,7 +18,9 @@ from deploy.audit.read_tables import open_tables
 from deploy.audit.read_topics import Topics, read_topics
 from deploy.audit.report import Report
 from deploy.audit.spool import Spool
+from shared.runtime.event_keys import EventKeys
 from shared.runtime.kafka_access import KafkaAccess
+from shared.runtime.signatures import Signatures
 
 _PAUSE = 1.0
 
@@ -34,6 +36,7 @@ class Places:
         client_logs: answers that clients wrote down.
         markers: texts that must not stand in clear anywhere.
         departments: those of the policy packs; None leaves owners that do not exist out.
+        event_keys: those of all writers; None leaves the signatures of events unchecked.
     """
 
     postgres: str
@@ -44,6 +47,7 @@ class Places:
     client_logs: Sequence[Path] = ()
     markers: Sequence[str] = ()
     departments: frozenset[str] | None = None
+    event_keys: EventKeys | None = None
 
 
 async def audit(
@@ -91,6 +95,8 @@ async def look(
     """
     async with open_tables(places.postgres) as tables:
         reading.contacts = await tables.contacts()
+        if places.event_keys is not None:
+            topics.signatures = Signatures(places.event_keys, await tables.signed_from())
         await read_topics(places.kafka, reading, spool, topics, progress)
         mailbox = await read_mailbox(places.mail, spool) if places.mail else None
         clear_text = replace(reading, leaks=dict(reading.leaks))

@@ -17,7 +17,7 @@ from deploy.audit.clear_text import ClearText
 from deploy.audit.invariants import dead_letters, delivery, filing, links, notices, privacy, security_log, traces
 from deploy.audit.progress import Progress
 from deploy.audit.read_tables import FIRST, LAST, Tables
-from deploy.audit.read_topics import Topics, blobs_of, dead_record_of, poison_of, told_of
+from deploy.audit.read_topics import Topics, blobs_of, dead_record_of, poison_of, stranger_of, told_of
 from deploy.audit.report import Report, Tally
 from deploy.audit.snapshot import DeadRecord, OutboxRow, Poison, Snapshot, Told
 from deploy.audit.spool import Spool, marks_of
@@ -53,9 +53,11 @@ class Passes:
         self._mailbox = mailbox
         self._departments = departments
         self._tally = Tally()
+        self._signatures = topics.signatures
         self._poison: list[Poison] = list(topics.poison)
         self._dead_records: list[DeadRecord] = list(topics.dead_records)
         self._whole_topics = set(topics.whole)
+        self._tally.signed = topics.signatures is not None
         self._settled: datetime = tables.taken_at - timedelta(seconds=wait)
 
     async def run(self, progress: Progress) -> None:
@@ -126,11 +128,14 @@ class Passes:
             self.clear_text.search_all(blobs_of(record), f"a record of {record.topic}", complaint_id)
             if record.topic == DEAD_LETTERS:
                 self._dead_records.append(dead_record_of(record))
-            elif (told := told_of(record)) is not None:
+            elif (told := told_of(record, self._signatures)) is not None:
                 if told.event_id not in self._tables.void:
                     yield number, told
-            elif (poisoned := poison_of(record)) is not None:
-                self._poison.append(poisoned)
+            else:
+                if (stranger := stranger_of(record, self._signatures)) is not None:
+                    self._tally.strangers[stranger.value, record.topic] += 1
+                if (poisoned := poison_of(record, self._signatures)) is not None:
+                    self._poison.append(poisoned)
 
     def _unsent(self, low: UUID, high: UUID) -> Iterator[OutboxRow]:
         for row, payload in self._spool.unsent(low, high):
@@ -168,7 +173,7 @@ class Passes:
             await self._strange_mails(nothing)
 
     def _again(self, numbers: Sequence[int]) -> tuple[Told, ...]:
-        told = (told_of(record) for _, _, record in self._spool.numbered(numbers))
+        told = (told_of(record, self._signatures) for _, _, record in self._spool.numbered(numbers))
         return tuple(record for record in told if record is not None)
 
     async def _answers(self, nothing: Snapshot) -> None:

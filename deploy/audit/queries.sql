@@ -7,6 +7,10 @@ SELECT clock_timestamp() AS taken_at, clock.now() AS clock_now
 SELECT complaint_id FROM (SELECT complaint_id, row_number() OVER (ORDER BY complaint_id) AS n FROM intake.complaint) AS c
 WHERE n % $1 = 0
 
+-- name: signed_from
+-- From where on events must be signed; all services have it alike.
+SELECT topic, partition, from_offset FROM router.signed_from
+
 -- name: contacts
 -- What must not be carried on in clear, of all complaints.
 SELECT email, phone FROM intake.complaint WHERE email IS NOT NULL OR phone IS NOT NULL

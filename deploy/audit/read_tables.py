@@ -74,6 +74,11 @@ class Tables:
                     found.add(contact)
         return found
 
+    async def signed_from(self) -> dict[tuple[str, int], int]:
+        """From which offsets on the services believe no event without a signature."""
+        rows = await self.connection.fetch(Q.signed_from)
+        return {(row["topic"], row["partition"]): row["from_offset"] for row in rows}
+
     async def every(self, step: int) -> list[UUID]:
         """Each so-manieth complaint, in order."""
         return [row["complaint_id"] for row in await self.connection.fetch(Q.every, step)]

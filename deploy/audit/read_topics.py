@@ -27,6 +27,7 @@ from shared.runtime.decode import decode
 from shared.runtime.errors import Permanent, Reason
 from shared.runtime.kafka_access import KafkaAccess, client_of
 from shared.runtime.records import Unreadable
+from shared.runtime.signatures import Signatures
 
 KEPT = frozenset(
     [
@@ -66,12 +67,14 @@ class Topics:
     Attributes:
         next: how far each partition was read; a later reading goes on there.
         poison: of records that name no complaint.
+        signatures: what the services believe; none where no event keys are at hand, and then every record is.
     """
 
     next: dict[TopicPartition, int] = field(default_factory=dict)
     poison: list[Poison] = field(default_factory=list)
     dead_records: list[DeadRecord] = field(default_factory=list)
     whole: set[str] = field(default_factory=set)
+    signatures: Signatures | None = None
 
 
 async def read_topics(
@@ -184,7 +187,7 @@ def _sort_in(records: Sequence[ConsumerRecord], found: Topics, clear_text: Clear
         clear_text.search_all(blobs_of(record), f"a record of {record.topic}")
         if record.topic == DEAD_LETTERS:
             found.dead_records.append(dead_record_of(record))
-        elif (poisoned := poison_of(record)) is not None:
+        elif (poisoned := poison_of(record, found.signatures)) is not None:
             found.poison.append(poisoned)
     spool.add_records(named)
 
@@ -207,14 +210,14 @@ def _unreadable(record: Unreadable) -> Poison:
     )
 
 
-def told_of(record: ConsumerRecord) -> Told | None:
+def told_of(record: ConsumerRecord, signatures: Signatures | None = None) -> Told | None:
     """The event of a record; None when it is none that our services could have written."""
     headers = _text_headers(record)
     kind = headers.get("ce_type", "")
     if kind not in EVENT_TYPES:
         return None
     try:
-        decode(record, frozenset({kind}))
+        decode(record, frozenset({kind}), signatures)
     except Permanent:
         return None
     data: dict[str, Any] = from_json(record.value)
@@ -236,6 +239,16 @@ def told_of(record: ConsumerRecord) -> Told | None:
     )
 
 
+def stranger_of(record: ConsumerRecord, signatures: Signatures | None) -> Reason | None:
+    """Whether a record says it is an event of ours and its writer did not sign it: `forged` or `unsigned`."""
+    kind = _text_headers(record).get("ce_type", "")
+    try:
+        decode(record, frozenset({kind} & EVENT_TYPES.keys()), signatures)
+    except Permanent as error:
+        return error.reason if error.reason in {Reason.FORGED, Reason.UNSIGNED} else None
+    return None
+
+
 def dead_record_of(record: ConsumerRecord) -> DeadRecord:
     """A record of the dead-letter topic."""
     headers = _text_headers(record)
@@ -253,12 +266,12 @@ def digest_of(value: bytes | None) -> bytes:
     return hashlib.blake2b(value or b"", digest_size=8).digest()
 
 
-def poison_of(record: ConsumerRecord) -> Poison | None:
+def poison_of(record: ConsumerRecord, signatures: Signatures | None = None) -> Poison | None:
     """Why a record is no event to its readers, and to which of them; each reads only its own types."""
     reasons: dict[str, str] = {}
     for service in SUBSCRIBERS.get(record.topic, frozenset()):
         try:
-            decode(record, _WANTED[service].get(record.topic, frozenset()))
+            decode(record, _WANTED[service].get(record.topic, frozenset()), signatures)
         except Permanent as error:
             reasons[service] = error.reason.value
     if not reasons:

@@ -95,6 +95,8 @@ class Tally:
     Attributes:
         checked: invariant → how much was looked at.
         waiting: dead letters that nobody has replayed.
+        strangers: reason (`forged`, `unsigned`) and topic → records that their writer did not sign.
+        signed: whether event keys were at hand to tell.
     """
 
     def __init__(self) -> None:
@@ -103,6 +105,8 @@ class Tally:
         self._unknown = 0
         self._late = 0
         self.waiting = 0
+        self.strangers: Counter[tuple[str, str]] = Counter()
+        self.signed = True
 
     def add(self, seen: Snapshot, without: frozenset[str] = frozenset()) -> None:
         """Run every check over a part, but for some."""
@@ -128,6 +132,10 @@ class Tally:
             yield f"{self._unknown} messages have an unknown outcome: the mail server's last answer was lost"
         if self._late:
             yield f"{self._late} deadlines fired late and say so"
+        for (reason, topic), count in sorted(self.strangers.items()):
+            yield f"{count} records on {topic} are {reason}: their writer did not sign them, and no service takes them"
+        if not self.signed:
+            yield "no event keys were at hand: whether events are signed was not checked"
         if self.waiting:
             yield f"{self.waiting} dead letters wait to be looked at"
         if not mailbox:

@@ -14,6 +14,7 @@ from pathlib import Path
 import asyncpg
 import psutil  # type: ignore[import-untyped]
 
+from deploy.keys.event_keys import make_missing
 from deploy.stack.artifacts import ArtifactCache
 from deploy.stack.java import find_java, install_java
 from deploy.stack.kafka import KafkaBroker
@@ -143,6 +144,7 @@ class Place:
         keys.mkdir(exist_ok=True)
         (keys / "master.key").write_bytes(secrets.token_bytes(32))
         (keys / "session.key").write_text(secrets.token_hex(32))
+        make_missing(keys / "events")
         return Surroundings(
             home=self.home,
             ports=self.ports,
@@ -155,6 +157,7 @@ class Place:
             spans="http://127.0.0.1:9/api/v2/spans" if self.trace_ratio else "",
             master_key=keys / "master.key",
             session_key=keys / "session.key",
+            event_keys=keys / "events",
             web_assets=self._assets,
         )
 

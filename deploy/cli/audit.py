@@ -36,6 +36,7 @@ def command(
     from deploy.audit.show import view
     from deploy.console import operator_console
     from deploy.endpoints import endpoints_file, load_endpoints
+    from deploy.keys.event_keys import folder_of, read_all
     from deploy.stack.errors import StackError
 
     try:
@@ -49,6 +50,7 @@ def command(
             client_logs=client_log or (),
             markers=marker or (),
             departments=_departments(),
+            event_keys=read_all(folder_of()),
         )
         report = asyncio.run(audit(places, wait, progress=spoken()))
         if metrics_file is not None:

@@ -91,12 +91,16 @@ def replay_command(
     again: Annotated[bool, typer.Option("--again", help="Also those replayed before.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be sent.")] = False,
     by: Annotated[str | None, typer.Option(help="Who asks; default: your user name.")] = None,
+    sign: Annotated[
+        bool, typer.Option("--sign", help="Sign what is forged or unsigned: you have looked at it and answer for it.")
+    ] = False,
 ) -> None:
     """Send dead letters again: same bytes, key, headers and event id, to the topic they came from."""
     from deploy.database import operator_connection
     from deploy.dead_letters.replay import Replayed, replay
     from deploy.dead_letters.store import Address, Filter, list_letters
     from deploy.endpoints import load_endpoints
+    from deploy.keys.signing import operators_signatures
 
     chosen = any((everything, service, reason, topic))
     if bool(letters) == chosen:
@@ -113,7 +117,19 @@ def replay_command(
                 if total > len(found):
                     typer.echo(f"The newest {len(found)} of {total}; send the command again for the others", err=True)
             who = by or getpass.getuser()
-            return await replay(connection, endpoints.kafka_access, addresses, by=who, dry_run=dry_run, again=again)
+            signatures = await operators_signatures(connection)
+            if sign and signatures is None:
+                raise StackError("There are no event keys to sign with", "Name their folder in EVENT_KEYS_DIR")
+            return await replay(
+                connection,
+                endpoints.kafka_access,
+                addresses,
+                by=who,
+                dry_run=dry_run,
+                again=again,
+                signatures=signatures,
+                sign=sign,
+            )
 
     outcomes = asyncio.run(run())
     for outcome in outcomes:

@@ -1,4 +1,4 @@
-"""`redress keys list|rotate|give-up`."""
+"""`redress keys list|rotate|give-up|rotate-events|forget-event-key|require-signatures`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ T = TypeVar("T")
 
 app = typer.Typer(
     name="keys",
-    help="The master keys, which wrap the keys of persons. MASTER_KEY_FILE and MASTER_KEYS_OLD name their files.",
+    help="The master keys, which wrap the keys of persons (MASTER_KEY_FILE and MASTER_KEYS_OLD name their files), and the"
+    " event keys, which events are signed with (EVENT_KEYS_DIR).",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -29,7 +30,7 @@ app = typer.Typer(
 
 @app.command("list")
 def list_command(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
-    """List the master keys by their ids: how many keys of persons each wraps, and whether its file is at hand."""
+    """List the keys by their ids: how many keys of persons each master key wraps, and who signs events by which key."""
     from rich.console import Console
     from rich.table import Table
 
@@ -38,14 +39,20 @@ def list_command(as_json: Annotated[bool, typer.Option("--json", help="For progr
     masters = _masters()
     rows = _with_vault(lambda connection: connection.fetch(Q.masters))
     found = [_told(dict(row), masters) for row in rows]
+    signing = _signing()
     if as_json:
-        typer.echo(json.dumps({"keys": found}, default=str))
+        typer.echo(json.dumps({"keys": found} | signing, default=str))
         return
     table = Table("master key", "state", "keys of persons", "known since")
     for one in found:
         since = one["known_since"].astimezone().strftime("%Y-%m-%d %H:%M %Z") if one["known_since"] else "–"
         table.add_row(one["key_id"] or "(before keys had ids)", one["state"], str(one["persons"]), since)
     Console().print(table)
+    events = Table("event key", "writer", "state")
+    for one in signing["event_keys"]:
+        events.add_row(one["key_id"], one["writer"], one["state"])
+    Console().print(events if signing["event_keys"] else "No event keys are at hand.")
+    typer.echo(_told_of_unsigned(signing["signatures_required"]))
 
 
 @app.command("rotate")
@@ -89,6 +96,96 @@ def give_up_command(
     if _with_vault(lambda connection: connection.fetchval(Q.give_up, key_id)) is None:
         raise StackError(f"There is no master key {key_id}", "See `redress keys list`")
     typer.echo(f"master key {key_id} is given up")
+
+
+@app.command("rotate-events")
+def rotate_events_command(
+    writer: Annotated[str, typer.Argument(help="Whose key: intake, router, sla or notifier.")],
+    prepare: Annotated[
+        bool, typer.Option("--prepare", help="Only let its readers know the new key; then carry their files over.")
+    ] = False,
+) -> None:
+    """Let a service sign its events by a new key. Its readers learn it first; running services need no restart."""
+    from deploy.keys.event_keys import folder_of, rotate
+    from shared.runtime.bootstrap import SERVICES
+
+    if writer not in SERVICES:
+        raise StackError(f"{writer!r} writes no events", f"Name one of {', '.join(SERVICES)}")
+    key = rotate(folder_of(), writer, prepare=prepare)
+    if prepare:
+        typer.echo(f"the readers of {writer} believe event key {key.key_id}; run this again without --prepare")
+    else:
+        typer.echo(f"{writer} signs by event key {key.key_id}; events signed by its older keys are believed as well")
+
+
+@app.command("forget-event-key")
+def forget_event_key_command(
+    key_id: Annotated[str, typer.Argument(help="Id of the event key, as `redress keys list` shows it.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Believe an old event key no longer. What it signed and nobody has read yet goes to the dead letters."""
+    from deploy.keys.event_keys import folder_of, forget
+
+    if not yes:
+        typer.confirm(f"Believe event key {key_id} no longer?", abort=True)
+    forget(folder_of(), key_id)
+    typer.echo(f"event key {key_id} is forgotten")
+
+
+@app.command("require-signatures")
+def require_signatures_command(
+    from_start: Annotated[
+        bool, typer.Option("--from-start", help="Believe none of those that lie in the topics already, either.")
+    ] = False,
+) -> None:
+    """After an upgrade from a release that did not sign: believe no event written from now on without a signature.
+
+    Run it when no copy of the old release is left. `make up` does it itself.
+    """
+    from deploy.database import operator_connection
+    from deploy.endpoints import load_endpoints
+    from deploy.keys.signing import require_signatures
+
+    endpoints = load_endpoints()
+
+    async def run() -> list[str]:
+        async with operator_connection(endpoints.dsn) as connection:
+            return await require_signatures(connection, endpoints.kafka_access, from_start=from_start)
+
+    changed = asyncio.run(run())
+    if changed:
+        typer.echo(f"{', '.join(changed)} believe no event without a signature from here on")
+    else:
+        typer.echo("Signatures were required already; nothing changed")
+
+
+def _signing() -> dict[str, Any]:
+    """Which event keys there are, and whether events must be signed."""
+    from deploy.database import operator_connection
+    from deploy.endpoints import load_endpoints
+    from deploy.keys.event_keys import folder_of, read_all
+    from deploy.keys.signing import rules_of
+
+    async def run() -> bool:
+        async with operator_connection(load_endpoints().dsn) as connection:
+            return bool(await rules_of(connection))
+
+    required: bool | None
+    keys = read_all(folder_of()) or ()
+    told = [{"key_id": k.key_id, "writer": k.writer, "state": "signs" if k.signs else "believed"} for k in keys]
+    try:
+        required = asyncio.run(run())
+    except StackError:
+        required = None  # a database without the services' tables: that of the vault alone
+    return {"event_keys": told, "signatures_required": required}
+
+
+def _told_of_unsigned(required: bool | None) -> str:
+    if required is None:
+        return "Whether events must be signed is not known: the services' tables are not there."
+    if required:
+        return "Every new event must be signed."
+    return "Events without a signature are believed: run `redress keys require-signatures` when the upgrade is done."
 
 
 def _told(row: dict[str, Any], masters: MasterKeys) -> dict[str, Any]:

@@ -30,6 +30,7 @@ def command(
 
     from deploy.database import operator_connection
     from deploy.endpoints import load_endpoints
+    from deploy.keys.signing import operators_signatures
     from deploy.recover.look import look
     from deploy.recover.mend import Plan, lines, mend
     from deploy.recover.refile import Opener
@@ -40,7 +41,8 @@ def command(
 
     async def run() -> int:
         async with operator_connection(endpoints.dsn) as connection, open_vault(endpoints.vault_dsn) as vault:
-            found = await look(connection, endpoints.kafka_access, moment)
+            signatures = await operators_signatures(connection)
+            found = await look(connection, endpoints.kafka_access, moment, signatures)
             opener = await Opener.of(vault, [one.event for one in Plan.of(found.unknown).intake])
             told = lines(found, opener)
             for line in told:

@@ -10,6 +10,7 @@ from deploy.docs.events import event_schemas
 from shared.events.envelope import Event, type_of
 from shared.events.topics import DEAD_LETTERS, EVENT_TYPES, TOPICS, Topic
 from shared.runtime.bootstrap import SERVICES
+from shared.runtime.event_keys import HEADER
 
 DIALECT = "application/schema+json;version=draft-07"
 _BINDING = {"bindingVersion": "0.5.0"}
@@ -224,6 +225,13 @@ _HEADERS: dict[str, Any] = {
             "type": "string",
             "pattern": "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}",
             "description": "W3C trace context of the request or event that caused this one",
+        },
+        HEADER: {
+            "type": "string",
+            "pattern": "^1 [0-9a-f]{8} [0-9a-f]{32}$",
+            "description": "signature of the writer: version, key id, HMAC-SHA256 of topic, key, the headers above but"
+            " traceparent, and value, cut to 16 bytes (docs/adr/0022). Redress itself believes nothing without it;"
+            " other readers may pass over it",
         },
     },
     "required": ["ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time", "ce_subject", "content-type"],

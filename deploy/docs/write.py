@@ -11,6 +11,7 @@ from typing import Any
 from deploy.docs.asyncapi import asyncapi
 from deploy.docs.events import event_schemas
 from shared.runtime.bootstrap import SERVICES
+from shared.runtime.event_keys import EventKeys, new_event_key
 from shared.runtime.service import nothing_reached
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,11 +34,14 @@ def openapi(service: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         key = Path(folder) / "key"
         key.write_text(os.urandom(32).hex())
+        event_keys = Path(folder) / "event-keys"
+        event_keys.write_bytes(EventKeys(map(new_event_key, SERVICES)).written())
         made = build(
             settings(
                 database_url="postgresql://nobody@127.0.0.1/none",
                 master_key_file=key,
                 session_key_file=key,
+                event_keys_file=event_keys,
                 policies_dir=ROOT / "deploy" / "policies",
             ),
             nothing_reached,

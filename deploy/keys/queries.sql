@@ -39,3 +39,20 @@ RETURNING m.key_id
 -- A master key that is lost for good, with the secrets it wraps: services make new ones. Answers it when there is one.
 WITH secrets AS (DELETE FROM vault.secret WHERE key_id = $1)
 UPDATE vault.master_key SET lost_at = coalesce(lost_at, clock_timestamp()) WHERE key_id = $1 RETURNING key_id
+
+-- name: signatures_are_required
+-- Whether a service believes no new event without a signature.
+SELECT EXISTS (SELECT FROM signed_from)
+
+-- name: sign_from
+-- From these offsets on every event must be signed.
+INSERT INTO signed_from (topic, partition, from_offset)
+SELECT topic, partition, from_offset FROM unnest($1::text[], $2::int[], $3::bigint[]) AS t (topic, partition, from_offset)
+
+-- name: forget_signed_from
+-- To note it anew.
+DELETE FROM signed_from
+
+-- name: signed_from
+-- From where on events must be signed; all services have it alike.
+SELECT topic, partition, from_offset, since FROM router.signed_from

@@ -20,6 +20,7 @@ from shared.runtime.decode import decode, event_id_of
 from shared.runtime.errors import Permanent
 from shared.runtime.kafka_access import KafkaAccess, client_of
 from shared.runtime.pg import load_queries
+from shared.runtime.signatures import Signatures
 
 Q = load_queries("deploy.recover")
 Place = tuple[str, int]
@@ -59,10 +60,16 @@ class Situation:
     unclear: list[str] = field(default_factory=list)
 
 
-async def look(connection: Connection, bootstrap: KafkaAccess | str, since: datetime | None) -> Situation:
+async def look(
+    connection: Connection,
+    bootstrap: KafkaAccess | str,
+    since: datetime | None,
+    signatures: Signatures | None = None,
+) -> Situation:
     """Compare topics and outboxes.
 
     Args:
+        signatures: what the services believe; what they would not is no event here either.
         since: compare the records from this moment on, whatever the database says was acknowledged.
 
     Raises:
@@ -82,7 +89,7 @@ async def look(connection: Connection, bootstrap: KafkaAccess | str, since: date
         for topic in TOPICS:
             places = [place for place in found.starts if place[0] == topic.name]
             records = await _read(consumer, found, places)
-            found.unknown += await _unknown(connection, topic.writer, records)
+            found.unknown += await _unknown(connection, topic.writer, records, signatures)
     except (KafkaError, OSError) as error:
         raise StackError(f"Kafka does not answer ({type(error).__name__})", "Look at `make status`") from error
     finally:
@@ -149,7 +156,9 @@ async def _read(consumer: AIOKafkaConsumer, found: Situation, places: Sequence[P
     return sorted(records, key=lambda record: (record.partition, record.offset))
 
 
-async def _unknown(connection: Connection, service: str, records: Iterable[ConsumerRecord]) -> list[Unknown]:
+async def _unknown(
+    connection: Connection, service: str, records: Iterable[ConsumerRecord], signatures: Signatures | None
+) -> list[Unknown]:
     """Those that are events and that the service has not said, as far as it knows; each once."""
     events: dict[UUID, Unknown] = {}
     for record in records:
@@ -157,7 +166,7 @@ async def _unknown(connection: Connection, service: str, records: Iterable[Consu
         if number is None or number in events:
             continue
         try:
-            one = decode(record, frozenset(ADAPTERS))
+            one = decode(record, frozenset(ADAPTERS), signatures)
         except Permanent:
             continue
         if one.event is not None:

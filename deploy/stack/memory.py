@@ -21,6 +21,7 @@ Servers = Literal["ask", "keep", "change"]
 _SERVERS = ("database_url", "vault_database_url", "kafka_bootstrap_servers", "smtp_url")
 _OTHERS = (
     *("redress_port_base", "redress_traces", "redress_java", "redress_mail_keep", "master_key_file"),
+    "event_keys_dir",
     *("kafka_security_protocol", "kafka_sasl_mechanism", "kafka_sasl_username", "kafka_sasl_password_file"),
     *("kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile"),
     *("redress_maven_url", "redress_python_index"),

@@ -52,6 +52,7 @@ class Surroundings:
         master_keys_old: Files with other master keys, comma separated.
         vault: The administrator's DSN of the database with the keys of persons, where that is another one.
         session_key: File with the key that signs sessions.
+        event_keys: Folder with one file of event keys per service.
         web_assets: Folder with the unpacked WebJars.
     """
 
@@ -66,6 +67,7 @@ class Surroundings:
     spans: str
     master_key: Path
     session_key: Path
+    event_keys: Path
     web_assets: Path
     master_keys_old: str = ""
     vault: str | None = None
@@ -97,6 +99,7 @@ def service_spec(name: str, around: Surroundings) -> ProcessSpec:
         "HTTP_PORT": str(getattr(around.ports, name)),
         "MASTER_KEY_FILE": str(around.master_key),
         "SESSION_KEY_FILE": str(around.session_key),
+        "EVENT_KEYS_FILE": str(around.event_keys / f"{name}.json"),
         "POLICIES_DIR": str(CHECKOUT / "deploy" / "policies"),
         "WEB_ASSETS_DIR": str(around.web_assets),
         "PUBLIC_MAIL_URL": around.mail,

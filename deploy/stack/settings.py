@@ -36,6 +36,9 @@ class StackSettings(KafkaSettings):
         default=None, description="The master key, where it is not in the state folder."
     )
     master_keys_old: str = Field(default="", description="Files with other master keys, comma separated.")
+    event_keys_dir: Path | None = Field(
+        default=None, description="Folder with the event keys of each service, where it is not in the state folder."
+    )
     smtp_url: str | None = Field(default=None, description="An existing mail server instead of the catcher.")
 
     policies_dir: Path = Field(default=CHECKOUT / "deploy" / "policies", description="Folder with the policy packs.")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from deploy.keys import event_keys
 from deploy.stack import services
 from deploy.stack.artifacts import ArtifactCache, Part
 from deploy.stack.java import Java
@@ -195,6 +196,11 @@ class LocalStack:
         given = self.settings.master_key_file
         return given.expanduser().absolute() if given else self.state.key_file("master.key")
 
+    def _event_keys(self) -> Path:
+        folder = event_keys.folder_of(self.settings)
+        event_keys.make_missing(folder)
+        return folder
+
     def _surroundings(self) -> services.Surroundings:
         return services.Surroundings(
             home=self.home,
@@ -208,6 +214,7 @@ class LocalStack:
             spans=self.traces.spans_url if self.traces else "",
             master_key=self._master_key(),
             session_key=self.state.key_file("session.key", as_text=True),
+            event_keys=self._event_keys(),
             web_assets=self.web_assets,
             master_keys_old=_absolute(self.settings.master_keys_old),
             vault=self.vault,

@@ -124,6 +124,7 @@ def _start(stack: LocalStack, control: Control, terminal: Terminal) -> tuple[dic
     if old:
         _upgrade(stack, control, terminal, old, plan)
     else:
+        asyncio.run(_require_signatures(stack))
         _start_services(stack, control, terminal, plan[-len(services.NAMES) :])
     stack.state.mark_filled(stack.contents())
     return _read_endpoints(stack.home), bool(old)
@@ -145,6 +146,16 @@ def _upgrade(
         wait_for_all(control, stack.probes(), lambda left: tell(f"waiting for {', '.join(left)}"))
     with terminal.step("removing what only the old copies needed"):
         asyncio.run(migrate_all(stack.database, "post"))
+        asyncio.run(_require_signatures(stack))
+
+
+async def _require_signatures(stack: LocalStack) -> None:
+    """No copy of a release that did not sign is left: what comes now must be signed."""
+    from deploy.database import operator_connection
+    from deploy.keys.signing import require_signatures
+
+    async with operator_connection(stack.database) as connection:
+        await require_signatures(connection, stack.kafka_access)
 
 
 def _start_infrastructure(stack: LocalStack, control: Control, old: Sequence[Planned]) -> None:

@@ -28,13 +28,7 @@ from shared.events.envelope import Event
 from shared.runtime import metrics
 from shared.runtime.dead_letters import DeadLetter, bury
 from shared.runtime.decode import Received, Record, decode
-from shared.runtime.errors import (
-    Permanent,
-    Reason,
-    Transient,
-    is_refused_by_database,
-    safe_text,
-)
+from shared.runtime.errors import Permanent, Reason, Transient, is_refused_by_database, safe_text
 from shared.runtime.inbox import without_forgotten
 from shared.runtime.kafka_access import KafkaAccess
 from shared.runtime.membership import Seat
@@ -43,6 +37,7 @@ from shared.runtime.pg import Database
 from shared.runtime.polling import AT_REST, poll
 from shared.runtime.positions import NOWHERE, SET_POSITIONS, Ends, Positions, ends_of
 from shared.runtime.reach import Reach
+from shared.runtime.signatures import Signatures
 from shared.runtime.spans import BatchSpans
 from shared.runtime.stumbles import SKIP_DONE, Run, Skip, Stumbles, cause_of, kind_of, place_of
 from shared.runtime.telemetry import Tracing
@@ -106,6 +101,7 @@ class Consumer:
         handle: Handle,
         database: Database,
         tracing: Tracing,
+        signatures: Signatures | None,
         committed: Callable[[int], None] = lambda _: None,
         failed: Callable[[str], None] = lambda _: None,
         reached: Callable[[str], None] = lambda _: None,
@@ -116,6 +112,7 @@ class Consumer:
         self._handle = handle
         self.database = database
         self._tracing = tracing
+        self._signatures = signatures
         self.told = committed
         self._failed = failed
         self._reached = reached
@@ -252,12 +249,14 @@ class Consumer:
         skipped: Counter[tuple[str, str]] = Counter()
         for record in records:
             try:
-                one = decode(record, self.reads.get(record.topic, frozenset()))
+                one = decode(record, self.reads.get(record.topic, frozenset()), self._signatures)
             except Permanent as error:
                 dead.append(DeadLetter(record, error))
             else:
                 if one.event is not None:
                     received.append(one)
+                    if one.unsigned:
+                        metrics.UNSIGNED.labels(self.service, record.topic).inc()
                 elif one.skipped is not None:
                     skipped[record.topic, one.skipped.value] += 1
         if received or dead:

@@ -1,6 +1,7 @@
 """From a Kafka record to an event, or to the reason why it is none. Never raises: poison is a value."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -11,7 +12,9 @@ from pydantic import ValidationError
 from shared.events.envelope import Event
 from shared.events.topics import ADAPTERS
 from shared.runtime.errors import Permanent, Reason
+from shared.runtime.event_keys import HEADER, Covered, covered_of
 from shared.runtime.kafka import MAX_RECORD_BYTES
+from shared.runtime.signatures import Signatures
 from shared.runtime.telemetry import valid_traceparent
 
 Record: TypeAlias = ConsumerRecord
@@ -25,24 +28,27 @@ class Received:
 
     Attributes:
         skipped: why a record was left alone although it is none of the events we know; to be counted.
+        unsigned: whether an event is believed without a signature, because it is older than signatures.
     """
 
     record: Record
     event: Event | None
     traceparent: str | None
     skipped: Reason | None = None
+    unsigned: bool = False
 
 
-def decode(record: Record, wanted: frozenset[str]) -> Received:
+def decode(record: Record, wanted: frozenset[str], signatures: Signatures | None = None) -> Received:
     """Judge one record.
 
     Args:
         wanted: the event types this service reads; others are left alone unread.
+        signatures: whose word is believed; none believes every record.
 
     Raises:
         Permanent: with the reason, when the record can never become an event.
     """
-    kind, trace = _type_and_trace(record)
+    kind, trace, signature, covered = _heads(record)
     if kind is None:
         raise Permanent(Reason.NO_TYPE, "the record has no ce_type header")
     value = record.value
@@ -55,6 +61,7 @@ def decode(record: Record, wanted: frozenset[str]) -> Received:
     if kind not in wanted:
         skipped = None if kind in ADAPTERS else _strange(kind, wanted)
         return Received(record, None, trace, skipped)
+    signed = True if signatures is None else signatures.check(record, covered, signature)
     adapter = ADAPTERS[kind]
     try:
         event = adapter.validate_json(value)
@@ -64,7 +71,7 @@ def decode(record: Record, wanted: frozenset[str]) -> Received:
         raise Permanent(Reason.BAD_SCHEMA, f"{type(error).__name__} while it was read") from None
     if record.key != str(event.complaint_id).encode():
         raise Permanent(Reason.KEY_MISMATCH, "the key is not the complaint id of the event")
-    return Received(record, event, trace)
+    return Received(record, event, trace, unsigned=not signed)
 
 
 def _strange(kind: str, wanted: frozenset[str]) -> Reason:
@@ -93,20 +100,33 @@ def event_id_of(record: Record) -> UUID | None:
     return None
 
 
-def _type_and_trace(record: Record) -> tuple[str | None, str | None]:
-    kind = trace = None
-    for name, value in record.headers or ():
+def _heads(record: Record) -> tuple[str | None, str | None, str | None, Covered]:
+    """Type, trace and signature of a record, and what of its headers a signature covers."""
+    headers = record.headers or ()
+    found = dict(headers)
+    try:
+        "".join(found)
+        b"\n".join(filter(None, (value for _, value in headers))).decode()
+    except (TypeError, UnicodeDecodeError):
+        raise _bad_header(headers) from None
+    trace, signature = _text(found.get("traceparent")), _text(found.get(HEADER))
+    valid = valid_traceparent(trace) if trace is not None else None
+    return _text(found.get("ce_type")), valid, signature, covered_of(headers, found)
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode()
+
+
+def _bad_header(headers: Sequence[tuple[Any, bytes | None]]) -> Permanent:
+    for name, value in headers:
         if type(name) is not str:
-            raise Permanent(Reason.BAD_HEADER, "the name of a header is not UTF-8")
+            return Permanent(Reason.BAD_HEADER, "the name of a header is not UTF-8")
         try:
-            text = value.decode() if value is not None else ""
+            (value or b"").decode()
         except UnicodeDecodeError:
-            raise Permanent(Reason.BAD_HEADER, f"the header {_brief(name)} is not UTF-8") from None
-        if name == "ce_type":
-            kind = text
-        elif name == "traceparent":
-            trace = valid_traceparent(text)
-    return kind, trace
+            break
+    return Permanent(Reason.BAD_HEADER, f"the header {_brief(name)} is not UTF-8")
 
 
 def _why_invalid(error: ValidationError, value: bytes) -> Permanent:

@@ -15,6 +15,7 @@ from shared.policies.errors import PolicyError
 from shared.policies.errors import Problem as PolicyProblem
 from shared.runtime import logs
 from shared.runtime.errors import safe_text
+from shared.runtime.event_keys import KeysUnusable
 from shared.runtime.kept_policies import fetch
 from shared.runtime.migrate import migrate
 from shared.runtime.service import Reached, Service, nothing_reached
@@ -52,6 +53,8 @@ def main(
     logs.configure(name, parts.log_level)
     try:
         return uvloop.run(_serve_or_print(name, chosen.command, parts, build, reached))
+    except KeysUnusable as error:
+        return _refuse(f"{name}: EVENT_KEYS_FILE {parts.event_keys_file} {error}")
     except PolicyError as error:
         return _refuse(str(error))
 

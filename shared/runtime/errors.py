@@ -26,6 +26,8 @@ class Reason(StrEnum):
     BAD_ENCODING = "bad_encoding"
     BAD_HEADER = "bad_header"
     TOO_DEEP = "too_deep"
+    FORGED = "forged"
+    UNSIGNED = "unsigned"
     REFUSED_BY_DATABASE = "refused_by_database"
     HANDLER_BUG = "handler_bug"
     UNREADABLE_RECORD = "unreadable_record"

@@ -80,6 +80,7 @@ TABLES: tuple[Kept, ...] = (
     ),
     Kept(service=EVERY, table="reader_position", why="one row per consumer and partition"),
     Kept(service=EVERY, table="reader_skip", why=CONFIGURATION),
+    Kept(service=EVERY, table="signed_from", why="one row per partition"),
     Kept(
         service=EVERY, table="process_end", days=90, old="ended_at < $1",
         why="why processes gave up: long enough to see a pattern",

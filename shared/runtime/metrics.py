@@ -34,6 +34,14 @@ SKIPPED = Counter(
     "Records of a type or version that this release does not know and does not read",
     ["consumer", "topic", "reason"],
 )
+UNSIGNED = Counter(
+    "redress_unsigned_events_total",
+    "Events believed without a signature, from before there were any",
+    ["consumer", "topic"],
+)
+SIGNATURES_REQUIRED = Gauge(
+    "redress_signatures_required", "0 while every event without a signature is believed", ["service"]
+)
 MENDED = Counter(
     "redress_positions_mended_total",
     "Partitions read from elsewhere than the offset in Kafka said",

@@ -37,6 +37,7 @@ from shared.runtime.relay import Relay
 from shared.runtime.security_log import SecurityLog
 from shared.runtime.server import make_server
 from shared.runtime.settings import CommonSettings
+from shared.runtime.signatures import KeyFile
 from shared.runtime.telemetry import Tracing, current_traceparent
 from shared.runtime.transaction import Tx
 from shared.runtime.vault import Vault
@@ -118,7 +119,15 @@ class Service:
             service=name,
             sessions=self.sessions,
         )
-        self.relay = Relay(self.database, name, settings.kafka, reached=reached, days=settings.outbox_days)
+        self.event_keys = KeyFile(settings.event_keys_file, name)
+        self.relay = Relay(
+            self.database,
+            name,
+            settings.kafka,
+            reached=reached,
+            days=settings.outbox_days,
+            signer=self.event_keys.signer,
+        )
         self.health = Health(name, self.database, self.relay, needs)
         self.app: FastAPI = make_app(name, title, description, self.tracing, self.health.ready, self.health.alive)
         self.security = SecurityLog(self.database)
@@ -149,6 +158,7 @@ class Service:
             handle=handle,
             database=self.database,
             tracing=self.tracing,
+            signatures=self.event_keys.signatures,
             committed=self._committed,
             failed=self.fail,
             reached=self.reached,
@@ -267,6 +277,7 @@ class Service:
             broker = make_broker(self.settings.kafka, f"redress-{self.name}")
             self.consumer.subscribe(broker, identity=identity, records=self.settings.batch_records)
             try:
+                await self.event_keys.read_rules(self.database)
                 await broker.start()
             except Exception as error:
                 log.warning("kafka is away", extra={"action": "kafka_retry", "error": safe_text(error)})
@@ -287,6 +298,7 @@ class Service:
         turn = 0
         while not stop.is_set():
             await self._policy_keeper.refresh()
+            self.event_keys.refresh()
             try:
                 async with asyncio.timeout(5):
                     await stop.wait()
@@ -295,6 +307,7 @@ class Service:
                 turn += 1
             if turn % 2 == 0:
                 await self.relay.measure()
+                await self.event_keys.read_rules(self.database)
             if turn % 12 == 0:
                 await self._measure_database()
 

@@ -11,6 +11,7 @@ from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_valid
 from pydantic_settings import SettingsConfigDict
 
 from shared.policies.packs import KeptPack
+from shared.runtime.event_keys import EventKeys, KeysUnusable
 from shared.runtime.kafka_access import KafkaAccess, KafkaSettings
 from shared.runtime.kept import refuse_spans
 from shared.runtime.master_keys import MasterKeys
@@ -52,6 +53,7 @@ class CommonSettings(KafkaSettings):
     session_idle_minutes: float = Field(
         default=60, ge=1, le=480, description="a browser left alone for so long is signed out"
     )
+    event_keys_file: Path = Field(description="the keys that this service's events and those it reads are signed with")
     trusted_proxies: str = Field(
         default="", description="addresses whose X-Forwarded-For is believed, comma separated; empty: nobody's"
     )
@@ -95,6 +97,15 @@ class CommonSettings(KafkaSettings):
             if path.stat().st_size < 32:
                 raise ValueError(f"key file {path} holds fewer than 32 bytes: create it anew with 32 random bytes")
         return self
+
+    @field_validator("event_keys_file")
+    @classmethod
+    def _event_keys_can_be_read(cls, value: Path) -> Path:
+        try:
+            EventKeys.read(value)
+        except KeysUnusable as error:
+            raise ValueError(f"the file {value} {error}") from None
+        return value
 
     @field_validator("keep_days")
     @classmethod

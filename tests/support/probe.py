@@ -22,11 +22,13 @@ from shared.events.reference import reference_of
 from shared.events.routing import TransferOffered
 from shared.events.topics import ROUTING, types_read_by
 from shared.runtime.consumer import Batch, Consumer, make_broker
-from shared.runtime.kafka import cloud_event_headers, make_producer, stop_producer
+from shared.runtime.kafka import make_producer, stop_producer
 from shared.runtime.pg import Database
 from shared.runtime.relay import Relay
+from shared.runtime.signatures import Signatures
 from shared.runtime.telemetry import Tracing
 from shared.runtime.transaction import Tx
+from tests.support.signing import parts_of
 
 Effect = Callable[[Event, Tx], Awaitable[None]]
 
@@ -91,18 +93,7 @@ async def publish(
     bootstrap: str, events: Sequence[Event], *, topic: str = "complaints.intake", trace: str | None = None
 ) -> None:
     """Put events on a topic as the relay of their writer would."""
-    await publish_raw(
-        bootstrap,
-        [
-            (
-                str(e.complaint_id).encode(),
-                e.model_dump_json().encode(),
-                cloud_event_headers("/intake", e.event_id, e.kind, str(e.complaint_id).encode(), e.occurred_at, trace),
-            )
-            for e in events
-        ],
-        topic=topic,
-    )
+    await publish_raw(bootstrap, [parts_of(event, trace) for event in events], topic=topic)
 
 
 async def publish_raw(
@@ -185,6 +176,7 @@ async def probe(
     reached: Callable[[str], None] = lambda _: None,
     records: int = 500,
     relay: bool = True,
+    signatures: Signatures | None = None,
 ) -> AsyncIterator[Probe]:
     """Run consumer and relay until the block ends."""
     database = Database(dsn, name="probe", size=4)
@@ -207,6 +199,7 @@ async def probe(
         handle=handle,
         database=database,
         tracing=tracing,
+        signatures=signatures,
         committed=lambda _: publisher.wake(),
         failed=failures.append,
         reached=reached,

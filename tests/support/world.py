@@ -22,6 +22,7 @@ from typing import Any
 
 import httpx
 
+from deploy.keys.event_keys import make_missing
 from deploy.stack.kafka import KafkaBroker
 from deploy.stack.mail.server import MailCatcher
 from deploy.stack.ports import Ports, free_base
@@ -343,6 +344,7 @@ class World:
         keys.mkdir(parents=True, exist_ok=True)
         (keys / "master.key").write_bytes(secrets.token_bytes(32))
         (keys / "session.key").write_text(secrets.token_hex(32))
+        make_missing(keys / "events")
         return Surroundings(
             home=self.home,
             ports=self.ports,
@@ -355,6 +357,7 @@ class World:
             spans="",
             master_key=keys / "master.key",
             session_key=keys / "session.key",
+            event_keys=keys / "events",
             web_assets=self.servers.web_assets(),
             vault=self.vault.url if self.vault else None,
         )

@@ -26,7 +26,7 @@ from shared.runtime.relay.lane import Lane, Place, partition_of
 from shared.runtime.relay.lanes import Lanes
 from shared.runtime.relay.leases import Leases
 from shared.runtime.relay.overlooked import Overlooked
-from shared.runtime.relay.parcel import Parcel
+from shared.runtime.relay.parcel import Parcel, Signer
 from shared.runtime.relay.quarantine import Quarantine
 from shared.runtime.relay.sending import Sending, is_about_time, is_refusal
 from shared.runtime.relay.upkeep import Upkeep
@@ -56,7 +56,7 @@ class Relay:
 
     Attributes:
         connected: whether it has database and broker.
-        last_progress: when something was published, or nothing was there to publish; `time.monotonic()`.
+        last_progress: when something was published, or nothing was there to; `time.monotonic()`.
     """
 
     def __init__(
@@ -68,6 +68,7 @@ class Relay:
         reached: Callable[[str], None] = lambda _: None,
         batch: int = 1_000,
         days: float = 7,
+        signer: Signer | None = None,
     ) -> None:
         self._database = database
         self._service = service
@@ -77,8 +78,8 @@ class Relay:
         self._wake = asyncio.Event()
         self._leases = Leases(database, service)
         self._leases_changed = asyncio.Event()
-        self._sending = Sending(bootstrap, f"redress-{service}-relay")
-        self._quarantine = Quarantine(service)
+        self._sending = Sending(bootstrap, f"redress-{service}-relay", signer)
+        self._quarantine = Quarantine(service, signer)
         self._upkeep = Upkeep(database, service, bootstrap, days)
         self._lanes = Lanes(service, batch)
         self._flights: dict[Place, Flight] = {}
@@ -329,8 +330,7 @@ class Relay:
             await asyncio.wait([self._flights[place].answer for place in parcels], timeout=_GRACE)
 
     async def _hold_back(self, connection: Any, lane: Lane, row: asyncpg.Record, place: Place) -> None:
-        why = "an earlier event of the same complaint is among the dead letters"
-        await self._quarantine.keep(connection, [row], place[1], Reason.BEHIND_REFUSED, why)
+        await self._quarantine.hold(connection, row, place[1])
         lane.window.sent([row["id"]])
 
     # -- answers -------------------------------------------------------------------------------------------------------

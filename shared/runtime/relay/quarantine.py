@@ -14,7 +14,8 @@ import asyncpg
 from shared.events.topics import DEAD_LETTERS
 from shared.runtime import metrics
 from shared.runtime.errors import Reason
-from shared.runtime.kafka import cloud_event_headers, pack_headers
+from shared.runtime.kafka import pack_headers
+from shared.runtime.relay.parcel import Signer, headers_of
 
 log = logging.getLogger(__name__)
 CONSUMER = "relay"
@@ -39,8 +40,9 @@ class Quarantine:
         keys: topic and key of complaints that stand still.
     """
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, service: str, signer: Signer | None) -> None:
         self._service = service
+        self._signer = signer
         self.keys: set[Key] = set()
 
     async def load(self, connection: Any) -> None:
@@ -52,21 +54,18 @@ class Quarantine:
         """Whether an earlier event of the same complaint is here."""
         return bool(self.keys) and (row["topic"], row["key"]) in self.keys
 
+    async def hold(self, connection: Any, row: asyncpg.Record, partition: int) -> None:
+        """Store a row behind an earlier one of its complaint."""
+        why = "an earlier event of the same complaint is among the dead letters"
+        await self.keep(connection, [row], partition, Reason.BEHIND_REFUSED, why)
+
     async def keep(
         self, connection: Any, rows: Sequence[asyncpg.Record], partition: int, reason: Reason, why: str
     ) -> None:
         """Store rows; the offset of such a dead letter is the number of its outbox row."""
         for row in rows:
-            packed = row["headers"] or pack_headers(
-                cloud_event_headers(
-                    f"/{self._service}",
-                    row["event_id"],
-                    row["type"],
-                    row["key"],
-                    row["occurred_at"],
-                    row["traceparent"],
-                )
-            )
+            key = self._signer() if self._signer is not None else None
+            packed = pack_headers(headers_of(f"/{self._service}", row, key))
             size = len(row["payload"] or b"")
             await connection.execute(
                 _KEEP,

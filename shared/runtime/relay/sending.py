@@ -19,7 +19,7 @@ from aiokafka.errors import (
 from shared.runtime.kafka import make_producer, stop_producer
 from shared.runtime.kafka_access import KafkaAccess
 from shared.runtime.relay.lane import Place
-from shared.runtime.relay.parcel import Parcel
+from shared.runtime.relay.parcel import Parcel, Signer
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +52,9 @@ class Sending:
     partition would be refused too; the next one goes through a new producer.
     """
 
-    def __init__(self, bootstrap: KafkaAccess | str, client_id: str) -> None:
+    def __init__(self, bootstrap: KafkaAccess | str, client_id: str, signer: Signer | None) -> None:
         self._bootstrap = bootstrap
+        self._signer = signer
         self._client_id = client_id
         self._producer: AIOKafkaProducer | None = None
         self._flying: dict[AIOKafkaProducer, int] = {}
@@ -117,7 +118,8 @@ class Sending:
     def new_parcel(self, source: str, *, timeless: bool) -> Parcel:
         """An empty batch."""
         assert self._producer is not None
-        return Parcel(self._producer.create_batch(), source, timeless=timeless)
+        key = self._signer() if self._signer is not None else None
+        return Parcel(self._producer.create_batch(), source, key, timeless=timeless)
 
     async def send(self, parcel: Parcel, place: Place) -> "asyncio.Future[Any]":
         """Hand a batch over; answers the broker's answer to come."""

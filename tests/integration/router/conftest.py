@@ -23,6 +23,7 @@ from shared.runtime.directory import Member
 from shared.runtime.pg import Database
 from shared.runtime.service import Service
 from shared.runtime.vault import PersonKey, Vault
+from tests.support.signing import parts_of
 from tests.support.stack import Database as OneDatabase
 from tests.support.stack import Servers, run
 
@@ -92,12 +93,8 @@ class Running:
 
 
 def record_of(event: Event) -> ConsumerRecord:
-    key = str(event.complaint_id).encode()
-    body = event.model_dump_json().encode()
-    headers = (("ce_type", event.kind.encode()), ("ce_id", str(event.event_id).encode()))
-    return ConsumerRecord(
-        TOPIC_OF[type(event)].name, 0, next(_offsets), 0, 0, key, body, None, len(key), len(body), headers
-    )
+    topic, (key, body, headers) = TOPIC_OF[type(event)].name, parts_of(event)
+    return ConsumerRecord(topic, 0, next(_offsets), 0, 0, key, body, None, len(key), len(body), headers)
 
 
 TABLES = "cases, case_text, case_event, early_event, sign_in_failure, inbox, outbox, dead_letter, command_key"

@@ -152,6 +152,7 @@ async def test_a_service_that_starts_with_a_wrong_key_ends_with_the_remedy(
             "DATABASE_URL": made.url_of(service),
             "MASTER_KEY_FILE": str(tmp_path / "key"),
             "SESSION_KEY_FILE": str(tmp_path / "key"),
+            "EVENT_KEYS_FILE": os.environ["EVENT_KEYS_FILE"],
             "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
             "POLICIES_DIR": str(root / "deploy" / "policies"),
             "HTTP_PORT": "0",

@@ -34,6 +34,7 @@ class Process:
             "PATH": os.environ["PATH"],
             "DATABASE_URL": database.url_of(service),
             "MASTER_KEY_FILE": str(folder / "key"),
+            "EVENT_KEYS_FILE": os.environ["EVENT_KEYS_FILE"],
             "SESSION_KEY_FILE": str(folder / "key"),
             "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
             "POLICIES_DIR": str(folder / "policies"),

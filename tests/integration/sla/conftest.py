@@ -26,6 +26,7 @@ from shared.events.topics import ADAPTERS, TOPIC_OF
 from shared.runtime.horizon import Horizon
 from shared.runtime.service import Service
 from shared.runtime.web.sessions import Staff
+from tests.support.signing import parts_of
 from tests.support.stack import Database as TestDatabase
 from tests.support.staff import signed_in
 from tests.unit.sla.story import Story
@@ -111,10 +112,7 @@ class Running:
 
 
 def record_of(event: Event) -> ConsumerRecord:
-    key = str(event.complaint_id).encode()
-    body = event.model_dump_json().encode()
-    headers = (("ce_type", event.kind.encode()), ("ce_id", str(event.event_id).encode()))
-    topic = TOPIC_OF[type(event)].name
+    topic, (key, body, headers) = TOPIC_OF[type(event)].name, parts_of(event)
     return ConsumerRecord(topic, 0, next(_offsets), 0, 0, key, body, None, len(key), len(body), headers)
 
 

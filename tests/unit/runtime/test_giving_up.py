@@ -29,6 +29,7 @@ async def test_after_an_error_of_the_client_nothing_more_is_read() -> None:
         handle=None,
         database=None,
         tracing=None,
+        signatures=None,
         failed=failures.append,
     )
     subscriber = SimpleNamespace(_redress_consumer=consumer, batch_timeout_ms=1, max_records=1)

@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from services.router.domain.routing import Decision, Facts, Reason
+    from shared.policies.doubts import SetAside
     from shared.policies.packs import Pack, Packs
 
 DEFAULT_FOLDER = Path(__file__).resolve().parent.parent / "policies"
@@ -133,7 +134,13 @@ def _as_json(decision: Decision, facts: Facts, pack: Pack) -> dict[str, object]:
         "category": decision.category,
         "sla_policy": policy.id,
         "policy_version": decision.policy_version,
+        "not_counted": [one._asdict() for one in _set_aside(facts, pack)],
     }
+
+
+def _set_aside(facts: Facts, pack: Pack) -> list[SetAside]:
+    """The policy's words that stand in the text and mean something else there, or are denied."""
+    return pack.routing.set_aside(f"{facts.title}\n{facts.text}")
 
 
 def _reason(reason: Reason) -> dict[str, object]:
@@ -149,6 +156,10 @@ def _page(decision: Decision, facts: Facts, pack: Pack) -> str:
     lines.append(f"priority  {decision.priority}  ({decision.points} points)")
     lines += [
         f"  +{reason.points:<3}    {reason.text.in_(speak)}{_words(reason)}" for reason in decision.priority_reasons
+    ]
+    lines += [
+        f"not heard {one.written}  ({'in ' + one.inside if one.inside else 'the text denies it'})"
+        for one in _set_aside(facts, pack)
     ]
     lines.append(f"category  {decision.category or '-'}")
     journey = policy.clocks.journey

@@ -10,9 +10,10 @@ from difflib import get_close_matches
 from shared.policies.calendars import Calendars
 from shared.policies.conditions import WordList, Words
 from shared.policies.departments import LEAD, DepartmentKind, Departments
+from shared.policies.doubts import check_longer
 from shared.policies.errors import Problem
 from shared.policies.notices import NoticePolicy
-from shared.policies.reachability import shadowed_policies, shadowed_rules
+from shared.policies.reachability import implies, shadowed_policies, shadowed_rules
 from shared.policies.routing import PriorityRule, RoutingPolicy, Rule
 from shared.policies.sla import SlaRules
 from shared.policies.words import fold
@@ -186,6 +187,7 @@ def _rules(sources: Sources) -> Iterable[Problem]:
                 "routing", (*here, "owner"), reason, "let the complaints office own it, or name staff_of"
             )
     yield from _topics(sources)
+    yield from _doubts(sources)
     for place, earlier in shadowed_rules(routing):
         reason = (
             f"rule {routing.rules[place].id!r} can never be reached: whatever it catches, {earlier} catches before it"
@@ -213,6 +215,20 @@ def _topics(sources: Sources) -> Iterable[Problem]:
             yield from _twice(sources, (*here, name), given)
 
 
+def _doubts(sources: Sources) -> Iterable[Problem]:
+    routing = sources.routing
+    written = {word.written for word in routing.words}
+    for word, longer in routing.not_in.items():
+        if word not in written:
+            yield from sources.unknown("routing", ("not_in", word), "word", word, written)
+        elif wrong := check_longer(word, longer):
+            mend = "list longer words in which it means something else"
+            yield sources.problem("routing", ("not_in", word), f"not_in: {wrong}", mend)
+    known = [rule.id for rule in routing.rules] + [rule.id for rule in routing.priority.rules]
+    for place, name in enumerate(routing.denial.rules if routing.denial else ()):
+        yield from sources.unknown("routing", ("denial", "rules", place), "rule", name, known)
+
+
 def _twice(sources: Sources, place: Place, given: WordList) -> Iterable[Problem]:
     for language, listed in (("zh", given.zh), ("en", given.en)):
         folded = [fold(written) for written in listed]
@@ -223,13 +239,16 @@ def _twice(sources: Sources, place: Place, given: WordList) -> Iterable[Problem]
 
 
 def _words(sources: Sources, place: Place, words: Words) -> Iterable[Problem]:
+    doubted = sources.routing.doubts.words
     for name in ("any", "also", "all", "none"):
         given: WordList | None = getattr(words, name)
         if given is not None:
             yield from _twice(sources, (*place, name), given)
     if words.none:
         for required in (words.any, words.also, words.all):
-            if required and all(any(word.implies(bad) for bad in words.none.words) for word in required.words):
+            if required and all(
+                any(implies(word, bad, doubted) for bad in words.none.words) for word in required.words
+            ):
                 reason = "the words can never match: each one that is asked for is also forbidden by none"
                 yield sources.problem("routing", (*place, "none"), reason, "take words out of none")
 

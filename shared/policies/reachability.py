@@ -19,6 +19,7 @@ from shared.policies.conditions import Conditions, WordList, Words
 from shared.policies.routing import RoutingPolicy
 from shared.policies.sla import SlaConditions, SlaRules
 from shared.policies.texts import CHANNELS, LANGUAGES, PRIORITIES
+from shared.policies.words import Word
 
 #: What a rule asks of the plain facts: fact to the value or values it accepts.
 Asked = Mapping[str, Any]
@@ -32,7 +33,9 @@ def shadowed_rules(routing: RoutingPolicy) -> Iterator[tuple[int, str]]:
     asked = [_asked(rule.when) for rule in routing.rules]
     words = [rule.when.words for rule in routing.rules]
     for place, rule in enumerate(asked):
-        rivals = {n: asked[n] for n in range(place) if words_implied(words[n], by=words[place])}
+        rivals = {
+            n: asked[n] for n in range(place) if words_implied(words[n], by=words[place], doubted=routing.doubts.words)
+        }
         if used := _cover(rule, rivals, categories):
             yield place, " and ".join(routing.rules[n].id for n in sorted(used))
 
@@ -91,21 +94,30 @@ def _accepts(rule: Asked, fact: str, value: Any) -> bool:
     return value in asked if isinstance(asked, tuple) else bool(value == asked)
 
 
-def words_implied(asked: Words | None, *, by: Words | None) -> bool:
-    """Tell whether every text that meets `by` also meets `asked`; false where that is not certain."""
+def words_implied(asked: Words | None, *, by: Words | None, doubted: frozenset[str] = frozenset()) -> bool:
+    """Tell whether every text that meets `by` also meets `asked`; false where that is not certain.
+
+    Args:
+        doubted: words that do not count everywhere they stand; only the very same word implies such a one.
+    """
     if asked is None:
         return True
     if by is None:
         return False
     return (
-        _some_implied(asked.any, asked.at_least, by)
-        and _some_implied(asked.also, 1, by)
-        and (asked.all is None or _group_implied(asked.all, by.all))
-        and (asked.none is None or _absence_implied(asked.none, by.none))
+        _some_implied(asked.any, asked.at_least, by, doubted)
+        and _some_implied(asked.also, 1, by, doubted)
+        and (asked.all is None or _group_implied(asked.all, by.all, doubted))
+        and (asked.none is None or _absence_implied(asked.none, by.none, doubted))
     )
 
 
-def _some_implied(asked: WordList | None, at_least: int, by: Words) -> bool:
+def implies(word: Word, other: Word, doubted: frozenset[str]) -> bool:
+    """Tell whether every text in which one word counts has the other one, which counts there too."""
+    return word == other or (other.written not in doubted and word.implies(other))
+
+
+def _some_implied(asked: WordList | None, at_least: int, by: Words, doubted: frozenset[str]) -> bool:
     if asked is None:
         return True
     if at_least > 1:
@@ -114,27 +126,30 @@ def _some_implied(asked: WordList | None, at_least: int, by: Words) -> bool:
         grouped = by.all is not None and all(len(group & asked.written) >= at_least for group in by.all.groups)
         return listed or grouped
     each_leads = any(
-        given is not None and all(any(word.implies(other) for other in asked.words) for word in given.words)
+        given is not None and all(any(implies(word, other, doubted) for other in asked.words) for word in given.words)
         for given in (by.any, by.also)
     )
-    return each_leads or (by.all is not None and _each_group_leads(by.all, asked))
+    return each_leads or (by.all is not None and _each_group_leads(by.all, asked, doubted))
 
 
-def _each_group_leads(by: WordList, asked: WordList) -> bool:
+def _each_group_leads(by: WordList, asked: WordList, doubted: frozenset[str]) -> bool:
     words = {word.written: word for word in by.words}
-    return all(any(words[written].implies(other) for written in group for other in asked.words) for group in by.groups)
+    return all(
+        any(implies(words[written], other, doubted) for written in group for other in asked.words)
+        for group in by.groups
+    )
 
 
-def _group_implied(asked: WordList, by: WordList | None) -> bool:
+def _group_implied(asked: WordList, by: WordList | None, doubted: frozenset[str]) -> bool:
     if by is None:
         return False
     have = {word.written: word for word in by.words}
     want = {word.written: word for word in asked.words}
     return all(
-        any(all(any(have[h].implies(want[w]) for h in group) for w in wanted) for wanted in asked.groups)
+        any(all(any(implies(have[h], want[w], doubted) for h in group) for w in wanted) for wanted in asked.groups)
         for group in by.groups
     )
 
 
-def _absence_implied(asked: WordList, by: WordList | None) -> bool:
-    return by is not None and all(any(word.implies(other) for other in by.words) for word in asked.words)
+def _absence_implied(asked: WordList, by: WordList | None, doubted: frozenset[str]) -> bool:
+    return by is not None and all(any(implies(word, other, doubted) for other in by.words) for word in asked.words)

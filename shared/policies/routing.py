@@ -8,8 +8,9 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from shared.policies.conditions import Conditions, Shortlist, WordList, Words
+from shared.policies.doubts import Bit, Bits, Denial, Doubts, SetAside
 from shared.policies.texts import Id, PolicyModel, Text
-from shared.policies.words import WordIndex
+from shared.policies.words import Word, WordIndex, fold
 
 MAX_RULES = 300
 
@@ -141,6 +142,8 @@ class RoutingPolicy(PolicyModel):
         second_stage: owns a reopened complaint whose first owner must not answer again.
         max_transfers: transfers before the office decides.
         rules: in order, the first that holds decides.
+        not_in: word → longer words in which it does not count.
+        denial: how words of some rules are denied; one that is denied wherever it stands does not count.
         topics: weighed when no rule holds; without a clear winner the fallback owns the complaint.
     """
 
@@ -153,12 +156,37 @@ class RoutingPolicy(PolicyModel):
     priority: PriorityPolicy
     rules: Annotated[tuple[Rule, ...], Field(max_length=MAX_RULES)]
     topics: Topics | None = None
+    not_in: dict[Bit, Annotated[Bits, Field(min_length=1)]] = Field(default_factory=dict, max_length=400)
+    denial: Denial | None = None
     version: str = ""
 
     @cached_property
     def index(self) -> WordIndex:
         """All words of all rules and topics, ready to be found in one pass."""
-        return WordIndex.of(word for given in self._word_lists for word in given.words)
+        return WordIndex.of(self.words, self.doubts)
+
+    @property
+    def words(self) -> list[Word]:
+        """Every word of all rules and topics."""
+        return [word for given in self._word_lists for word in given.words]
+
+    @cached_property
+    def doubts(self) -> Doubts:
+        """The words that do not count everywhere they stand."""
+        return Doubts(dict.fromkeys(self.words), self.not_in, self.denial, self.deniable)
+
+    def set_aside(self, text: str) -> list[SetAside]:
+        """What stands in a text and does not count there, for an explanation."""
+        return self.doubts.set_aside(fold(text))
+
+    @property
+    def deniable(self) -> frozenset[str]:
+        """The words of the rules that `denial` names; what must not occur is not among them."""
+        named = self.denial.rules if self.denial else ()
+        asked = [rule.when.words for rule in self.rules if rule.id in named]
+        asked += [rule.when.words for rule in self.priority.rules if rule.id in named]
+        lists = [given for words in asked if words is not None for given in (words.any, words.all) if given is not None]
+        return frozenset(written for given in lists for written in given.written)
 
     @cached_property
     def shortlist(self) -> Shortlist:

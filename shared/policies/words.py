@@ -2,7 +2,8 @@
 
 A policy has no patterns of its own (a pattern can be made to run for hours), only words:
 
-* A word with a Chinese character is found anywhere in the text (退款 in 我要退款).
+* A word with a Chinese character is found anywhere in the text (退款 in 我要退款), but for longer words that a policy lists
+  and for denials of its safety words (`doubts`).
 * Any other word is found as whole words in a row (`credit report`); with a `*` at the end it stands for every word
   that begins so (`refund*` finds refunded). Punctuation and apostrophes separate words.
 
@@ -16,6 +17,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 #: Ideographs, kana and hangul: scripts written without spaces.
 _CJK = re.compile(r"[\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]")
@@ -91,6 +93,13 @@ class Word:
         return other.needle in self.needle
 
 
+class Heeding(Protocol):
+    """What looks at found words again: `doubts.Doubts`."""
+
+    def heed(self, folded: str, found: set[str]) -> None:
+        """Take out of `found` what does not count anywhere in the text."""
+
+
 @dataclass(slots=True)
 class WordIndex:
     """Finds all words of a policy in a text in one pass; built once when the policy is loaded.
@@ -105,11 +114,13 @@ class WordIndex:
     _whole: dict[str, list[str]] = field(default_factory=dict)
     _phrases: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     _stems: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    _doubts: Heeding | None = None
 
     @classmethod
-    def of(cls, words: Iterable[Word]) -> WordIndex:
-        """Build the index over every distinct word."""
+    def of(cls, words: Iterable[Word], doubts: Heeding | None = None) -> WordIndex:
+        """Build the index over every distinct word; `doubts` looks again at those that may not mean what they say."""
         index = cls()
+        index._doubts = doubts
         for word in dict.fromkeys(words):
             index._add(word)
         single = "".join(infix for infix in index._infixes if len(infix) == 1)
@@ -151,6 +162,8 @@ class WordIndex:
             found.update([written for needle, written in self._phrases[token] if needle in row])
         for beginning in {token[:_STEM_MIN] for token in distinct} & self._stems.keys():
             found.update([written for needle, written in self._stems[beginning] if needle in row])
+        if self._doubts is not None:
+            self._doubts.heed(folded, found)
         return frozenset(found)
 
     def _find_infixes(self, folded: str, found: set[str]) -> None:

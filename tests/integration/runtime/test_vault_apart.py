@@ -64,6 +64,7 @@ def test_each_service_reaches_it_as_its_own_role(tmp_path: Path) -> None:
         spans="",
         master_key=tmp_path,
         session_key=tmp_path,
+        event_keys=tmp_path,
         web_assets=tmp_path,
         vault="postgresql://admin:x@keys.example:5432/vault",
     )

@@ -106,3 +106,13 @@ def test_no_rule_is_reported_that_some_complaint_would_reach(whens: list[dict[st
         )
         decision = decide(facts, rules)
         assert decision.rule not in {f"r{place}" for place in reported}
+
+
+def test_a_rule_behind_a_word_that_does_not_always_count_can_still_win() -> None:
+    """`甲` does not count in 甲乙, so a later rule for 甲乙 is reached; and a word that can be denied leads to no other."""
+    wide, narrow = {"words": {"any": {"zh": ["甲"]}}}, {"words": {"any": {"zh": ["甲乙"]}}}
+    assert list(shadowed_rules(policy(wide, narrow)))
+    doubted = policy(wide, narrow).model_copy(update={"not_in": {"甲": ("甲乙",)}})
+    assert not list(shadowed_rules(doubted))
+    assert decide(Facts(channel="web", language="zh", text="甲乙"), doubted).department == "d1"
+    assert list(shadowed_rules(policy(wide, wide).model_copy(update={"not_in": {"甲": ("甲乙",)}})))

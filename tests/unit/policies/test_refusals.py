@@ -68,6 +68,18 @@ REFUSED = {
     "a rule asks more than an earlier one": (
         "routing", "  - id: last\n    when: {category: [repair]}",
         "  - id: last # here\n    when: {category: [repair], words: {any: {zh: [上门维修]}}}", "can never be reached"),
+    "a longer word is listed for a word that no rule has": (
+        "routing", "fallback: desk", "not_in:\n  火: [火车] # here\nfallback: desk", "unknown word '火'"),
+    "a longer word does not hold the word": (
+        "routing", "fallback: desk", "not_in:\n  repair*: [fixed] # here\nfallback: desk", "does not contain"),
+    "a denial names a rule that does not exist": (
+        "routing", "fallback: desk", "denial:\n  rules: [danger] # here\n  zh: {before: [没有]}\nfallback: desk",
+        "unknown rule 'danger'"),
+    "a denial is given in no language": (
+        "routing", "fallback: desk", "denial: {rules: [mended]} # here\nfallback: desk", "denial needs zh or en"),
+    "a denial without words": (
+        "routing", "fallback: desk", "denial: {rules: [mended], zh: {through: [有]}} # here\nfallback: desk",
+        "give before or after"),
     "an empty condition would catch everything": (
         "routing", "when: {category: [repair]}", "when: {} # here", "would catch everything"),
     "words without words": (

@@ -52,7 +52,7 @@ INSIDE_WORDS = [
     "缝针不齐，线头很多",
     "急救包少了一卷胶布",
     "钢化膜鼓包，贴不平",
-    "手机屏幕划伤，收到时就有",
+    "手机屏幕有划伤，收到时就有",
     "起泡酒标签贴反了",
     "买的充气床漏气，第二天就瘪了",
     "电脑中毒后维修部不肯看",
@@ -117,7 +117,6 @@ THINGS_EN = [
     "The blood oranges were not ripe.",
     "The fire extinguisher I bought has no bracket.",
     "The fire pit lid is bent.",
-    "The fire blanket in the picture has another colour.",
     "The smoke grey sofa came in beige.",
     "Explosion proof lamp, wrong socket.",
     "The exploded view in the manual is wrong.",
@@ -189,6 +188,18 @@ STILL_URGENT = [
     "My son was hurt by the swing",
     "My blood pressure monitor gave me an electric shock",
     "Not without injury: she has a concussion",
+    # What a longer word would hide if its borders were drawn too wide.
+    "电池爆炸头部受伤",
+    "锅炉房着火锅炉停了",
+    "有漏电视频为证",
+    "孩子被玻璃划伤",
+    "送去急救包扎",
+    "老人住院子女照顾",
+    "The explosion of the battery burnt the carpet",
+    "A fire that your heater caused burnt the carpet",
+    "There was a fire this morning",
+    "I had to use the fire extinguisher on your toaster",
+    "She woke up in a hospital bed",
 ]
 
 
@@ -226,6 +237,10 @@ def test_words_that_only_look_like_others_count_for_neither(
         ("The flat was flooded by the washing machine", None, "outage"),
         ("再不处理我找媒体曝光", None, "consumer-association"),
         ("I will see you in court", None, "consumer-association"),
+        ("众多媒体都报道过", None, "consumer-association"),
+        ("一停电电梯就停，停电梯也停了", None, "outage"),
+        ("水泡了面板和茶几", None, "outage"),
+        ("The kitchen was flooded with water", None, "outage"),
     ],
 )
 def test_the_words_themselves_still_count(packs: Packs, text: str, owner: str | None, reason: str | None) -> None:

@@ -230,7 +230,7 @@ _HEADERS: dict[str, Any] = {
             "type": "string",
             "pattern": "^1 [0-9a-f]{8} [0-9a-f]{32}$",
             "description": "signature of the writer: version, key id, HMAC-SHA256 of topic, key, the headers above but"
-            " traceparent, and value, cut to 16 bytes (docs/adr/0022). Redress itself believes nothing without it;"
+            " traceparent, and value, cut to 16 bytes (docs/adr/0025). Redress itself believes nothing without it;"
             " other readers may pass over it",
         },
     },

@@ -1,4 +1,4 @@
-"""The files with the keys that events are signed with: one per service, with its own and those of whom it reads (ADR 22)."""
+"""The files with the keys that events are signed with: one per service, with its own and those of whom it reads (ADR 25)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The keys that events are signed with: each writer has its own, and a reader has those of the writers it reads (ADR 22).
+"""The keys that events are signed with: each writer has its own, and a reader has those of the writers it reads (ADR 25).
 
 One private file per service, `{"keys": [{"writer": …, "secret": …, "signs": …}]}`: the secret is 32 random bytes in
 hexadecimal digits, the id of a key follows from it, and of a writer's keys one signs; the others are still believed.

@@ -1,4 +1,4 @@
--- Events are signed by their writers (ADR 22). A new installation, whose service has no tables of its own yet, never
+-- Events are signed by their writers (ADR 25). A new installation, whose service has no tables of its own yet, never
 -- believes an unsigned one.
 
 CREATE TABLE signed_from (

@@ -144,12 +144,21 @@ def rebalance_storm(world: World) -> str:
 
 @row("37", "poison of eleven kinds on every topic, between good events", seconds=8)
 def poison(world: World) -> str:
+    from deploy.keys.event_keys import read_all
+    from shared.runtime.event_keys import COVERED, signed
     from shared.runtime.kafka import make_producer, stop_producer
+
+    keys = read_all(world.home / "keys" / "events")
+    assert keys is not None
 
     async def write() -> int:
         producer = make_producer(world.broker.bootstrap, "poison")
         await producer.start()
-        good_type = [("ce_type", b"complaint.submitted.v1"), ("ce_id", b"0193f3a0-0000-7000-8000-000000000001")]
+        good_type: list[tuple[str, bytes | None]] = [
+            *((name, b"x") for name in COVERED if name not in {"ce_type", "ce_id"}),
+            ("ce_type", b"complaint.submitted.v1"),
+            ("ce_id", b"0193f3a0-0000-7000-8000-000000000001"),
+        ]
         kinds: list[tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]]]] = [
             (b"k", b"{", good_type),
             (b"k", b"{}", good_type),
@@ -166,7 +175,8 @@ def poison(world: World) -> str:
         try:
             for topic in TOPICS:
                 for partition in range(topic.partitions):
-                    for key, value, headers in kinds:
+                    for key, value, bare in kinds:
+                        headers = signed(keys.own(topic.writer), topic.name, key, bare, value)
                         await producer.send(topic.name, key=key, value=value, headers=headers, partition=partition)
             await producer.flush()
         finally:

@@ -96,6 +96,7 @@ def _without_kafka(database, settings):
         handle=None,
         database=Database(database.url_of("router"), name="probe", size=2),
         tracing=Tracing("router", settings),
+        signatures=None,
     )
 
 

@@ -12,24 +12,20 @@ from shared.events.envelope import Event
 from shared.events.topics import TOPIC_OF
 from tests.integration.sla.conftest import Running, after, told, until
 from tests.integration.sla.test_crashes import Processes, processes
+from tests.support.signing import parts_of
 from tests.unit.sla.story import Story
 
 __all__ = ["processes"]
 
 
 async def publish(bootstrap: str, *events: Event) -> None:
-    """As the relays do: keyed by complaint, with type and id in the headers."""
+    """As the relays do: keyed by complaint, signed by the writer."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all")
     await producer.start()
     try:
         for event in events:
-            headers = [("ce_type", event.kind.encode()), ("ce_id", str(event.event_id).encode())]
-            await producer.send_and_wait(
-                TOPIC_OF[type(event)].name,
-                event.model_dump_json().encode(),
-                key=str(event.complaint_id).encode(),
-                headers=headers,
-            )
+            key, value, headers = parts_of(event)
+            await producer.send_and_wait(TOPIC_OF[type(event)].name, value, key=key, headers=headers)
     finally:
         await producer.stop()
 

@@ -138,6 +138,10 @@ def test_new_code_takes_over_under_load_and_reads_everything(
         assert _phases_are_complete(home, variables)
         wait_for(lambda: not _without_a_date(endpoints, filing), "intake knows the date of every complaint", 60)
         redress(CHECKOUT, home, variables, "audit")
+        keys = json.loads(redress(CHECKOUT, home, variables, "keys", "list", "--json"))
+        assert keys["signatures_required"] is True, (
+            "the older release did not sign; nobody is believed unsigned any more"
+        )
         print(f"{len(filing.receipts)} complaints, the longest wait {max(filing.away):.1f} s")
     finally:
         redress(CHECKOUT, home, {}, "down")

@@ -46,6 +46,7 @@ class Action(StrEnum):
     TRANSFER = "transfer"
     TRANSFER_ACCEPT = "transfer/accept"
     TRANSFER_DECLINE = "transfer/decline"
+    TRANSFER_WITHDRAW = "transfer/withdraw"
     ASSIGN = "assign"
     RESOLVE = "resolve"
     NOTE = "note"
@@ -69,7 +70,7 @@ class Action(StrEnum):
 
 COMMANDS: tuple[Action, ...] = (
     Action.ACCEPT, Action.PROGRESS, Action.ASK, Action.PROMISE, Action.TRANSFER, Action.TRANSFER_ACCEPT,
-    Action.TRANSFER_DECLINE, Action.ASSIGN, Action.RESOLVE, Action.NOTE, Action.RECORD_ANSWER,
+    Action.TRANSFER_DECLINE, Action.TRANSFER_WITHDRAW, Action.ASSIGN, Action.RESOLVE, Action.NOTE, Action.RECORD_ANSWER,
     Action.RECORD_CONFIRMATION, Action.RECORD_DISPUTE,
 )  # fmt: skip
 """What moves a case."""
@@ -155,6 +156,7 @@ MATRIX: Mapping[Action, frozenset[Grant]] = {
     Action.ASK: _BY_OWNER,
     Action.PROMISE: _BY_OWNER,
     Action.TRANSFER: _BY_OWNER,
+    Action.TRANSFER_WITHDRAW: _BY_OWNER,
     Action.RESOLVE: _BY_OWNER,
     Action.TRANSFER_ACCEPT: _BY_RECEIVER,
     Action.TRANSFER_DECLINE: _BY_RECEIVER,

@@ -182,7 +182,9 @@ ORDER BY received_at DESC LIMIT $2
 -- name: complaint_by_reference
 -- One complaint by the reference a person reads out, for the call desk.
 SELECT complaint_id, reference, channel, language, received_at, title, body, category,
-       coalesce(s.state, 'submitted') AS state, s.department, s.journey_due_at, s.extended_due_at, customer_name
+       coalesce(s.state, 'submitted') AS state, s.department, s.journey_due_at, s.extended_due_at, customer_name,
+       email IS NOT NULL AS has_address, coalesce(phone, details #>> '{call_back,number}') IS NOT NULL AS has_number,
+       coalesce((details ->> 'consent')::boolean, true) AS consent
 FROM complaint LEFT JOIN standing s USING (complaint_id) WHERE reference = $1
 
 -- name: client_by_name

@@ -11,6 +11,8 @@ OLDEST_RECEIPT_DAYS: Final = 400
 """How far back `received_at` may reach: a year of retention on paper and a month to type it in. Whoever may be so late has
 to be known for as long, so this decides too how long idempotency keys are kept.
 """
+CALL_FORM: Final = "agent-desk"
+"""The `client` of what an agent took down in our own call form: those customers were given no private link."""
 
 
 class CallBack(Frozen):

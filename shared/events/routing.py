@@ -67,6 +67,13 @@ class TransferDeclined(CaseEvent):
     reason: Sealed
 
 
+class TransferWithdrawn(CaseEvent):
+    """The giver took the offer back before it was answered; the owner stays."""
+
+    type: Literal["transfer.withdrawn.v1"] = "transfer.withdrawn.v1"
+    to_department: Code
+
+
 class ProgressReported(CaseEvent):
     """Words for the customer about what is being done (进展通报)."""
 
@@ -152,6 +159,7 @@ RoutingEvent = Annotated[
     | TransferOffered
     | TransferAccepted
     | TransferDeclined
+    | TransferWithdrawn
     | ProgressReported
     | CustomerAsked
     | CustomerAnswered

@@ -47,6 +47,7 @@ ROUTING = Topic(
         routing.TransferOffered: (),
         routing.TransferAccepted: (),
         routing.TransferDeclined: (),
+        routing.TransferWithdrawn: (),
         routing.ProgressReported: ("sla", "notifier"),
         routing.CustomerAsked: ("sla", "notifier"),
         routing.CustomerAnswered: ("sla", "notifier"),

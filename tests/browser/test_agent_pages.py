@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from shared.runtime.web.sessions import Role
+from shared.runtime.web.sessions import Role, Staff
 from tests.browser.intake_site import DUE_SAID, READ_OUT, STORY, Site, assert_said
 from tests.browser.looking import KINDS, Language, Looker, Scheme, Width
 
@@ -40,7 +40,7 @@ def test_an_agent_takes_a_call_by_keyboard_alone(
     keys.press("ArrowDown")
     keys.press("Alt+4")
     keys.type("Ms Zhang")
-    expect(page.locator("#consent")).not_to_be_checked()
+    expect(page.locator("input[name=consent]:checked")).to_have_count(0)
     page.locator("#consent").focus()
     keys.press("Space")
     looker.check(page, f"agent-2-typed-{look}")
@@ -68,9 +68,12 @@ def test_an_agent_takes_a_call_by_keyboard_alone(
     assert page.input_value("#text") == ""
 
 
-def take_call(page: Page, text: str, language: Language = "zh") -> None:
+def take_call(page: Page, text: str, language: Language = "zh", phone: str = "13812345678") -> None:
     """From the empty form to the last page."""
     page.fill("#text", text)
+    page.fill("#phone", phone)
+    if phone:
+        page.locator("#consent").check()
     page.select_option("#customer_language", language)
     page.keyboard.press("Control+Enter")
     keys_work(page, "dl.facts")
@@ -119,6 +122,7 @@ def test_open_cases_of_the_caller_appear_while_the_number_is_typed(looker: Looke
     first = call(looker, site)
     first.keyboard.type("13812345678")
     first.fill("#text", "Wednesday's repair")
+    first.locator("#consent").check()
     first.keyboard.press("Control+Enter")
     keys_work(first, "dl.facts")
     first.keyboard.press("Enter")
@@ -133,6 +137,7 @@ def test_open_cases_of_the_caller_appear_while_the_number_is_typed(looker: Looke
     expect(second.locator("#known")).to_contain_text(earlier)
     second.locator(".case input").check()
     second.fill("#text", "Broken again on Friday")
+    second.locator("#consent").check()
     second.keyboard.press("Control+Enter")
     keys_work(second, "dl.facts")
     expect(second.locator("dl.facts")).to_contain_text(earlier)
@@ -178,6 +183,7 @@ def test_wrong_numbers_are_told_apart_and_led_to(looker: Looker, site: Site) -> 
     page = call(looker, site, language="en", width="phone")
     page.fill("#phone", "12")
     page.fill("#call_back", "34")
+    page.locator("#consent").check()
     page.fill("#text", STORY["en"])
     page.locator("#go").click()
     listed = page.locator(".errors a")
@@ -194,6 +200,79 @@ def test_the_call_form_works_without_script(looker: Looker, site: Site) -> None:
     page.locator("button[value=lookup]").click()
     assert page.input_value("#phone") == "13812345678"
     page.fill("#text", STORY["zh"])
+    page.locator("#consent").check()
     page.locator("#go").click()
     page.locator("#go").click()
     assert page.locator(".reference").count() == 1
+
+
+def test_a_call_that_is_half_taken_down_stays_over_a_language_switch_and_a_reload(looker: Looker, site: Site) -> None:
+    """And is gone for whoever sits down at the same computer next (trial, E5)."""
+    page = call(looker, site)
+    key = page.input_value("#call input[name=key]")
+    page.fill("#phone", "13812345678")
+    page.fill("#text", STORY["zh"])
+    page.select_option("#wanted", "refund")
+    page.get_by_role("link", name="English").click()
+    expect(page.locator("h1")).to_have_text("Take a call or a visit")
+    expect(page.locator("#text")).to_have_value(STORY["zh"])
+    expect(page.locator("#wanted")).to_have_value("refund")
+    expect(page.locator("#next_step")).to_have_value(
+        "The department in charge takes it up; you have an answer by the date I give you."
+    )
+    assert page.input_value("#call input[name=key]") == key
+    page.reload()
+    expect(page.locator("#phone")).to_have_value("13812345678")
+    expect(page.locator(".restored")).to_contain_text("This is what had not been sent")
+    looker.check(page, "agent-restored")
+    page.get_by_role("button", name="Clear it and start anew").click()
+    expect(page.locator("#text")).to_have_value("")
+    page.fill("#text", STORY["en"])
+    other = site.service.sessions.issue(Staff("wang.wei", "王伟", "agent", "customer-service"))
+    page.context.add_cookies([{"name": "redress_session", "value": other, "url": site.url}])
+    page.reload()
+    expect(page.locator("#text")).to_have_value("")
+    page.fill("#text", STORY["en"])
+    page.context.clear_cookies()
+    page.goto(f"{site.url}/file?lang=en")
+    assert page.evaluate("Object.keys(sessionStorage).filter((key) => key.startsWith('redress-draft'))") == []
+
+
+@pytest.mark.parametrize(("width", "language", "scheme"), KINDS)
+def test_that_a_caller_cannot_be_reached_is_said_before_filing_and_read_out_as_it_is(
+    looker: Looker, site: Site, width: Width, language: Language, scheme: Scheme
+) -> None:
+    look = f"{width}-{language}-{scheme}"
+    page = call(looker, site, width=width, language=language, scheme=scheme)
+    page.fill("#text", STORY[language])
+    page.keyboard.press("Control+Enter")
+    keys_work(page, "dl.facts")
+    lost = {"zh": "这位客户联系不上", "en": "Nobody can reach this customer"}[language]
+    expect(page.locator(".notice.warning")).to_contain_text(lost)
+    looker.check(page, f"agent-lost-{look}")
+    page.keyboard.press("Enter")
+    keys_work(page, ".reference")
+    site.assign_all()
+    alone = {
+        "zh": "我们不会主动联系您，请您到时凭这个编号来电询问",
+        "en": "We do not come back to you: please ring us then",
+    }
+    expect(page.locator("#date")).to_contain_text(alone[language])
+    told = {"zh": "我们不会主动联系您", "en": "We do not come back to you"}[language]
+    expect(page.locator("#outlook dl")).to_contain_text(told)
+    looker.check(page, f"agent-lost-done-{look}")
+
+
+def test_a_forgotten_question_of_consent_is_asked_and_silences_nobody(looker: Looker, site: Site) -> None:
+    looker.expect_noise("status of 422")
+    page = call(looker, site, language="en")
+    page.fill("#phone", "13812345678")
+    page.fill("#text", STORY["en"])
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".errors a")).to_have_attribute("href", "#consent")
+    looker.check(page, "agent-consent-unasked")
+    page.locator("#consent-2").check()
+    page.keyboard.press("Control+Enter")
+    keys_work(page, "dl.facts")
+    expect(page.locator(".notice.info")).to_contain_text("does not want to be contacted")
+    assert site.filed() == []

@@ -321,3 +321,124 @@ def test_a_case_says_who_agreed_to_no_messages(
         )
         expect(page.locator(".notice.info")).to_contain_text(words[language == "en"])
         looker.check(page, f"router-no-consent-{len(left)}-{width}-{language}-{scheme}")
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+def test_a_session_that_ends_while_somebody_writes_costs_no_word(looker: Looker, site: Site, script: bool) -> None:
+    looker.expect_noise("401")
+    told = site.told()
+    page = sign_in(looker, site, "li.delivery", script=script)
+    page.get_by_role("link", name=told.reference).click()
+    page.get_by_role("button", name="接单").click()
+    expect(page.locator(".notice.done")).to_contain_text("已接单")
+    page.fill("#progress_text", "包裹找到了，明天送到。")
+    page.context.clear_cookies()
+    if script:
+        expect(page.locator("#signed-out")).to_be_visible(timeout=9000)
+        assert page.input_value("#progress_text") == "包裹找到了，明天送到。"
+    page.locator("#form-progress button").click()
+    expect(page.locator("h1")).to_have_text("登录已过期，请重新登录")
+    looker.check(page, f"router-signed-out-{script}")
+    page.fill("#user", "li.delivery")
+    page.fill("#password", PASSWORD)
+    page.locator("main button").click()
+    if not script:
+        page.locator("main button").click()
+    expect(page.locator("#progress_text")).to_have_value("包裹找到了，明天送到。")
+    expect(page.locator(".notice.info")).to_contain_text("这些内容还没有提交")
+    expect(page.locator(".notice.done")).to_have_count(0)
+    looker.check(page, f"router-resumed-{script}")
+    page.locator("#form-progress button").click()
+    expect(page.locator(".notice.done")).to_contain_text("进展已发给客户")
+    if script:
+        page.reload()
+        expect(page.locator(".notice.done")).to_have_count(0)
+        assert page.input_value("#progress_text") == ""
+
+
+def test_what_was_typed_stays_over_a_reload_and_a_language_switch_and_goes_with_sign_out(
+    looker: Looker, site: Site
+) -> None:
+    told = site.told()
+    site.do("li.delivery", told, "accept")
+    url = f"{site.url}/desk/cases/{told.reference}"
+    page = looker.open(url, session=site.token("li.delivery"))
+    page.locator("summary", has_text="写内部备注").click()
+    page.fill("#note_text", "客户住三楼")
+    page.reload()
+    expect(page.locator("#note_text")).to_be_visible()
+    page.get_by_role("link", name="English").click()
+    expect(page.locator("h1")).to_be_visible()
+    expect(page.locator("#note_text")).to_have_value("客户住三楼")
+    page.get_by_role("link", name="Sign out").click()
+    expect(page.locator("h1")).to_have_text("Staff sign-in")
+    assert page.evaluate("Object.keys(sessionStorage)") == []
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("long", [False, True], ids=["short", "long"])
+def test_the_customers_words_stand_beside_the_answer_to_them(
+    looker: Looker, site: Site, language: Language, long: bool
+) -> None:
+    """Without a scroll at 1280 by 800; on a phone they follow each other (trial, E10)."""
+    text = "快递三周没到，客服一直说在路上，电话也打不通。\n" * (60 if long else 2)
+    told = site.told(text, language=language, email=None)
+    site.do("li.delivery", told, "accept")
+    url = f"{site.url}/desk/cases/{told.reference}?lang={language}"
+    page = looker.open(url, language=language, session=site.token("li.delivery"))
+    page.set_viewport_size({"width": 1280, "height": 800})
+    words, answer = page.locator(".told .words").bounding_box(), page.locator("#progress_text").bounding_box()
+    send = page.locator("#form-progress button").bounding_box()
+    assert words and answer and send
+    assert words["y"] + min(words["height"], 60) < 800 and send["y"] + send["height"] < 800, "both are in sight"
+    assert words["x"] + words["width"] <= answer["x"] and answer["y"] < words["y"] + words["height"] + 200, (
+        "side by side"
+    )
+    assert words["y"] + words["height"] <= 800, "a long story scrolls by itself"
+    looker.check(page, f"router-beside-{language}-{long}")
+    phone = looker.open(url, width="phone", language=language, session=site.token("li.delivery"))
+    words, answer = phone.locator(".told .words").bounding_box(), phone.locator("#progress_text").bounding_box()
+    assert words and answer and words["y"] > answer["y"] and abs(words["x"] - answer["x"]) < 30
+    looker.check(phone, f"router-below-{language}-{long}")
+
+
+def test_words_of_every_script_are_laid_out_by_themselves(looker: Looker, site: Site) -> None:
+    """Arabic and Hebrew run from right to left wherever people's words stand, the page does not (trial, G6)."""
+    told = site.told("لم تصل الشحنة منذ ثلاثة أسابيع! R-1", title=None)
+    site.do("chen.office", told, "assign", department="delivery", reason="配送")
+    site.do("li.delivery", told, "accept")
+    page = looker.open(f"{site.url}/desk/cases/{told.reference}", session=site.token("li.delivery"))
+    direction = "one => getComputedStyle(one).direction"
+    assert page.locator(".told .words").evaluate(direction) == "rtl"
+    page.fill("#progress_text", "החבילה נמצאה")
+    assert page.locator("#progress_text").evaluate(direction) == "rtl"
+    page.locator("#form-progress button").click()
+    expect(page.locator(".timeline .said").first).to_have_text("החבילה נמצאה")
+    assert page.locator(".timeline .said").first.evaluate(direction) == "rtl"
+    assert page.locator("h1").evaluate(direction) == "ltr"
+    page = looker.open(f"{site.url}/desk", session=site.token("li.delivery"))
+    assert page.locator(".excerpt").first.evaluate(direction) == "rtl"
+    looker.check(page, "router-desk-arabic")
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_closed_row_says_so_once_with_its_date_and_a_late_one_its_hour(
+    looker: Looker, site: Site, language: Language
+) -> None:
+    told, late = site.told(), site.told()
+    site.do("li.delivery", told, "accept")
+    site.do("li.delivery", told, "resolve", text="送到了。")
+    site.do("lead.delivery", told, "record/confirmation", note="客户来电")
+    page = looker.open(
+        f"{site.url}/desk?view=closed&lang={language}", language=language, session=site.token("li.delivery")
+    )
+    row = page.locator(".queue tbody tr").first
+    word = {"zh": "已结案", "en": "Closed"}[language]
+    assert row.inner_text().count(word) == 1
+    expect(row.locator("td").first.locator("time")).to_be_visible()
+    looker.check(page, f"router-closed-{language}")
+    site.feed(late.started("owner", epoch=1, hours=4, at=datetime.now(UTC) - timedelta(days=40)))
+    page.goto(f"{site.url}/desk?lang={language}")
+    due = page.locator(".queue tr.late time.due").first
+    assert due.evaluate("one => one.closest('.by').scrollWidth <= one.closest('.by').clientWidth"), "nothing is cut"
+    looker.check(page, f"router-late-hour-{language}")

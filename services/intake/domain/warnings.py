@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
 from services.intake.domain.complaint import Complaint
+from services.intake.domain.reach import is_lost
 from services.intake.domain.wording import WARNINGS
 from shared.events.envelope import Language
 
@@ -34,16 +35,15 @@ def warnings_of(
         categories: ids that the pack knows; none where the pack is not known here.
         departments: the same of its departments.
     """
-    customer, call_back, found = complaint.customer, complaint.call_back, []
-    number = customer.phone or (call_back.number if call_back else None)
+    call_back, found = complaint.call_back, []
     if complaint.category is not None and categories is not None and complaint.category not in categories:
         found.append(_warning("unknown_category", "category", complaint.language, categories))
     about = complaint.about_department
     if about is not None and departments is not None and about not in departments:
         found.append(_warning("unknown_department", "about_department", complaint.language, departments))
-    if call_back is not None and number is None:
+    if call_back is not None and not (complaint.customer.phone or call_back.number):
         found.append(_warning("no_number", "call_back.number", complaint.language))
-    if number is None and not (customer.email and complaint.consent):
+    if is_lost(complaint):
         found.append(_warning("unreachable", "customer", complaint.language))
     return tuple(found)
 

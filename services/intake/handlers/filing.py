@@ -17,6 +17,7 @@ from services.intake.handlers.changes import Author, Change, Done, make_once
 from services.intake.handlers.refusal import Refusal
 from services.intake.store import FiledComplaint
 from services.intake.writer import Broken, Bulk, Filed, Filing, Gone, GroupWriter, KeyReused, Outcome, Unavailable
+from shared.events.intake import CALL_FORM
 from shared.policies.packs import Pack
 from shared.policies.watching import PolicySource
 from shared.runtime.pg import Database
@@ -25,7 +26,7 @@ from shared.runtime.transaction import Tx
 from shared.runtime.vault import ClosedKey, Vault
 
 FORM = "web-form"
-DESK = "agent-desk"
+DESK = CALL_FORM
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,11 @@ from starlette.responses import RedirectResponse, Response
 
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.contact import normalise_email, normalise_phone
+from services.intake.domain.reach import is_lost
 from services.intake.handlers import DESK, Refusal
 from services.intake.http.pages_parts import Parts, categories, department_name, look_of, outlook_of, zone_of
 from services.intake.http.pages_receipt import Cookies, Receipt
-from services.intake.http.pages_told import FACTS, LONGEST, WANTED, errors_of, from_agent
+from services.intake.http.pages_told import FACTS, LONGEST, WANTED, errors_of, from_agent, next_step_of
 from services.intake.store import FiledComplaint
 from shared.policies.packs import Pack
 from shared.rights import Action, Standing, is_barred, may_anywhere
@@ -25,6 +26,7 @@ from shared.runtime.web.forms import Errors, Form, read_form
 from shared.runtime.web.persons import person_of, standing_in
 from shared.runtime.web.problems import Problem
 from shared.runtime.web.rates import retry_after
+from shared.runtime.web.resuming import RESUMED
 from shared.runtime.web.sessions import ROLES, Staff, require
 from shared.runtime.web.texts import Language
 
@@ -54,12 +56,12 @@ class CallForm:
         """An empty form; channel and shop are kept from the last customer by the address."""
         kept = [(name, request.query_params.get(name, "")[:64]) for name in ("channel", "store")]
         fresh = [("key", str(uuid.uuid4())), *kept]
-        return await self._form(request, staff, Form(fresh))
+        return await self._form(request, staff, Form(fresh), filled=False)
 
     async def take(self, request: Request, staff: OnCall) -> Response:
         """What was typed: looked up, read back, changed again, or filed."""
         form = await read_form(request)
-        if form["action"] in {"edit", "lookup"}:
+        if form["action"] in {"edit", "lookup"} or form[RESUMED]:
             return await self._form(request, staff, form)
         spoken = languages.of(request)
         understood = from_agent(form, look_of(request).texts, spoken, self._parts.pack_of(staff).phone_region)
@@ -67,7 +69,7 @@ class CallForm:
             return await self._form(request, staff, form, errors=understood.errors)
         if form["action"] == "send":
             return await self._file(request, staff, form, understood.complaint)
-        return self._review(request, staff, form)
+        return self._review(request, staff, form, lost=is_lost(understood.complaint))
 
     async def known(self, request: Request, staff: OnCall) -> Response:
         """The open cases of whoever is reached at the number or address typed so far."""
@@ -143,9 +145,9 @@ class CallForm:
             return await self._refused(request, staff, form, refusal)
         response = RedirectResponse("/agent/done", status_code=303, headers={"Cache-Control": "no-store"})
         told = bool(complaint.customer.email) and complaint.consent
-        receipt = Receipt.of(
-            accepted, complaint=complaint, told_by_mail=told, next_step=form["next_step"], store=form["store"]
-        )
+        spoken = languages.of(request)
+        step = next_step_of(form, look_of(request).texts, spoken, spoken)
+        receipt = Receipt.of(accepted, complaint=complaint, told_by_mail=told, next_step=step, store=form["store"])
         self._cookies.keep_receipt(request, response, receipt)
         return response
 
@@ -165,7 +167,13 @@ class CallForm:
         return response
 
     async def _form(
-        self, request: Request, staff: Staff, form: Form, errors: Mapping[str, str] | None = None
+        self,
+        request: Request,
+        staff: Staff,
+        form: Form,
+        errors: Mapping[str, str] | None = None,
+        *,
+        filled: bool = True,
     ) -> Response:
         look, spoken = look_of(request), languages.of(request)
         known = await self._known(request, staff, form)
@@ -175,6 +183,7 @@ class CallForm:
             status=422 if errors else 429 if known["seconds"] else 200,
             staff=staff,
             form=form,
+            filled=filled,
             errors=Errors(errors or {}),
             categories=[known[:2] for known in categories(self._parts.pack_of(staff), spoken)],
             wanted=WANTED,
@@ -185,7 +194,14 @@ class CallForm:
         return _told_to_wait(page, known)
 
     def _review(
-        self, request: Request, staff: Staff, form: Form, status: int = 200, *, already: bool = False
+        self,
+        request: Request,
+        staff: Staff,
+        form: Form,
+        status: int = 200,
+        *,
+        already: bool = False,
+        lost: bool = False,
     ) -> Response:
         look, spoken = look_of(request), languages.of(request)
         category = {known[0]: known[1] for known in categories(self._parts.pack_of(staff), spoken)}.get(
@@ -199,6 +215,8 @@ class CallForm:
             form=form,
             category=category,
             facts=FACTS,
+            next_step=next_step_of(form, look.texts, spoken, spoken),
+            lost=lost,
             failed=status == 503,
             already=self._cookies.receipt(request) if already else None,
         )

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 
+from services.intake.domain.reach import Reach
 from services.intake.handlers import Intake
 from services.intake.http.limits import FormLimits
 from shared.policies.packs import Pack
@@ -109,12 +110,14 @@ class Outlook:
         department: its owner; `owner` is the name of it in the language of the page.
         due_at: by when there is an answer; none while that is not known.
         zone: the department's, in which dates are told.
+        reach: how the customer hears of it.
     """
 
     department: str | None
     owner: str | None
     due_at: datetime | None
     zone: ZoneInfo
+    reach: Reach
 
 
 async def outlook_of(parts: Parts, reference: str, spoken: Language) -> Outlook:
@@ -126,6 +129,7 @@ async def outlook_of(parts: Parts, reference: str, spoken: Language) -> Outlook:
         owner=department_name(parts, department, spoken),
         due_at=found.due_at if found else None,
         zone=zone_of(parts, department),
+        reach=found.reach if found else "self",
     )
 
 

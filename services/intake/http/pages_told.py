@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.contact import DEFAULT_REGION
 from services.intake.domain.faults import Fault, faults_of
-from shared.runtime.web.texts import Catalogue, Language
+from services.intake.domain.reach import reach
+from shared.runtime.web.texts import LANGUAGES, Catalogue, Language
 
 WANTED = (
     "refund",
@@ -46,6 +47,8 @@ _FIELD_OF: Mapping[str, str] = {
 }
 
 Page = Literal["file", "agent"]
+_ANSWERS = ("yes", "no")
+_OFFERED = "agent.next_step.default"
 LONGEST: Mapping[Page, int] = {"file": 9_000, "agent": 8_000}
 """Characters of the story on a page: what is asked beside it becomes lines below it, and both are one text."""
 _NAMES: Mapping[tuple[Page, str], str] = {
@@ -103,11 +106,13 @@ def from_agent(form: Mapping[str, str], texts: Catalogue, spoken: Language, regi
         errors["store"] = texts.say("agent.store.missing", spoken)
     if not form["next_step"]:
         errors["next_step"] = texts.say("agent.next_step.missing", spoken)
+    if form["consent"] not in _ANSWERS and any(form[name] for name in ("phone", "email", "call_back")):
+        errors["consent"] = texts.say("agent.consent.missing", spoken)
     language = _language(form["customer_language"], spoken)
     lines = [(f"agent.composed.{fact}", form[f"fact_{fact}"]) for fact in FACTS]
     if not _IDENTIFIER.fullmatch(form["order"]):
         lines.append(("agent.composed.order", form["order"]))
-    lines.append(("agent.composed.next_step", _next_step(form["next_step"], texts, spoken, language)))
+    lines.append(("agent.composed.next_step", next_step_of(form, texts, spoken, language)))
     told = _told(form, language) | {
         "channel": "store" if form["channel"] == "store" else "phone",
         "text": _composed(form["text"], lines, texts, language),
@@ -167,10 +172,17 @@ def _composed(text: str, lines: list[tuple[str, str]], texts: Catalogue, languag
     return "\n\n".join(part for part in (text, "\n".join(said)) if part)
 
 
-def _next_step(typed: str, texts: Catalogue, spoken: Language, language: Language) -> str:
-    """The next step as told; the sentence the form offers is said in the customer's language."""
-    offered = "agent.next_step.default"
-    return texts.say(offered, language) if typed == texts.say(offered, spoken) else typed
+def next_step_of(form: Mapping[str, str], texts: Catalogue, spoken: Language, language: Language) -> str:
+    """The next step as told. The sentence the form offers is said in `language`, and as it is true of this customer: one
+    whom nobody comes back to has to ring.
+    """
+    typed = form["next_step"]
+    if typed not in {texts.say(_OFFERED, one) for one in LANGUAGES}:
+        return typed
+    heard = reach(
+        address=bool(form["email"]), number=bool(form["phone"] or form["call_back"]), consent=form["consent"] == "yes"
+    )
+    return texts.say("agent.next_step.alone" if heard == "self" else _OFFERED, language)
 
 
 def _understand(

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.intake.domain.admission import Client
 from services.intake.domain.lifecycle import Stage, Standing, answer_date, stage_of
+from services.intake.domain.reach import Reach, reach
 from shared.events.envelope import type_of
 from shared.events.intake import ComplaintSubmitted
 from shared.events.topics import INTAKE
@@ -123,6 +124,14 @@ class FiledComplaint:
     category: str | None = None
     customer_name: str | None = None
     about: str | None = None
+    has_address: bool = False
+    has_number: bool = False
+    consent: bool = False
+
+    @property
+    def reach(self) -> Reach:
+        """How the customer hears of it, as far as the row says."""
+        return reach(address=self.has_address, number=self.has_number, consent=self.consent)
 
     @property
     def due_at(self) -> datetime | None:

@@ -66,6 +66,13 @@ class DeclineTransfer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawTransfer:
+    """The giver takes the offer back before it is answered."""
+
+    action: ClassVar[Action] = Action.TRANSFER_WITHDRAW
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Assign:
     """派单: a deciding desk names the owner."""
 
@@ -129,6 +136,7 @@ Command = (
     | Transfer
     | AcceptTransfer
     | DeclineTransfer
+    | WithdrawTransfer
     | Assign
     | Propose
     | Note

@@ -6,11 +6,17 @@ is no ping-pong and no cycle (service rule S53).
 """
 
 from services.router.domain.case import Case, Desks, Offer, Refusal, Refused, State
-from services.router.domain.commands import AcceptTransfer, Assign, DeclineTransfer, Transfer
+from services.router.domain.commands import AcceptTransfer, Assign, DeclineTransfer, Transfer, WithdrawTransfer
 from services.router.domain.rights import Actor
 from services.router.domain.story import Story
 from shared.events.envelope import Bilingual
-from shared.events.routing import CustomerAnswered, TransferAccepted, TransferDeclined, TransferOffered
+from shared.events.routing import (
+    CustomerAnswered,
+    TransferAccepted,
+    TransferDeclined,
+    TransferOffered,
+    TransferWithdrawn,
+)
 
 TRANSFERRED = Bilingual(
     zh="部门之间转办，接收部门已确认接收。", en="Transferred: the receiving department agreed to take it."
@@ -93,6 +99,18 @@ def decline(story: Story, command: DeclineTransfer, _desks: Desks) -> None:
         detail={"by": given.to, "arbitration": given.arbitration},
         by_department=given.to,
         reason=story.sealed("reason", command.reason),
+    )
+
+
+def withdraw(story: Story, _command: WithdrawTransfer, _desks: Desks) -> None:
+    """Take back an offer that nobody has answered yet: the giver goes on alone, as if it had not been made."""
+    given = _given(story)
+    story.change(offer=None)
+    story.tell(
+        TransferWithdrawn,
+        "transfer_withdrawn",
+        detail={"to": given.to, "arbitration": given.arbitration},
+        to_department=given.to,
     )
 
 

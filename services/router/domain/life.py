@@ -21,6 +21,7 @@ from services.router.domain.commands import (
     RecordDispute,
     Report,
     Transfer,
+    WithdrawTransfer,
 )
 from services.router.domain.rights import Action, Actor, Role, may
 from services.router.domain.story import Moment, Outcome, Story
@@ -109,8 +110,7 @@ def _cannot_tell(case: Case) -> Refusal | None:
 
 
 def _cannot_ask(case: Case) -> Refusal | None:
-    if case.offer is not None:
-        return Refusal.OFFER_PENDING
+    """The giver of an offer that is open stays responsible, and may ask as well as tell."""
     return None if case.state is State.TRIAGE else _not_in_hand(case)
 
 
@@ -120,6 +120,10 @@ def _cannot_offer(case: Case) -> Refusal | None:
     if case.final:
         return Refusal.DECISION_FINAL
     return _ELSEWHERE.get(case.state)
+
+
+def _cannot_withdraw(case: Case) -> Refusal | None:
+    return Refusal.NO_OFFER if case.offer is None else None
 
 
 def _cannot_assign(case: Case) -> Refusal | None:
@@ -148,6 +152,7 @@ _STATES: Mapping[Action, Callable[[Case], Refusal | None]] = {
     Action.ASK: _cannot_ask,
     Action.RESOLVE: _not_in_hand,
     Action.TRANSFER: _cannot_offer,
+    Action.TRANSFER_WITHDRAW: _cannot_withdraw,
     Action.ASSIGN: _cannot_assign,
     Action.RECORD_ANSWER: _unasked,
     Action.RECORD_CONFIRMATION: _unproposed,
@@ -258,4 +263,5 @@ _STEPS: Mapping[type, Callable[[Story, Any, Desks], None]] = {
     Transfer: handover.offer,
     AcceptTransfer: handover.accept,
     DeclineTransfer: handover.decline,
+    WithdrawTransfer: handover.withdraw,
 }

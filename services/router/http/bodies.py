@@ -128,6 +128,16 @@ class DeclineTransferBody(Body):
         return commands.DeclineTransfer(reason=self.reason)
 
 
+class WithdrawTransferBody(Body):
+    """Take back a transfer you offered, before it is answered. The body is empty: `{}`."""
+
+    action = Action.TRANSFER_WITHDRAW
+
+    def command(self, new_id: Callable[[], UUID]) -> Command:
+        """The command."""
+        return commands.WithdrawTransfer()
+
+
 class AssignBody(Body):
     """Name the owner (派单): the triage desk and the complaints office may."""
 
@@ -217,6 +227,7 @@ BODIES: tuple[type[Body], ...] = (
     TransferBody,
     AcceptTransferBody,
     DeclineTransferBody,
+    WithdrawTransferBody,
     AssignBody,
     ResolveBody,
     NoteBody,

@@ -34,7 +34,7 @@ REMEDIES = (
 _FIRST = (
     Action.TRANSFER_ACCEPT, Action.ASSIGN, Action.ACCEPT, Action.RECORD_ANSWER, Action.RECORD_CONFIRMATION,
     Action.RECORD_DISPUTE, Action.PROGRESS, Action.RESOLVE, Action.ASK, Action.PROMISE, Action.TRANSFER,
-    Action.TRANSFER_DECLINE, Action.NOTE,
+    Action.TRANSFER_DECLINE, Action.TRANSFER_WITHDRAW, Action.NOTE,
 )  # fmt: skip
 FIELDS: Mapping[Action, tuple[str, ...]] = {
     Action.ACCEPT: (),
@@ -44,6 +44,7 @@ FIELDS: Mapping[Action, tuple[str, ...]] = {
     Action.TRANSFER: ("to", "reason"),
     Action.TRANSFER_ACCEPT: (),
     Action.TRANSFER_DECLINE: ("reason",),
+    Action.TRANSFER_WITHDRAW: (),
     Action.ASSIGN: ("department", "reason"),
     Action.RESOLVE: ("text", "remedy"),
     Action.NOTE: ("text",),
@@ -51,16 +52,24 @@ FIELDS: Mapping[Action, tuple[str, ...]] = {
     Action.RECORD_CONFIRMATION: ("note",),
     Action.RECORD_DISPUTE: ("text",),
 }
+WRITTEN: Mapping[Action, tuple[str, ...]] = {
+    action: tuple(name for name in names if name in {"text", "question", "reason", "answer", "note"})
+    for action, names in FIELDS.items()
+}
+"""Those of the fields that hold words of the one who writes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """A form that was sent and could not be carried out: what was written, and what is wrong with it."""
+    """A form that was sent and was not carried out: what was written, and what is wrong with it; `resumed` where nothing is:
+    it was sent without a session, and its writer has signed in since.
+    """
 
     action: Action
     form: Mapping[str, str] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
     said: str = ""
+    resumed: bool = False
 
 
 def watch_of(case: Case) -> str:
@@ -184,6 +193,7 @@ class CasePage:
             "sees_trace": actor.role in {Role.OPERATOR, Role.OFFICE, Role.LEAD},
             "wanted_said": t(f"remedy.{row['wanted']}") if row["wanted"] in REMEDIES else row["wanted"],
             "done": done_said(request, look, reach) if sent is None else "",
+            "done_key": request.query_params.get("done", "")[:32],
         }
 
 
@@ -231,7 +241,9 @@ def done_said(request: Request, look: Look, reach: Reach | None = None) -> str:
     key = f"done.{request.query_params.get('done', '')}"
     if reach is not None and not reach.writable and f"{key}.unsent" in look.texts:
         key = f"{key}.{'unsent' if reach.number else 'unheard'}"
-    return look.texts.say(key, languages.of(request)) if key in look.texts else ""
+    spoken, linked = languages.of(request), reach is None or reach.linked
+    seen = look.texts.say("case.seen.page" if linked else "case.seen.never", spoken)
+    return look.texts.say(key, spoken, seen=seen) if key in look.texts else ""
 
 
 def refused(action: Action, form: Form, problem: Problem, look: Look, request: Request) -> Sent:

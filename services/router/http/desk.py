@@ -12,7 +12,17 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from services.router.domain.rights import Action, Actor
 from services.router.http import queue, views
 from services.router.http.bodies import BODY_OF
-from services.router.http.casepage import CasePage, Sent, done_said, errors_of, news_of, read_body, refused
+from services.router.http.casepage import (
+    WRITTEN,
+    CasePage,
+    Sent,
+    done_said,
+    errors_of,
+    field_name,
+    news_of,
+    read_body,
+    refused,
+)
 from services.router.http.export import csv_of
 from services.router.http.office import Office, canonical
 from services.router.http.queue import Filters
@@ -25,7 +35,8 @@ from shared.runtime.security_log import Kind
 from shared.runtime.web import language as languages
 from shared.runtime.web.forms import read_form
 from shared.runtime.web.look import Look
-from shared.runtime.web.problems import Problem
+from shared.runtime.web.problems import Problem, answer
+from shared.runtime.web.resuming import RESUMED
 
 ROWS = 50
 EXPORTED = 500
@@ -77,6 +88,7 @@ class Desk:
             tz=self._case.zone(actor.department),
             about=request.query_params.get("about", "")[:16],
             done=done_said(request, self._look),
+            done_key=request.query_params.get("done", "")[:32],
         )
 
     def _departments(self, actor: Actor, spoken: str) -> list[tuple[str, str]]:
@@ -138,6 +150,8 @@ class Desk:
         if action_name not in BODY_OF:
             raise Problem(404, "not-found")
         action, form = Action(action_name), await read_form(request)
+        if form[RESUMED]:
+            return await self._again(request, reference, actor, Sent(action=action, form=dict(form), resumed=True), 200)
         try:
             zone = self._case.zone(form["zone_of"] or actor.department)
             body = read_body(action, form, zone)
@@ -151,8 +165,10 @@ class Desk:
         except Problem as problem:
             if problem.code == "idempotency-key-reused":  # gone back to, and sent with other words
                 problem = Problem(409, "sent-before")
-            if problem.status not in {403, 409, 422} or not await self._still_readable(reference, actor):
+            if problem.status not in {403, 409, 422}:
                 raise problem from None
+            if not await self._still_readable(reference, actor):  # another department has it meanwhile
+                return answer(request, problem, [form[field_name(action, name)] for name in WRITTEN[action]])
             sent = refused(action, form, problem, self._look, request)
             return await self._again(request, reference, actor, sent, problem.status)
         return self._onward(canonical(reference), action, await self._still_readable(reference, actor))

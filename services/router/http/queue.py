@@ -96,6 +96,8 @@ def entry(row: Any, actor: Actor, packs: Packs) -> dict[str, Any]:
         "due": shown_dial(dial, row["now"]) if dial else None,
         "paused": row["state"] == State.WAITING,
         "closed": row["state"] == State.CLOSED,
+        "how": row["closed_how"],
+        "since": row["since"],
     }
 
 

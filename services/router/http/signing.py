@@ -2,6 +2,7 @@
 
 import math
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from shared.runtime.web.forms import read_form
 from shared.runtime.web.look import Look
 from shared.runtime.web.problems import Problem
 from shared.runtime.web.rates import Rates, retry_after
+from shared.runtime.web.resuming import carried_of, onward_of
 from shared.runtime.web.sessions import EXPIRY_SECONDS, Sessions, guard_origin, safe_next
 
 _USERS_OF_A_BROWSER = 8
@@ -103,20 +105,39 @@ class Signing:
             status = error.status if isinstance(error, Problem) else 401
             wait = error.values.get("seconds", 0) if isinstance(error, Problem) else 0
             typed = "".join(sign for sign in form["user"][:48] if sign.isprintable())
-            page = self.form(request, wish, user=typed, wrong=True, wait=wait, status=status)
+            page = self.form(request, wish, user=typed, wrong=True, wait=wait, status=status, carried=carried_of(form))
             page.headers.update(error.headers if isinstance(error, Problem) else {})
             return page
-        response = RedirectResponse(wish, status_code=303, headers={"Cache-Control": "no-store"})
+        response: Response = RedirectResponse(wish, status_code=303, headers={"Cache-Control": "no-store"})
+        onward = onward_of(form, member.user, self._look.urls.own)
+        if onward is not None:
+            to, fields = onward
+            response = self._look.render(request, "onward.html", to=to, fields=fields, user=member.user)
         self._devices.keep(request, response, member.user)
         self._sessions.keep(request, response, member.user, member.session_epoch)
         return response
 
     def form(
-        self, request: Request, wish: str, *, user: str = "", wrong: bool = False, wait: Any = 0, status: int = 200
+        self,
+        request: Request,
+        wish: str,
+        *,
+        user: str = "",
+        wrong: bool = False,
+        wait: Any = 0,
+        status: int = 200,
+        carried: Mapping[str, str] | None = None,
     ) -> Response:
         """The sign-in page."""
         return self._look.render(
-            request, "sign_in.html", status=status, user=user, wrong=wrong, wait=wait, next=self._next(wish)
+            request,
+            "sign_in.html",
+            status=status,
+            user=user,
+            wrong=wrong,
+            wait=wait,
+            next=self._next(wish),
+            carried=carried or {},
         )
 
     async def check(self, request: Request, user: str, password: str) -> Member:

@@ -24,7 +24,9 @@ _CUSTOMER = frozenset(
         "answer_recorded", "dispute_recorded",
     }
 )  # fmt: skip
-_INTERNAL = frozenset({"note", "assign_reason", "transfer_offered", "transfer_declined", "confirmation_recorded"})
+_INTERNAL = frozenset(
+    {"note", "assign_reason", "transfer_offered", "transfer_declined", "transfer_withdrawn", "confirmation_recorded"}
+)
 
 
 def items(

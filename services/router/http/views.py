@@ -10,6 +10,7 @@ from services.router.domain.life import refusal_of
 from services.router.domain.placing import desks_of
 from services.router.domain.rights import COMMANDS, Action, Actor
 from services.router.store.cases import case_of
+from shared.events.intake import CALL_FORM
 from shared.policies.packs import Pack, Packs
 
 _ORDER = ("promise", "first_response", "owner", "silence", "answer", "confirmation", "journey")
@@ -22,11 +23,13 @@ class Reach(NamedTuple):
         writable: there is an address, and the customer agreed to be written to.
         unwanted: there is an address, and the customer did not agree.
         number: where to ring: the one for call-backs, else the one that was left.
+        linked: they were given their private link; whoever rang us and has no mail from us was not.
     """
 
     writable: bool
     unwanted: bool
     number: str | None
+    linked: bool
 
 
 _WORDS = ("title", "body", "name", "email", "phone", "call_back", "order_id", "on_behalf_of", "wanted")
@@ -50,6 +53,7 @@ def reach_of(row: Any) -> Reach:
         writable=bool(row["email"]) and row["consent"],
         unwanted=bool(row["email"]) and not row["consent"],
         number=asked.get("number") or row["phone"],
+        linked=row["client"] != CALL_FORM,
     )
 
 

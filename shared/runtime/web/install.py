@@ -15,7 +15,8 @@ from shared.runtime.web.api_docs import serve_docs
 from shared.runtime.web.head import HeadAsGet
 from shared.runtime.web.look import Look
 from shared.runtime.web.openapi import install_openapi
-from shared.runtime.web.problems import ErrorBoundary, Problem, answer, answer_sign_in, explain
+from shared.runtime.web.problems import ErrorBoundary, Problem, answer, explain
+from shared.runtime.web.resuming import answer_sign_in
 from shared.runtime.web.security import SecurityHeaders
 from shared.runtime.web.sessions import KnownStaff, Sessions, SignInNeeded
 
@@ -48,7 +49,7 @@ async def _on_problem(request: Request, error: Exception) -> Response:
 
 
 async def _on_sign_in(request: Request, error: Exception) -> Response:
-    return answer_sign_in(request)
+    return await answer_sign_in(request)
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:

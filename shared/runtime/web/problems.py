@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.problems import MEDIA_TYPE, PREFIX, code_of
@@ -121,34 +121,27 @@ def wants_page(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/v1/")
 
 
-def answer(request: Request, problem: Problem) -> Response:
-    """The response for a problem: a page for a browser, else problem details."""
+def answer(request: Request, problem: Problem, words: Sequence[str] = ()) -> Response:
+    """The response for a problem: a page for a browser, else problem details. `words` were typed and stand on that page,
+    where no form can take them any more.
+    """
     look: Look = request.app.state.look
     spoken = languages.of(request)
     here = None if problem.status >= 500 else request.url.path
     document = problem.document(look.texts, spoken, here, request_id.of(request.scope))
     if wants_page(request):
         page = look.render(
-            request, "problem.html", status=problem.status, problem=document, typed=request.method == "POST"
+            request,
+            "problem.html",
+            status=problem.status,
+            problem=document,
+            typed=request.method == "POST",
+            words=words,
         )
         page.headers.update(problem.headers)
         return page
     headers = {"Content-Language": languages.HTML_LANG[spoken], "Cache-Control": "no-store", **problem.headers}
     return JSONResponse(document, status_code=problem.status, headers=headers, media_type=MEDIA_TYPE)
-
-
-def answer_sign_in(request: Request) -> Response:
-    """Send a browser to the router's sign-in and back; htmx is told to do so with the whole page."""
-    from shared.runtime.web.sessions import sign_in_address
-
-    look: Look = request.app.state.look
-    here = look.own_url(request)
-    if request.method not in {"GET", "HEAD"} or "hx-request" in request.headers:
-        here = request.headers.get("hx-current-url") or request.headers.get("referer") or here
-    target = sign_in_address(look.urls.router, here)
-    if "hx-request" in request.headers:
-        return Response(status_code=401, headers={"HX-Redirect": target})
-    return RedirectResponse(target, status_code=303, headers={"Cache-Control": "no-store"})
 
 
 class ErrorBoundary:

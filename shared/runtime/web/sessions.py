@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlencode
 from uuid import UUID
 
 from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
@@ -319,7 +319,7 @@ async def current_staff(request: Request) -> Staff:
     if sessions.is_unsaid(request):
         raise _unsaid()
     if staff is None:
-        if by_cookie and "text/html" in request.headers.get("accept", ""):
+        if by_cookie and ("text/html" in request.headers.get("accept", "") or "hx-request" in request.headers):
             raise SignInNeeded
         raise Problem(401, "not-authorised", headers={"WWW-Authenticate": "Bearer"})
     if by_cookie and request.method not in _SAFE_METHODS and not comes_from_ourselves(request):
@@ -354,4 +354,11 @@ def safe_next(wish: str | None, own_urls: tuple[str, ...], default: str) -> str:
 
 def sign_in_address(router_url: str, here: str) -> str:
     """The router's sign-in page that comes back to `here`, an absolute address of ours."""
-    return f"{router_url.rstrip('/')}/sign-in?next={quote(here, safe='')}"
+    return f"{router_url.rstrip('/')}/sign-in?next={quote(without_done(here), safe='')}"
+
+
+def without_done(address: str) -> str:
+    """An address without what was done before it: that was said once."""
+    place, _, query = address.partition("?")
+    kept = urlencode([(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name != "done"])
+    return f"{place}?{kept}" if kept else place

@@ -16,7 +16,13 @@ from tests.support.staff import signed_in
 
 HTML = {"accept": "text/html"}
 FORM = {"text": "快递延误三天，客服一直说在路上。", "email": "wang@example.com", "answer_in": "zh"}
-CALL = {"text": "The pump failed.", "channel": "phone", "customer_language": "en", "next_step": "Rung back today"}
+CALL = {
+    "text": "The pump failed.",
+    "channel": "phone",
+    "customer_language": "en",
+    "next_step": "Rung back today",
+    "consent": "yes",
+}
 
 
 async def key_of(http: httpx.AsyncClient, path: str = "/file") -> str:
@@ -175,7 +181,7 @@ async def test_open_cases_are_shown_to_staff_alone(intake: Running) -> None:
     await send(intake.http, await key_of(intake.http), phone="138 1234 5678")
     (row,) = intake.rows("SELECT reference FROM intake.complaint")
     typed = {"phone": "+86 13812345678"}
-    assert (await intake.http.post("/agent/known", data=typed, headers=HTML)).status_code == 303
+    assert (await intake.http.post("/agent/known", data=typed, headers=HTML)).status_code == 401
     known = await intake.http.post("/agent/known", data=typed, headers=as_staff(intake))
     assert row["reference"] in known.text
     assert "<html" not in known.text
@@ -201,3 +207,14 @@ async def test_a_link_or_reference_is_found_without_telling_what_exists(intake: 
     assert known.status_code == 200
     assert "/c/" not in known.text.partition("<main")[2].replace(html.escape("“/c/”"), "")
     assert unknown.status_code == 422
+
+
+async def test_a_call_sent_without_a_session_comes_back_behind_sign_in(intake: Running) -> None:
+    """Sign-in is the router's; intake shows what came through it, and files nothing by itself (trial, E5)."""
+    asked = await intake.http.post("/agent", data={**CALL, "action": "send", "writer": "li.na"}, headers=HTML)
+    assert asked.status_code == 401
+    assert "http://127.0.0.1:8102/sign-in" in asked.text and CALL["text"] in asked.text
+    back = {**CALL, "action": "send", "writer": "li.na", "resumed": "yes"}
+    page = await intake.http.post("/agent", data=back, headers=as_staff(intake))
+    assert page.status_code == 200 and 'id="call"' in page.text and CALL["text"] in page.text
+    assert "这些内容还没有提交" in page.text and intake.count("complaint") == 0

@@ -40,13 +40,11 @@ class Told:
         self.submitted = intake.ComplaintSubmitted(
             **self._base("intake"),
             pack=pack,
-            channel="web",
-            client="web",
             received_at=NOON,
             person_id=person.person_id,
             progress_token=sealed["text"],
             progress_token_hash="0" * 64,
-            **{"language": "zh", **sealed, **more},
+            **{"channel": "web", "client": "web", "language": "zh", **sealed, **more},
         )
 
     def _base(self, writer: str, at: datetime = NOON) -> dict[str, Any]:

@@ -222,6 +222,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "transfer": {"to": "marketing", "reason": "x"},
     "transfer/accept": {},
     "transfer/decline": {"reason": "x"},
+    "transfer/withdraw": {},
     "assign": {"department": "marketing", "reason": "x"},
     "resolve": {"text": "x"},
     "note": {"text": "x"},
@@ -232,7 +233,7 @@ BODIES: dict[str, dict[str, Any]] = {
 OWNERS = {"li.delivery", "lead.delivery"}
 RECEIVERS = {"wang.billing", "lead.billing"}
 MAY = {
-    **dict.fromkeys(("accept", "progress", "ask", "promise", "transfer", "resolve"), OWNERS),
+    **dict.fromkeys(("accept", "progress", "ask", "promise", "transfer", "transfer/withdraw", "resolve"), OWNERS),
     **dict.fromkeys(("transfer/accept", "transfer/decline"), RECEIVERS),
     "assign": {"chen.office"},
     "note": OWNERS | RECEIVERS | {"chen.office"},

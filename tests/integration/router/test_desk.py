@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import re
 from collections.abc import AsyncIterator
@@ -15,9 +16,10 @@ import httpx
 import pytest
 
 from services.router.http.export import csv_of, safe_cell
+from shared.events.intake import CALL_FORM
 from tests.integration.router.conftest import PASSWORD, Running
 from tests.integration.router.stories import Told
-from tests.integration.router.test_api import do, filed
+from tests.integration.router.test_api import do, filed, see
 
 SOON = datetime.now(UTC) + timedelta(days=30)
 BROWSER = {"accept": "text/html,application/xhtml+xml", "origin": "http://127.0.0.1:8102"}
@@ -94,7 +96,7 @@ async def test_a_case_is_worked_by_forms(running: Running) -> None:
         accepted = await client.post(f"{at}/accept", data=marks(page))
         assert accepted.status_code == 303
         page = (await client.get(accepted.headers["location"])).text
-        assert "已接单，客户会看到你们在处理" in page
+        assert "已接单，由你们处理" in page
         await client.post(f"{at}/progress", data={**marks(page), "progress_text": "已联系仓库"})
         page = (await client.get(at)).text
         assert "已联系仓库" in page
@@ -274,12 +276,12 @@ async def test_an_answer_is_not_recorded_to_another_question_than_the_one_that_w
         ({"consent": False}, ("不同意收消息", "请打 +8613800138000"), ("Agreed to no messages", "ring +8613800138000")),
         (
             {"consent": False, "phone": None},
-            ("不同意收消息", "也没有电话；客户只能在私人进展页上看到"),
+            ("不同意收消息", "也没有电话；这里写的内容，客户只能在私人进展页上看到"),
             ("Agreed to no messages", "There is no number either"),
         ),
         (
             {"email": None, "phone": None},
-            ("没有邮箱", "也没有电话；客户只能在私人进展页上看到"),
+            ("没有邮箱", "也没有电话；这里写的内容，客户只能在私人进展页上看到"),
             ("No e-mail", "There is no number either"),
         ),
     ],
@@ -457,3 +459,85 @@ async def test_four_thousand_characters_with_line_breaks_are_four_thousand(runni
         assert "太长，最多 4000 个字符" in too_long.text
         done = await client.post(address, data={"progress_text": text})
         assert done.status_code == 303, done.text
+
+
+async def test_what_was_sent_without_a_session_comes_back_behind_sign_in(running: Running) -> None:
+    """The text of a handler whose session ended is on the page again, and nothing was done (trial, E5)."""
+    told = await filed(running)
+    await do(running, "li.delivery", told, "accept")
+    address = f"/desk/cases/{told.reference}"
+    async with browser(running, "li.delivery") as client:
+        page = (await client.get(f"{address}?done=accept")).text
+        typed = {"progress_text": "包裹找到了。\n明天送到。", "writer": "li.delivery", **marks(page)}
+        client.cookies.clear()
+        asked = await client.post(
+            f"{address}/progress?lang=zh",
+            data=typed,
+            headers={"referer": f"http://127.0.0.1:8102{address}?done=accept"},
+        )
+        assert asked.status_code == 401 and "没有提交，也没有丢" in asked.text
+        wrong = await client.post("/sign-in", data=hidden(asked.text) | {"user": "li.delivery", "password": "x"})
+        assert wrong.status_code == 401 and "用户名或密码不对" in wrong.text
+        signed = await client.post("/sign-in", data=hidden(wrong.text) | {"user": "li.delivery", "password": PASSWORD})
+        assert signed.status_code == 200
+        to = re.findall(r'action="([^"]+)" data-onward', signed.text)[0]
+        assert to == f"http://127.0.0.1:8102{address}/progress?lang=zh"
+        again = await client.post(to, data=hidden(signed.text))
+        assert again.status_code == 200 and "包裹找到了。\n明天送到。" in again.text
+        assert "这些内容还没有提交" in again.text and "已接单，由你们" not in again.text
+        assert [line["what"] for line in (await see(running, "li.delivery", told))["history"]][-1] == "accepted"
+        done = await client.post(to, data={**typed, **marks(again.text)})
+        assert done.status_code == 303
+
+
+async def test_somebody_else_who_signs_in_does_not_get_the_words(running: Running) -> None:
+    told = await filed(running)
+    typed = {"note_text": "包裹找到了", "writer": "li.delivery"}
+    async with running.client(**BROWSER) as client:
+        asked = await client.post(f"/desk/cases/{told.reference}/note", data=typed)
+        other = hidden(asked.text) | {"user": "lead.delivery", "password": PASSWORD}
+        signed = await client.post("/sign-in", data=other)
+        assert signed.status_code == 303 and "包裹" not in signed.text
+
+
+async def test_words_for_a_case_that_another_department_has_now_are_shown_to_be_copied(running: Running) -> None:
+    told = await filed(running)
+    await do(running, "li.delivery", told, "transfer", to="billing", reason="退运费")
+    async with browser(running, "li.delivery") as client:
+        page = (await client.get(f"/desk/cases/{told.reference}")).text
+        await do(running, "wang.billing", told, "transfer/accept")
+        lost = await client.post(f"/desk/cases/{told.reference}/note", data={"note_text": "客户住三楼", **marks(page)})
+        assert lost.status_code == 403 and "客户住三楼" in lost.text and "可以复制" in lost.text
+
+
+async def test_the_giver_takes_an_offer_back_at_the_desk(running: Running) -> None:
+    told = await filed(running)
+    await do(running, "li.delivery", told, "transfer", to="billing", reason="退运费")
+    async with browser(running, "li.delivery") as client:
+        page = (await client.get(f"/desk/cases/{told.reference}")).text
+        assert "收回转办" in page
+        done = await client.post(f"/desk/cases/{told.reference}/transfer/withdraw", data=marks(page))
+        assert done.status_code == 303 and done.headers["location"].endswith("?done=transfer_withdraw")
+        assert "物流配送收回转办" in (await client.get(done.headers["location"])).text
+    await do(running, "wang.billing", told, "transfer/accept", expect=403)
+
+
+def hidden(page: str) -> dict[str, str]:
+    """What a page's form carries out of sight."""
+    carried = re.findall(r'<textarea name="([^"]+)" hidden>\n(.*?)</textarea>', page, re.S)
+    inputs = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', page)
+    return {name: html.unescape(value) for name, value in (*inputs, *carried)}
+
+
+async def test_nobody_claims_a_private_page_for_callers_who_were_given_no_link(running: Running) -> None:
+    """What an agent took down in our own call form (trial, E1)."""
+    told = await filed(running, client=CALL_FORM, channel="phone", email=None, phone=None)
+    linked = await filed(running, client="web", email=None, phone=None)
+    for one, words, never in ((told, "没有私人链接", "只能在私人进展页"), (linked, "只能在私人进展页", "没有私人链接")):
+        await do(running, "li.delivery", one, "accept")
+        async with browser(running, "li.delivery") as client:
+            page = (await client.get(f"/desk/cases/{one.reference}?done=progress")).text
+            assert words in page and never not in page
+            assert "进展已记录；不能给客户写信，也没有电话；" in page
+            page = (await client.get(f"/desk/cases/{one.reference}?done=accept&lang=en")).text
+            assert "can see" not in page

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.intake.domain.complaint import Complaint
+from services.intake.domain.reach import is_lost, reach_of
 from services.intake.http.pages import TEMPLATES
 from services.intake.http.pages_receipt import Cookies
 from services.intake.http.pages_start import progress_link
@@ -15,7 +16,13 @@ from shared.runtime.web.texts import LANGUAGES, Catalogue
 
 TEXTS = Catalogue.load([Path(look.__file__).parent / "texts", TEMPLATES / "texts"])
 PUBLIC = {"text": "The pump failed again.", "email": "Ann@Example.com", "answer_in": "en"}
-CALL = {"text": "The pump failed again.", "channel": "phone", "customer_language": "en", "next_step": "Rung back today"}
+CALL = {
+    "text": "The pump failed again.",
+    "channel": "phone",
+    "customer_language": "en",
+    "next_step": "Rung back today",
+    "consent": "yes",
+}
 
 
 def public(**typed: str) -> Form:
@@ -156,7 +163,7 @@ def test_deciding_facts_and_the_next_step_become_lines_in_the_customers_language
 
 def test_the_next_step_the_form_offers_is_said_in_the_customers_language() -> None:
     offered = TEXTS.say("agent.next_step.default", "zh")
-    assert TEXTS.say("agent.next_step.default", "en") in taken(call(next_step=offered)).text
+    assert TEXTS.say("agent.next_step.default", "en") in taken(call(next_step=offered, phone="13812345678")).text
 
 
 def test_no_call_ends_without_a_next_step() -> None:
@@ -168,9 +175,34 @@ def test_a_counter_names_its_shop() -> None:
     assert taken(call(channel="store", store="S-012")).channel == "store"
 
 
-def test_a_caller_who_was_not_asked_has_not_agreed() -> None:
-    assert not taken(call()).consent
-    assert taken(call(consent="yes")).consent
+def test_a_caller_has_agreed_who_said_yes_and_an_agent_who_did_not_ask_is_asked_to() -> None:
+    assert taken(call(phone="13812345678")).consent
+    assert not taken(call(phone="13812345678", consent="no")).consent
+    for contact in ({"phone": "13812345678"}, {"email": "ann@example.com"}, {"call_back": "13812345678"}):
+        assert list(from_agent(call(consent="", **contact), TEXTS, "en").errors) == ["consent"]
+    assert not taken(call(consent="")).consent, "who leaves no contact cannot be contacted, and is not asked"
+
+
+@pytest.mark.parametrize(
+    ("typed", "heard", "lost"),
+    [
+        ({"email": "ann@example.com"}, "mail", False),
+        ({"phone": "13812345678"}, "ring", False),
+        ({"call_back": "13812345678"}, "ring", False),
+        ({"phone": "13812345678", "email": "ann@example.com", "consent": "no"}, "self", False),
+        ({"email": "ann@example.com", "consent": "no"}, "self", True),
+        ({"consent": ""}, "self", True),
+        ({"name": "Ann"}, "self", True),
+    ],
+)
+def test_what_is_told_of_the_next_step_is_true_of_who_can_be_reached(
+    typed: dict[str, str], heard: str, lost: bool
+) -> None:
+    offered = TEXTS.say("agent.next_step.default", "zh")
+    complaint = taken(call(next_step=offered, **typed))
+    assert (reach_of(complaint), is_lost(complaint)) == (heard, lost)
+    assert TEXTS.say("agent.next_step.alone" if heard == "self" else "agent.next_step.default", "en") in complaint.text
+    assert "Rung back today" in taken(call(**typed)).text, "what the agent wrote stays as it is"
 
 
 def test_an_agent_files_on_behalf_of_somebody_with_a_call_back() -> None:

@@ -17,6 +17,7 @@ from services.router.domain.commands import (
     Propose,
     Report,
     Transfer,
+    WithdrawTransfer,
 )
 from services.router.domain.life import obey
 from services.router.domain.rights import Actor, Role
@@ -148,6 +149,33 @@ class TestTransfer:
         declined = do(offered, DeclineTransfer(reason="不是账务"), somebody("billing"))
         assert kinds(declined) == ["transfer.declined"]
         assert (declined.case.department, declined.case.offer) == ("delivery", None)
+
+    def test_the_giver_takes_an_open_offer_back_and_goes_on(self) -> None:
+        offered = do(in_hand(), Transfer(to="billing", reason="x")).case
+        withdrawn = do(offered, WithdrawTransfer())
+        assert kinds(withdrawn) == ["transfer.withdrawn"]
+        assert withdrawn.events[0].to_department == "billing"
+        assert withdrawn.lines[0].what == "transfer_withdrawn"
+        case = withdrawn.case
+        assert (case.department, case.state, case.offer, case.declined) == ("delivery", offered.state, None, ())
+        assert refused(case, WithdrawTransfer()) is Refusal.NO_OFFER
+        assert refused(case, AcceptTransfer(), somebody("billing")) is Refusal.NOT_YOURS
+        assert do(case, Transfer(to="billing", reason="x")).case.offers == 2
+
+    def test_only_the_giver_takes_an_offer_back(self) -> None:
+        offered = do(in_hand(), Transfer(to="billing", reason="x")).case
+        for department in ("billing", "marketing", "complaints-office"):
+            assert refused(offered, WithdrawTransfer(), somebody(department)) is Refusal.NOT_YOURS
+        taken = do(offered, AcceptTransfer(), somebody("billing")).case
+        assert refused(taken, WithdrawTransfer(), somebody("delivery")) is Refusal.NOT_YOURS
+
+    def test_the_giver_goes_on_working_while_an_offer_is_open(self) -> None:
+        offered = do(in_hand(), Transfer(to="billing", reason="x")).case
+        asked = do(do(offered, Report(text="x")).case, Ask(question="x")).case
+        assert (asked.state, asked.offered_to) == (State.WAITING, "billing")
+        taken = do(asked, AcceptTransfer(), somebody("billing"))
+        assert kinds(taken) == ["customer.answered", "transfer.accepted", "complaint.assigned"]
+        assert taken.case.state is State.ACCEPTED
 
     def test_only_the_receiver_answers(self) -> None:
         offered = do(a_case(), Transfer(to="billing", reason="x")).case

@@ -24,6 +24,7 @@ from services.router.domain.commands import (
     RecordDispute,
     Report,
     Transfer,
+    WithdrawTransfer,
 )
 from services.router.domain.life import obey
 from services.router.domain.rights import Action, Actor, Relation, Role, may, relations
@@ -69,6 +70,7 @@ def commands(draw: st.DrawFn) -> Command:
                 Transfer(to=to, reason="x"),
                 AcceptTransfer(),
                 DeclineTransfer(reason="x"),
+                WithdrawTransfer(),
                 Assign(department=to, reason="x"),
                 Propose(text="x"),
                 Note(note_id=an_id(), text="x"),

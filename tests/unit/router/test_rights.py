@@ -11,6 +11,7 @@ OWNER_ACTIONS = {
     Action.ASK,
     Action.PROMISE,
     Action.TRANSFER,
+    Action.TRANSFER_WITHDRAW,
     Action.RESOLVE,
     Action.NOTE,
     Action.RECORD_ANSWER,

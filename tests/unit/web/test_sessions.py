@@ -1,6 +1,8 @@
 """Who may come in, for how long, and from whose pages."""
 
 import asyncio
+import html
+import re
 from dataclasses import replace
 
 import httpx
@@ -10,8 +12,10 @@ from itsdangerous import URLSafeTimedSerializer
 
 from shared.runtime.directory import FRESH_SECONDS, USABLE_SECONDS, Directory, Member, View
 from shared.runtime.web.install import install_web
+from shared.runtime.web.forms import Form
 from shared.runtime.web.look import Look
 from shared.runtime.web.problems import Problem
+from shared.runtime.web.resuming import carried_of, onward_of
 from shared.runtime.web.sessions import EXPIRY_SECONDS, IDLE_SECONDS, Sessions, Staff, _Signer, safe_next
 from tests.support.staff import known
 from tests.unit.web.conftest import ANN, URLS, Clock, SignedIn
@@ -172,11 +176,36 @@ async def test_a_page_without_a_session_leads_to_sign_in_and_back(http: httpx.As
     )
 
 
-async def test_htmx_is_sent_to_sign_in_with_the_whole_page(http: httpx.AsyncClient) -> None:
-    headers = HTML | {"hx-request": "true", "hx-current-url": "http://intake.test/desk"}
-    answer = await http.get("/staff", headers=headers)
-    assert answer.status_code == 401
-    assert answer.headers["hx-redirect"].endswith("next=http%3A%2F%2Fintake.test%2Fdesk")
+async def test_an_open_page_is_told_that_its_session_is_over_and_not_left(http: httpx.AsyncClient) -> None:
+    """htmx says what it takes by no header; to be led away would lose what is being typed (trial, E5)."""
+    answer = await http.get("/staff", headers={"hx-request": "true"})
+    assert answer.status_code == 401 and answer.headers["hx-trigger"] == "signed-out"
+    assert "hx-redirect" not in answer.headers
+
+
+async def test_what_is_sent_without_a_session_goes_through_sign_in_and_comes_back(http: httpx.AsyncClient) -> None:
+    typed = {"text": 'one\n"two" <b>', "writer": "ann"}
+    back = "http://intake.test/staff?done=accept&state=open"
+    answer = await http.post("/staff", data=typed, headers=HTML | {"referer": back})
+    assert answer.status_code == 401 and "http://router.test/sign-in" in answer.text
+    page = answer.text
+    fields = {
+        name: html.unescape(value)
+        for name, value in re.findall(r'<textarea name="([^"]+)" hidden>\n(.*?)</textarea>', page, re.S)
+    }
+    assert fields == {"kept_to": "http://intake.test/staff", "kept.text": 'one\n"two" <b>', "kept.writer": "ann"}
+    assert carried_of(Form(list(fields.items()))) == fields
+    form = Form([*fields.items(), ("password", "secret")])
+    to, kept = onward_of(form, "ann", URLS.own)  # type: ignore[misc]
+    assert to == "http://intake.test/staff" and kept == {**typed, "resumed": "yes"}
+    assert onward_of(form, "bob", URLS.own) is None, "nobody gets another's words"
+    elsewhere = Form([*((n, v) for n, v in fields.items() if n != "kept_to"), ("kept_to", "https://evil.example/x")])
+    assert onward_of(elsewhere, "ann", URLS.own) is None
+
+
+async def test_what_was_done_is_not_said_again_behind_sign_in(http: httpx.AsyncClient) -> None:
+    answer = await http.get("/staff?done=accept&state=open", headers=HTML)
+    assert answer.headers["location"].endswith("next=http%3A%2F%2Fintake.test%2Fstaff%3Fstate%3Dopen")
 
 
 async def test_a_program_without_a_session_gets_401(http: httpx.AsyncClient) -> None:

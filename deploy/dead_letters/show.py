@@ -28,12 +28,12 @@ def table_of(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     for row in rows:
         table.add_row(
             row["address"],
-            row["failed_at"].strftime("%Y-%m-%d %H:%M:%S"),
+            row["failed_at"].astimezone().strftime("%Y-%m-%d %H:%M:%S %Z"),
             f"{row['topic']}[{row['partition']}]@{row['record_offset']}",
             escape(row["event_type"] or "–"),
             row["reason"],
             escape(row["detail"]),
-            f"{row['replayed_at']:%Y-%m-%d %H:%M} {row['replayed_by']}" if row["replayed_at"] else "",
+            f"{row['replayed_at'].astimezone():%Y-%m-%d %H:%M %Z} {row['replayed_by']}" if row["replayed_at"] else "",
         )
     return table
 

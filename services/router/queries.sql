@@ -161,7 +161,8 @@ UPDATE cases SET offer = offer || '{"reason": ""}' WHERE complaint_id = ANY ($1:
 -- name: unindexed
 -- Rows whose words have changed, oldest first; a phone number is found without its country code too.
 SELECT complaint_id, coalesce(title, '') AS title,
-       concat_ws(E'\n', body, name, order_id, email, phone, right(phone, 11), right(phone, 10), store_id) AS body
+       concat_ws(E'\n', (SELECT reference FROM cases AS c WHERE c.complaint_id = case_text.complaint_id), body, name, order_id,
+                 email, phone, right(phone, 11), right(phone, 10), store_id) AS body
 FROM case_text WHERE search IS NULL ORDER BY complaint_id LIMIT $1 FOR UPDATE SKIP LOCKED;
 
 -- name: unindexable
@@ -171,7 +172,8 @@ SELECT complaint_id FROM case_text WHERE search IS NULL ORDER BY complaint_id LI
 -- name: unindexed_one
 -- One of them.
 SELECT complaint_id, coalesce(title, '') AS title,
-       concat_ws(E'\n', body, name, order_id, email, phone, right(phone, 11), right(phone, 10), store_id) AS body
+       concat_ws(E'\n', (SELECT reference FROM cases AS c WHERE c.complaint_id = case_text.complaint_id), body, name, order_id,
+                 email, phone, right(phone, 11), right(phone, 10), store_id) AS body
 FROM case_text WHERE search IS NULL AND complaint_id = $1 FOR UPDATE SKIP LOCKED;
 
 -- name: give_up_indexing

@@ -41,6 +41,20 @@ class Sender(PolicyModel):
     address: Annotated[str, AfterValidator(_address)]
 
 
+class Contact(PolicyModel):
+    """How customers reach the company besides: shown on every page of theirs and under every message.
+
+    Attributes:
+        phone: as people dial it.
+        email: read by people; the sender of the messages is not.
+        hours: when somebody answers the phone.
+    """
+
+    phone: Annotated[str, Field(pattern=r"^[0-9+() -]{3,40}$")] | None = None
+    email: Annotated[str, AfterValidator(_address)] | None = None
+    hours: Text | None = None
+
+
 class NoticeSetting(PolicyModel):
     """One kind of notice: sent or not, and a subject of the company's own."""
 
@@ -52,6 +66,7 @@ class NoticePolicy(PolicyModel):
     """File `notices.yaml`.
 
     Attributes:
+        contact: how customers reach the company besides; none: nothing is shown.
         wait_for_owner_seconds: the acknowledgement waits this long for owner and date before it leaves without them.
         kinds: settings by kind; a kind not named is on with the built-in subject.
     """
@@ -59,6 +74,7 @@ class NoticePolicy(PolicyModel):
     site_name: Text
     sender: Sender
     signature: Text
+    contact: Contact | None = None
     wait_for_owner_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
     kinds: dict[NoticeKind, NoticeSetting] = Field(default_factory=dict)
 

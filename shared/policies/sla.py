@@ -11,6 +11,8 @@ from shared.policies.texts import Channel, Id, PolicyModel, Priority, Text
 
 ClockKind = Literal["journey", "owner", "first_response", "silence", "confirmation", "answer"]
 CLOCK_KINDS: tuple[ClockKind, ...] = ("journey", "owner", "first_response", "silence", "confirmation", "answer")
+SOON_SHARE = 0.75
+"""From this share of a clock's length on a complaint is due soon, wherever that is said or counted: desk, board, export."""
 Percent = Annotated[int, Field(ge=1, le=99)]
 
 

@@ -43,6 +43,7 @@ from shared.runtime.transaction import Tx
 from shared.runtime.vault import Vault
 from shared.runtime.vault_opening import CONFIGURATION, open_vault
 from shared.runtime.watchdog import EXIT_CODE, Watchdog
+from shared.runtime.web.company import company_of
 from shared.runtime.web.install import install_web
 from shared.runtime.web.look import Look, SiteUrls
 from shared.runtime.web.sessions import Sessions
@@ -118,6 +119,7 @@ class Service:
             settings.web_assets_dir,
             service=name,
             sessions=self.sessions,
+            company=lambda spoken: company_of(self.policies.packs.by_name.get(settings.default_pack), spoken),
         )
         self.event_keys = KeyFile(settings.event_keys_file, name)
         self.relay = Relay(

@@ -25,10 +25,10 @@ STORY = {
 }
 NEXT = {"zh": "继续", "en": "Continue"}
 DUE = datetime(2041, 3, 1, 9, tzinfo=UTC)
-DUE_SAID = {"zh": "2041年3月1日 周五 17:00 前", "en": "Fri 1 Mar 2041 before 17:00"}
+DUE_SAID = {"zh": "2041年3月1日 周五 17:00 前（北京时间）", "en": "by 17:00 on Fri 1 Mar 2041 (Beijing time)"}
 READ_OUT = {
-    "zh": "现在由售后维修负责，2041年3月1日 周五 17:00 前打电话给您答复。",
-    "en": "After-sales and repair has it now, and rings you with an answer Fri 1 Mar 2041 before 17:00.",
+    "zh": "现在由售后维修负责，2041年3月1日 周五 17:00 前（北京时间）打电话给您答复。",
+    "en": "After-sales and repair has it now, and rings you with an answer by 17:00 on Fri 1 Mar 2041 (Beijing time).",
 }
 
 

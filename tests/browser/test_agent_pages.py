@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from shared.runtime.web.sessions import Role, Staff
 from tests.browser.intake_site import DUE_SAID, READ_OUT, STORY, Site, assert_said
 from tests.browser.looking import KINDS, Language, Looker, Scheme, Width
+from tests.support.staff import signed_in
 
 
 def call(looker: Looker, site: Site, **how: object) -> Page:
@@ -228,7 +229,8 @@ def test_a_call_that_is_half_taken_down_stays_over_a_language_switch_and_a_reloa
     page.get_by_role("button", name="Clear it and start anew").click()
     expect(page.locator("#text")).to_have_value("")
     page.fill("#text", STORY["en"])
-    other = site.service.sessions.issue(Staff("wang.wei", "王伟", "agent", "customer-service"))
+    wang = Staff("wang.wei", "王伟", "agent", "customer-service")
+    other = signed_in(site.database, site.service.sessions, wang)
     page.context.add_cookies([{"name": "redress_session", "value": other, "url": site.url}])
     page.reload()
     expect(page.locator("#text")).to_have_value("")

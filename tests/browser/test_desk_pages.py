@@ -338,7 +338,8 @@ def test_a_session_that_ends_while_somebody_writes_costs_no_word(looker: Looker,
         assert page.input_value("#progress_text") == "包裹找到了，明天送到。"
     page.locator("#form-progress button").click()
     expect(page.locator("h1")).to_have_text("登录已过期，请重新登录")
-    looker.check(page, f"router-signed-out-{script}")
+    if script:  # the checker is a script
+        looker.check(page, "router-signed-out")
     page.fill("#user", "li.delivery")
     page.fill("#password", PASSWORD)
     page.locator("main button").click()
@@ -347,13 +348,21 @@ def test_a_session_that_ends_while_somebody_writes_costs_no_word(looker: Looker,
     expect(page.locator("#progress_text")).to_have_value("包裹找到了，明天送到。")
     expect(page.locator(".notice.info")).to_contain_text("这些内容还没有提交")
     expect(page.locator(".notice.done")).to_have_count(0)
-    looker.check(page, f"router-resumed-{script}")
+    if script:
+        looker.check(page, "router-resumed")
     page.locator("#form-progress button").click()
     expect(page.locator(".notice.done")).to_contain_text("进展已发给客户")
     if script:
         page.reload()
         expect(page.locator(".notice.done")).to_have_count(0)
         assert page.input_value("#progress_text") == ""
+        page.fill("#progress_text", "还有一句")
+        page.context.clear_cookies()
+        page.locator("#signed-out a").click(timeout=9000)
+        page.fill("#user", "li.delivery")
+        page.fill("#password", PASSWORD)
+        page.locator("main button").click()
+        expect(page.locator("#progress_text")).to_have_value("还有一句")
 
 
 def test_what_was_typed_stays_over_a_reload_and_a_language_switch_and_goes_with_sign_out(
@@ -371,8 +380,8 @@ def test_what_was_typed_stays_over_a_reload_and_a_language_switch_and_goes_with_
     expect(page.locator("h1")).to_be_visible()
     expect(page.locator("#note_text")).to_have_value("客户住三楼")
     page.get_by_role("link", name="Sign out").click()
-    expect(page.locator("h1")).to_have_text("Staff sign-in")
-    assert page.evaluate("Object.keys(sessionStorage)") == []
+    expect(page.locator("h1")).to_be_visible()
+    assert page.evaluate("Object.keys(sessionStorage).filter((key) => key.startsWith('redress-draft'))") == []
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

@@ -12,7 +12,7 @@ from tests.browser.looking import KINDS, Language, Looker, Scheme, Width
 @pytest.mark.parametrize(
     ("path", "width", "language", "scheme"),
     [(path, *kind) for path in ("/", "/file") for kind in KINDS]
-    + [(path, *kind) for path in ("/health", "/docs", "/file/done") for kind in KINDS[1:3]],
+    + [(path, *kind) for path in ("/health", "/docs", "/file/done", "/partners") for kind in KINDS[1:3]],
 )
 def test_open_pages_stand_the_checks(
     looker: Looker, site: Site, path: str, width: Width, language: Language, scheme: Scheme
@@ -22,15 +22,27 @@ def test_open_pages_stand_the_checks(
     looker.check(page, f"intake-{name}-{width}-{language}-{scheme}")
 
 
-@pytest.mark.parametrize(
-    ("role_path", "address"),
-    [("/file", "/file"), ("/agent", "/agent"), ("/docs", "/docs"), ("desk", ":8102/desk"), ("board", ":8103/board")],
-)
-def test_the_start_page_leads_everyone_on_with_one_click(
-    looker: Looker, site: Site, role_path: str, address: str
+STAFFS = ("/agent", ":8102/desk", ":8103/board", "/ledger", "/health", ":8105", ":8106", "/docs")
+"""Addresses of staff, partners and operators."""
+
+
+def test_the_start_page_is_for_customers_and_leads_everybody_else_to_a_page_of_their_own(
+    looker: Looker, site: Site
 ) -> None:
+    """No traces, no mail catcher, no desk on the page a customer opens; the company's name and number are (trial, E9)."""
     page = looker.open(site.url)
-    assert page.locator(f'main a[href$="{address}"]').count() >= 1
+    addresses = page.locator("main a").evaluate_all("links => links.map((link) => link.getAttribute('href'))")
+    assert "/file" in addresses
+    assert not [one for one in addresses if one.endswith(STAFFS)]
+    expect(page.locator("footer")).to_contain_text("400-000-0123（每天 8:00–22:00）")
+    page.locator("footer a", has_text="工作人员与合作方").click()
+    expect(page.locator("h1")).to_have_text("工作人员与合作方")
+    for address in ("/agent", "/docs", ":8102/desk"):
+        assert page.locator(f'main a[href$="{address}"]').count() == 1
+    assert page.locator('main a[href$=":8105"], main a[href$=":8106"]').count() == 0
+    operator = looker.open(f"{site.url}/partners", session=site.session("operator", "complaints-office"))
+    assert operator.locator('main a[href$=":8105"], main a[href$=":8106"]').count() == 2
+    looker.check(operator, "intake-partners-operator")
 
 
 TWICE = """async (carried) => {

@@ -204,12 +204,12 @@ def test_not_settled_asks_for_the_reason_and_keeps_the_reader_there(site: Site, 
     site.feed(*proposed(told))
     looker.expect_noise("422")
     page = looker.open(site.link(told), width="phone")
-    page.locator("summary", has_text="还没解决").click()
-    page.get_by_role("button", name="还没解决，请重新处理").click()
-    expect(page.get_by_role("alert")).to_contain_text("请告诉我们哪里还没解决")
+    page.locator("summary", has_text="没有解决").click()
+    page.get_by_role("button", name="没有解决，请重新处理").click()
+    expect(page.get_by_role("alert")).to_contain_text("请告诉我们哪里没有解决")
     looker.check(page, "progress-wrong-phone-zh-light")
-    page.get_by_label("哪里还没解决？").fill(WORDS["zh"][3])
-    page.get_by_role("button", name="还没解决，请重新处理").click()
+    page.get_by_label("哪里没有解决？").fill(WORDS["zh"][3])
+    page.get_by_role("button", name="没有解决，请重新处理").click()
     expect(page.get_by_role("status")).to_contain_text("我们会重新处理")
 
 

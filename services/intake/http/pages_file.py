@@ -72,7 +72,6 @@ class PublicForm:
             "file_done.html",
             receipt=receipt,
             outlook=await outlook_of(self._parts, receipt.reference, spoken),
-            spans=usual_spans(self._parts.pack, "web", look.texts, spoken),
         )
         response.headers["Cache-Control"] = "no-store"
         response.headers["Referrer-Policy"] = "no-referrer"
@@ -154,5 +153,5 @@ class PublicForm:
             failed=status == 503,
             slowed=status == 429,
             category={known[0]: known[1] for known in categories(self._parts.pack, spoken)}.get(form["category"]),
-            spans=usual_spans(self._parts.pack, "web", look.texts, spoken),
+            spans=usual_spans(self._parts.pack, "web", form["category"], look.texts, spoken),
         )

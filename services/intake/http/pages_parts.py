@@ -133,9 +133,16 @@ async def outlook_of(parts: Parts, reference: str, spoken: Language) -> Outlook:
     )
 
 
-def usual_spans(pack: Pack, channel: str, texts: Catalogue, spoken: Language) -> Mapping[str, str]:
-    """How long an ordinary complaint takes by policy, in words: to the first response and to the answer."""
-    clocks = pack.sla.choose(priority="normal", category=None, channel=channel).clocks
+def usual_spans(
+    pack: Pack, channel: str, category: str | None, texts: Catalogue, spoken: Language
+) -> Mapping[str, str] | None:
+    """How long an ordinary complaint of a category takes by policy, in words: to the first response and to the answer.
+
+    None where nobody has chosen a category yet: what the rules will make of it may have another policy.
+    """
+    if category not in {known.id for known in pack.routing.categories}:
+        return None
+    clocks = pack.sla.choose(priority="normal", category=category, channel=channel).clocks
     return {
         "first": _in_words(clocks.first_response, texts, spoken),
         "whole": _in_words(clocks.journey, texts, spoken),

@@ -1,4 +1,4 @@
-"""The start page: leads each kind of user to their place in one click."""
+"""The customers' start page, and the one that leads staff and partners to their places."""
 
 from urllib.parse import urlsplit
 
@@ -17,7 +17,7 @@ _LONGEST = 500
 
 
 def start_routes(parts: Parts) -> APIRouter:
-    """`/`, the search for one's own complaint, and where each service says how it is."""
+    """`/`, the search for one's own complaint, `/partners`, and where each service says how it is."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/")
@@ -37,6 +37,10 @@ def start_routes(parts: Parts) -> APIRouter:
         except BadReference:
             return look.render(request, "start.html", status=422, found=None, wrong=True, typed=typed)
         return look.render(request, "start.html", found=reference, wrong=False, typed=typed)
+
+    @router.get("/partners")
+    async def partners(request: Request) -> Response:
+        return look_of(request).render(request, "partners.html")
 
     @router.get("/health")
     async def health(request: Request) -> Response:

@@ -63,6 +63,7 @@ def compose(
         language=language,
         organisation=pack.title.in_(language),
         signature=pack.notices.signature.in_(language),
+        contact=_contact(pack, language),
         reference=journey.reference,
         link=facts.link,
         name=greeted(facts.name),
@@ -78,6 +79,24 @@ def compose(
         remedy=remedies.get(journey.remedy or "", "") if kind == "resolution" else "",
         subject=f"{subject.in_(language)} ({journey.reference})" if subject else "",
     )
+
+
+def _contact(pack: Pack, language: Language) -> str:
+    known = pack.notices.contact
+    if known is None:
+        return ""
+    hours = known.hours.in_(language) if known.hours else ""
+    if language == "zh":
+        parts = (
+            f"电话：{known.phone}" + (f"（{hours}）" if hours else "") if known.phone else "",
+            f"邮箱：{known.email}" if known.email else "",
+        )
+        return "；".join(filter(None, parts))
+    parts = (
+        f"Phone: {known.phone}" + (f" ({hours})" if hours else "") if known.phone else "",
+        f"E-mail: {known.email}" if known.email else "",
+    )
+    return "; ".join(filter(None, parts))
 
 
 def department_name(packs: Packs, department: str | None, language: Language) -> str:

@@ -25,6 +25,7 @@ class Letter:
         variant: how a closure came about (`confirmed`, `no_answer`, `merged`), `no_answer` of a question, that a delay is
             one of a `promise`, or that a transfer was decided by the complaints office (`arbitration`).
         signature: who signs; the organisation when empty.
+        contact: how else the company is reached, on one line; empty when the pack does not say.
         remedy: the remedy in words.
         link: the private progress page.
         subject: the company's own subject line in place of the built-in one.
@@ -47,6 +48,7 @@ class Letter:
     variant: str = ""
     remedy: str = ""
     signature: str = ""
+    contact: str = ""
     subject: str = ""
 
 

@@ -26,8 +26,8 @@ class Spoken:
     """One instant in words.
 
     Attributes:
-        words: For a sentence: "tomorrow (Monday 23 November) before 17:00", "on Friday 27 November before 17:00", "明天（11月23日 周一）17:00 前".
-        exact: The same instant with year and zone: "Monday 23 November 2026, 17:00 (UTC+8)".
+        words: For a sentence: "by 17:00 tomorrow (Monday 23 November)", "by 17:00 on Friday 27 November", "明天（11月23日 周一）17:00 前".
+        exact: The same limit with year and zone: "Monday 23 November 2026, 17:00 (UTC+8)"; the end of a day as its 24:00.
         iso: Machine readable, with offset, for `<time datetime>`.
     """
 
@@ -37,7 +37,7 @@ class Spoken:
 
 
 def before(at: datetime, *, now: datetime, zone: tzinfo, language: Language) -> Spoken:
-    """A deadline: "before 17:00"; midnight is said as the end of the day that ends there."""
+    """A deadline: "by 17:00"; midnight is said as the end of the day that ends there, in words and figures alike."""
     return _before(*_wall(at, zone), now.astimezone(zone).date(), language)
 
 
@@ -59,21 +59,24 @@ def _wall(at: datetime, zone: tzinfo) -> tuple[datetime, int]:
 
 @lru_cache(maxsize=4096)
 def _before(local: datetime, offset: int, today: date, language: Language) -> Spoken:
-    if local.time() == time(0):
-        day = local.date() - timedelta(days=1)
-        words = _day(day, today, language) + ("结束前" if language == "zh" else " before the end of the day")
-    elif language == "zh":
-        words = f"{_day(local.date(), today, language)}{_clock(local)} 前"
+    midnight = local.time() == time(0)
+    last = local.date() - timedelta(days=1) if midnight else local.date()
+    clock, day = "24:00" if midnight else _clock(local), _day(last, today, language)
+    if language == "zh":
+        words = f"{day}{'结束' if midnight else f'{clock} '}前"
+    elif midnight:
+        words = f"by the end of {day.removeprefix('on ')}"
     else:
-        words = f"{_day(local.date(), today, language)} before {_clock(local)}"
-    return Spoken(words=words, exact=_exact(local, offset, language), iso=_iso(local, offset))
+        words = f"by {clock} {day}"
+    return Spoken(words=words, exact=_exact(last, clock, offset, language), iso=_iso(local, offset))
 
 
 @lru_cache(maxsize=4096)
 def _moment(local: datetime, offset: int, today: date, language: Language) -> Spoken:
     day = _day(local.date(), today, language)
     words = f"{day}{_clock(local)}" if language == "zh" else f"{day} at {_clock(local)}"
-    return Spoken(words=words, exact=_exact(local, offset, language), iso=_iso(local, offset))
+    exact = _exact(local.date(), _clock(local), offset, language)
+    return Spoken(words=words, exact=exact, iso=_iso(local, offset))
 
 
 def _day(day: date, today: date, language: Language) -> str:
@@ -90,12 +93,11 @@ def _clock(local: datetime) -> str:
     return f"{local.hour:02d}:{local.minute:02d}"
 
 
-def _exact(local: datetime, offset: int, language: Language) -> str:
+def _exact(day: date, clock: str, offset: int, language: Language) -> str:
     if language == "zh":
-        day = _DAYS_ZH[local.weekday()]
-        return f"{local.year}年{local.month}月{local.day}日 {day} {_clock(local)}（{_zone(offset)}）"
-    day = f"{_DAYS_EN[local.weekday()]} {local.day} {_MONTHS_EN[local.month - 1]} {local.year}"
-    return f"{day}, {_clock(local)} ({_zone(offset)})"
+        return f"{day.year}年{day.month}月{day.day}日 {_DAYS_ZH[day.weekday()]} {clock}（{_zone(offset)}）"
+    said = f"{_DAYS_EN[day.weekday()]} {day.day} {_MONTHS_EN[day.month - 1]} {day.year}"
+    return f"{said}, {clock} ({_zone(offset)})"
 
 
 def _zone(offset: int) -> str:

@@ -18,6 +18,7 @@ from shared.policies.watching import PolicySource
 from shared.runtime import once
 from shared.runtime.web import language as languages
 from shared.runtime.web import media
+from shared.runtime.web.company import company_of
 from shared.runtime.web.look import Look
 from shared.runtime.web.openapi import refusals
 from shared.runtime.web.problems import Problem, explain, wants_page
@@ -159,6 +160,7 @@ class Progress:
             kept=_Fields(kept or {}),
             done=done if done in (*_ACTIONS, "late") else "",
             limit_of_words=MAX_TEXT,
+            company=company_of(self._policies.packs.by_name.get(opened.journey.pack), language),
             now=opened.now,
             tz=page.tz,
         )

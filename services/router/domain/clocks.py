@@ -5,10 +5,9 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from shared.events.sla import Clock
+from shared.policies.sla import SOON_SHARE
 
 Shown = Literal["late", "soon", "running", "paused", "settled"]
-SOON_SHARE = 0.75
-"""From this share of a clock's length on it counts as due soon, warned or not."""
 
 
 class Dial(NamedTuple):
@@ -37,7 +36,7 @@ class Dial(NamedTuple):
         if self.due_at <= now:
             return "late"
         passed = (now - self.started_at) / (self.due_at - self.started_at) if self.due_at > self.started_at else 1.0
-        return "soon" if self.warned or passed >= SOON_SHARE else "running"
+        return "soon" if passed >= SOON_SHARE else "running"
 
 
 Dials = Mapping[str, Dial]

@@ -32,6 +32,11 @@ from shared.runtime.web.texts import Language, Text
 _SPOKEN: Final = frozenset({Action.NOTE, Action.RECORD_ANSWER, Action.RECORD_CONFIRMATION, Action.RECORD_DISPUTE})
 """What says that the customer was reached otherwise, as the desk asks for while a message is undelivered."""
 _ANSWER: Final = "command.answer"
+_NOT_NOW: Final = Text(zh="这一步现在不能做", en="This cannot be done now")
+_TITLES: Final = {
+    403: Text(zh="这一步不能由你来做", en="This is not yours to do"),
+    422: Text(zh="有内容需要改正", en="Something needs correcting"),
+}
 _LANGUAGES: Final[tuple[Language, ...]] = ("zh", "en")
 
 
@@ -46,12 +51,14 @@ def problem_of(reason: Refusal, latest: Text | None = None) -> Problem:
     detail = Text(zh=words.zh, en=words.en)
     if latest is not None:
         detail = Text(zh=words.zh.format(latest=latest.zh), en=words.en.format(latest=latest.en))
-    title = Text(zh="这一步现在不能做", en="This cannot be done now")
-    return Problem(status_of(name), name, title=title, detail=detail)
+    status = status_of(name)
+    return Problem(status, name, title=_TITLES.get(status, _NOT_NOW), detail=detail)
 
 
 def _in_words(latest: datetime, now: datetime, zone: ZoneInfo) -> Text:
-    zh, en = (f"{moments.when(latest, now, zone, language)} ({zone.key})" for language in _LANGUAGES)
+    zh, en = (
+        f"{moments.when(latest, now, zone, language)}{moments.zone(latest, zone, language)}" for language in _LANGUAGES
+    )
     return Text(zh=zh, en=en)
 
 

@@ -112,7 +112,7 @@ class Signing:
         onward = onward_of(form, member.user, self._look.urls.own)
         if onward is not None:
             to, fields = onward
-            response = self._look.render(request, "onward.html", to=to, fields=fields, user=member.user)
+            response = self._look.render(request, "onward.html", to=to, fields=fields)
         self._devices.keep(request, response, member.user)
         self._sessions.keep(request, response, member.user, member.session_epoch)
         return response

@@ -37,12 +37,11 @@ class Words(NamedTuple):
     erased: bool
     consent: bool
 
-    @property
-    def vector(self) -> str:
+    def vector(self, reference: str) -> str:
         """The words to be found by; a phone number is found without its country code too."""
         phone = self.phone
         numbers = (phone, phone[-11:], phone[-10:]) if phone else ()
-        told = (self.body, self.name, self.order_id, self.email, *numbers, self.store_id)
+        told = (reference, self.body, self.name, self.order_id, self.email, *numbers, self.store_id)
         return vector_of(self.title or "", "\n".join([one for one in told if one]))
 
 
@@ -60,7 +59,9 @@ async def insert(
     Args:
         clocks: as for `update_clocks`, of cases that are not new.
     """
-    rows = [(*_beginning(case), *told[1:], told.vector) for case, told in zip(cases, words, strict=True)]
+    rows = [
+        (*_beginning(case), *told[1:], told.vector(case.reference)) for case, told in zip(cases, words, strict=True)
+    ]
     await tx.execute(
         QUERIES.insert_cases,
         *columns(rows),

@@ -13,6 +13,7 @@ from services.sla.domain.clocks import Clock
 from services.sla.domain.levels import next_due
 from services.sla.domain.life import Life
 from services.sla.domain.rules import Rules
+from shared.policies.sla import SOON_SHARE
 from shared.runtime.errors import RedressError
 
 _OWED = frozenset({"journey", "owner", "first_response", "silence", "promise"})
@@ -145,7 +146,7 @@ def _deadline(clock: Clock) -> datetime:
 
 
 def _at_risk_from(clock: Clock) -> datetime:
-    return clock.started_at + (clock.deadline - clock.started_at) * 3 / 4
+    return clock.started_at + (clock.deadline - clock.started_at) * SOON_SHARE
 
 
 def _shown_to_json(clock: Shown) -> dict[str, Any]:

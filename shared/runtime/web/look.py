@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse
 from shared.runtime.web import language as languages
 from shared.runtime.web import moments
 from shared.runtime.web.assets import Assets
+from shared.runtime.web.company import Company
 from shared.runtime.web.security import origin_of
 from shared.runtime.web.texts import Catalogue, Language
 
@@ -60,6 +61,7 @@ class Look:
         sessions: "Sessions | None" = None,
         zone: ZoneInfo = DEFAULT_ZONE,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        company: Callable[[Language], Company | None] = lambda _language: None,
     ) -> None:
         """Load everything.
 
@@ -71,6 +73,7 @@ class Look:
             sessions: reads who is signed in, for the header.
             zone: the zone of times whose page does not say another.
             clock: the time "today" refers to; a page may pass its own `now`.
+            company: whose pages these are, in a language; a page may pass its own `company`.
 
         Raises:
             TextError: a text is half translated.
@@ -79,7 +82,7 @@ class Look:
         self.urls, self.service, self.zone = urls, service, zone
         self.texts = Catalogue.load([_HERE / "texts", *(folder / "texts" for folder in folders)])
         self.assets = Assets([_HERE / "static", *(folder / "static" for folder in folders)], assets_dir)
-        self._sessions, self._clock = sessions, clock
+        self._sessions, self._clock, self._company = sessions, clock, company
         self._environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader([*folders, _HERE / "templates"]),
             autoescape=True,
@@ -118,7 +121,7 @@ class Look:
         """A page as a response.
 
         Templates find `t(key, ...)`, `lang`, `html_lang`, `staff`, `urls`, `asset(name)`, `now`, `tz`, `here` (this
-        address), `switch(lang)`, `new_key()` and the times `due when exact day span`, beside the context. `now` (aware) and `tz`
+        address), `switch(lang)`, `new_key()` and the times `due when stamp exact day span`, beside the context. `now` (aware) and `tz`
         (ZoneInfo) in the context replace the look's own; `at` is the path that shows this page, where a form led to it;
         `due(at, tz, language)` speaks of another place to others.
         """
@@ -154,11 +157,13 @@ class Look:
             "urls": self.urls,
             "asset": self.assets.address,
             "has_asset": self.assets.has,
+            "company": context.get("company") or self._company(spoken),
             "now": now,
             "tz": zone,
-            "due": lambda at, tz=zone, language=spoken: _time(
-                at, moments.due(at, now, tz, language), tz, language, "due"
+            "due": lambda at, tz=zone, language=spoken, printed=False: _time(
+                at, moments.due(at, now, tz, language, printed=printed), tz, language, "due"
             ),
+            "stamp": lambda at: _time(at, moments.stamp(at, zone, spoken), zone, spoken, "when"),
             "when": lambda at: _time(at, moments.when(at, now, zone, spoken), zone, spoken, "when"),
             "day": lambda at: _time(at, moments.day(at, now, zone, spoken), zone, spoken, "day"),
             "exact": lambda at: moments.exact(at, zone, spoken),
@@ -173,8 +178,9 @@ class Look:
 
 
 def _time(at: datetime, said: str, zone: ZoneInfo, spoken: Language, kind: str) -> Markup:
-    """The words in a `time` element; the exact instant on hover and for screen readers."""
+    """The words in a `time` element with their zone in sight; the exact instant on hover and for screen readers."""
     exact = moments.exact(at, zone, spoken)
     instant = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    pattern = '<time class="{}" datetime="{}" title="{}">{}<span class="unseen"> ({})</span></time>'
-    return Markup(pattern).format(kind, instant, exact, said, exact)  # noqa: S704  # the pattern is a constant
+    place = "" if kind == "day" else moments.zone(at, zone, spoken)
+    pattern = '<time class="{}" datetime="{}" title="{}">{}<span class="zone">{}</span><span class="unseen"> ({})</span></time>'
+    return Markup(pattern).format(kind, instant, exact, said, place, exact)  # noqa: S704  # the pattern is a constant

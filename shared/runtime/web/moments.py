@@ -1,9 +1,10 @@
-"""Times as people say them: "today before 17:00" / 今天 17:00 前. Pure: `now` is a parameter."""
+"""Times as people say them: "by 17:00 today" / 今天 17:00 前. Pure: `now` is a parameter."""
 
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from shared.runtime.web.texts import Language
+from shared.zones import name_of
 
 _WEEKDAYS = {
     "zh": ("周一", "周二", "周三", "周四", "周五", "周六", "周日"),
@@ -19,9 +20,11 @@ _NEAR = {
 def day(at: datetime, now: datetime, tz: ZoneInfo, language: Language) -> str:
     """The day alone: "today", "Thu 14 May", 5月14日 周四; with the year when it is another one."""
     there, here = at.astimezone(tz).date(), now.astimezone(tz).date()
-    if near := _NEAR[language].get((there - here).days):
-        return near
-    return _calendar_day(there, with_year=there.year != here.year, language=language)
+    return _near(there, here, language) or _calendar_day(there, with_year=there.year != here.year, language=language)
+
+
+def _near(there: date, here: date, language: Language) -> str:
+    return _NEAR[language].get((there - here).days, "")
 
 
 def _calendar_day(there: date, *, with_year: bool, language: Language) -> str:
@@ -36,19 +39,40 @@ def when(at: datetime, now: datetime, tz: ZoneInfo, language: Language) -> str:
     return f"{day(at, now, tz, language)} {at.astimezone(tz):%H:%M}"
 
 
-def due(at: datetime, now: datetime, tz: ZoneInfo, language: Language) -> str:
-    """A limit: "today before 17:00" / 今天 17:00 前; once it is over, "was due today before 17:00" / 原定今天 17:00 前.
+def stamp(at: datetime, tz: ZoneInfo, language: Language) -> str:
+    """A moment for what is printed and read on another day: "Thu 14 May 2026 09:30"."""
+    there = at.astimezone(tz)
+    return f"{_calendar_day(there.date(), with_year=True, language=language)} {there:%H:%M}"
 
-    Midnight belongs to the day that ends: "today before midnight" / 今天 24:00 前, never "tomorrow before 00:00".
+
+def due(at: datetime, now: datetime, tz: ZoneInfo, language: Language, *, printed: bool = False) -> str:
+    """A limit: "by 17:00 today" / 今天 17:00 前; once it is over, "was due by 17:00 today" / 原定今天 17:00 前.
+
+    Midnight belongs to the day that ends: "by the end of today" / 今天 24:00 前, never "by 00:00 tomorrow".
+
+    Args:
+        at: the limit.
+        now: the reader's now.
+        tz: whose wall clock.
+        language: of the reader.
+        printed: it is read on another day too, so no day is "today".
     """
-    clock = f"{at.astimezone(tz):%H:%M}"
-    midnight = clock == "00:00"
-    said = day(at - timedelta(minutes=1) if midnight else at, now, tz, language)
-    if midnight:
-        clock = "24:00" if language == "zh" else "midnight"
+    there = at.astimezone(tz)
+    midnight = f"{there:%H:%M}" == "00:00"
+    last = (there - timedelta(minutes=1) if midnight else there).date()
+    here = now.astimezone(tz).date()
+    near = "" if printed else _near(last, here, language)
+    said = near or _calendar_day(last, with_year=printed or last.year != here.year, language=language)
     if language == "zh":
-        return f"{'原定' if at < now else ''}{said} {clock} 前"
-    return f"{'was due ' if at < now else ''}{said} before {clock}"
+        return f"{'原定' if at < now else ''}{said} {'24:00' if midnight else f'{there:%H:%M}'} 前"
+    words = f"the end of {said}" if midnight else f"{there:%H:%M} {said if near else f'on {said}'}"
+    return f"{'was due ' if at < now else ''}by {words}"
+
+
+def zone(at: datetime, tz: ZoneInfo, language: Language) -> str:
+    """The zone of a time, in brackets beside it: "(Beijing time)" / （北京时间）."""
+    name = name_of(tz, at, language)
+    return f"（{name}）" if language == "zh" else f" ({name})"
 
 
 def exact(at: datetime, tz: ZoneInfo, language: Language) -> str:

@@ -163,7 +163,7 @@ async def test_a_question_is_answered_once_and_only_when_asked(rig: Rig, http: h
 @pytest.mark.parametrize(
     ("language", "answered", "reopened", "closed"),
     [
-        ("zh", "您在电话里回答了我们", "您在电话里告诉我们还没解决，重新处理", "您在电话里告诉我们已经解决，结案"),
+        ("zh", "您在电话里回答了我们", "您在电话里告诉我们没有解决，重新处理", "您在电话里告诉我们已经解决，结案"),
         (
             "en",
             "You told us by phone",
@@ -288,7 +288,7 @@ async def test_not_settled_is_said_with_a_reason_also_after_closing(
     story = await begun(rig)
     await rig.apply(story.proposed(story.seal("text", "…")), *([story.closed("no_answer")] if closed else []))
     empty = await http.post(f"/c/{story.token}/dispute", data={"dispute_text": "  "}, headers=BROWSER)
-    assert empty.status_code == 422 and "请告诉我们哪里还没解决" in empty.text and 'href="#dispute_text"' in empty.text
+    assert empty.status_code == 422 and "请告诉我们哪里没有解决" in empty.text and 'href="#dispute_text"' in empty.text
     for _ in range(2):
         answer = await http.post(f"/c/{story.token}/dispute", data={"dispute_text": "还是坏的"}, headers=BROWSER)
         assert answer.status_code == 303

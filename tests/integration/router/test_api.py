@@ -433,3 +433,29 @@ async def test_every_action_is_a_command_of_the_api(running: Running) -> None:
     paths = running.app.openapi()["paths"]
     for action in COMMANDS:
         assert "post" in paths[f"/v1/cases/{{reference}}/{action.value}"]
+
+
+async def test_search_finds_every_script_and_part_of_a_reference_also_after_words_were_added(running: Running) -> None:
+    """Rare Han, Cyrillic, Hangul, Arabic; half a reference as it was noted down (trial, E7 and E10)."""
+    texts = {
+        "𠮷野家": "在𠮷野家买的",
+        "посылка": "Посылка не пришла",
+        "배송": "배송이 늦어요",
+        "الشحنة": "لم تصل الشحنة",
+    }
+    told = {word: await filed(running, text, title=None) for word, text in texts.items()}
+    other = await filed(running, "The parcel never came", title=None)
+
+    async def found(words: str) -> list[str]:
+        async with await running.as_user("chen.office") as client:
+            answer = await client.get("/v1/cases", params={"q": words})
+        return [case["reference"] for case in answer.json()["cases"]]
+
+    for _ in ("as filed", "indexed again"):
+        for word, one in told.items():
+            assert await found(word) == [one.reference], word
+        first, last = other.reference.removeprefix("R-").split("-")
+        for part in (last, last[:3], f"{first}-{last[:2]}", f"r{first}{last[:3]}".lower()):
+            assert other.reference in await found(part), part
+        running.database.execute("UPDATE router.case_text SET search = NULL")
+        await running.index()

@@ -106,7 +106,7 @@ async def test_the_board_page_speaks_both_languages_and_links_case_clocks_and_tr
 async def test_an_empty_board_says_what_would_appear_here(running: Running) -> None:
     async with running.client(LEAD, **PAGE) as client:
         page = await client.get("/board?lang=en")
-    assert "Nothing is late or at risk" in page.text
+    assert "Nothing is late or due soon" in page.text
 
 
 async def test_an_open_board_gets_the_list_alone(running: Running) -> None:

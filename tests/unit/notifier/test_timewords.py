@@ -16,13 +16,13 @@ NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)  # Sunday 11:00 in Shanghai
 @pytest.mark.parametrize(
     ("at", "zh", "en"),
     [
-        ("2026-11-22T17:00", "今天（11月22日 周日）17:00 前", "today (Sunday 22 November) before 17:00"),
-        ("2026-11-23T09:05", "明天（11月23日 周一）09:05 前", "tomorrow (Monday 23 November) before 09:05"),
-        ("2026-11-24T17:00", "后天（11月24日 周二）17:00 前", "on Tuesday 24 November before 17:00"),
-        ("2026-11-25T17:00", "11月25日（周三）17:00 前", "on Wednesday 25 November before 17:00"),
-        ("2027-01-04T17:00", "2027年1月4日（周一）17:00 前", "on Monday 4 January 2027 before 17:00"),
-        ("2026-11-23T00:00", "今天（11月22日 周日）结束前", "today (Sunday 22 November) before the end of the day"),
-        ("2027-01-01T00:00", "12月31日（周四）结束前", "on Thursday 31 December before the end of the day"),
+        ("2026-11-22T17:00", "今天（11月22日 周日）17:00 前", "by 17:00 today (Sunday 22 November)"),
+        ("2026-11-23T09:05", "明天（11月23日 周一）09:05 前", "by 09:05 tomorrow (Monday 23 November)"),
+        ("2026-11-24T17:00", "后天（11月24日 周二）17:00 前", "by 17:00 on Tuesday 24 November"),
+        ("2026-11-25T17:00", "11月25日（周三）17:00 前", "by 17:00 on Wednesday 25 November"),
+        ("2027-01-04T17:00", "2027年1月4日（周一）17:00 前", "by 17:00 on Monday 4 January 2027"),
+        ("2026-11-23T00:00", "今天（11月22日 周日）结束前", "by the end of today (Sunday 22 November)"),
+        ("2027-01-01T00:00", "12月31日（周四）结束前", "by the end of Thursday 31 December"),
     ],
 )
 def test_a_deadline_in_words(at: str, zh: str, en: str) -> None:
@@ -39,6 +39,16 @@ def test_the_exact_form_names_year_and_zone() -> None:
     assert before(due, now=NOW, zone=NEW_YORK, language="en").exact == "Wednesday 25 November 2026, 04:00 (UTC-5)"
     assert before(due, now=NOW, zone=UTC, language="en").exact.endswith("(UTC)")
     assert before(due, now=NOW, zone=ZoneInfo("Asia/Kolkata"), language="en").exact.endswith("(UTC+5:30)")
+
+
+def test_one_limit_is_one_date_in_words_and_in_figures() -> None:
+    """The end of 2 December was "by the end of 2 December" and "no later than 3 December 00:00" in one mail (C11)."""
+    due = datetime(2026, 12, 3, 0, 0, tzinfo=SHANGHAI)
+    said = before(due, now=NOW, zone=SHANGHAI, language="en")
+    assert said.words == "by the end of Wednesday 2 December"
+    assert said.exact == "Wednesday 2 December 2026, 24:00 (UTC+8)"
+    assert before(due, now=NOW, zone=SHANGHAI, language="zh").exact == "2026年12月2日 周三 24:00（UTC+8）"
+    assert datetime.fromisoformat(said.iso) == due
 
 
 def test_the_same_instant_in_two_zones_keeps_its_two_wordings() -> None:

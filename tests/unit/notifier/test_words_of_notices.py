@@ -38,13 +38,21 @@ class Words(HTMLParser):
         super().__init__()
         self.said: list[str] = []
         self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self._goes_on = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
+        self._goes_on = tag == "bdi"
+
+    def handle_endtag(self, tag: str) -> None:
+        self._goes_on = tag == "bdi"
 
     def handle_data(self, data: str) -> None:
-        if data.strip():
-            self.said.append(data.strip())
+        if self._goes_on and self.said:
+            self.said[-1] += data
+        elif data.strip():
+            self.said.append(data.strip() if data.strip() != "Dear" else data)
+        self._goes_on = False
 
 
 class Shown(NamedTuple):

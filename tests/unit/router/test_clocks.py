@@ -43,7 +43,7 @@ def test_a_warning_holds_until_the_date_moves() -> None:
         ({}, 0, "running"),
         ({}, 5.9, "running"),
         ({}, 6, "soon"),
-        ({"warned": True}, 0, "soon"),
+        ({"warned": True}, 0, "running"),
         ({}, 8, "late"),
         ({"state": "paused", "due_at": None}, 99, "paused"),
         ({"state": "stopped", "outcome": "met"}, 99, "settled"),

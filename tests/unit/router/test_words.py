@@ -41,6 +41,27 @@ def test_a_chinese_wish_is_a_phrase_and_every_part_must_occur() -> None:
     assert query_of("退 it") == "('退':*) & ('it')"
 
 
+def test_every_script_has_words_to_be_found_by() -> None:
+    """Rare Han, Cyrillic, Hangul, Arabic, Hindi with its marks, Thai without blanks, private use (trial, E7)."""
+    assert words_of("\U00020bb7野家") == ["\U00020bb7野", "野家"]
+    assert words_of("\U00031350\ue863") == ["\U00031350\ue863"]
+    assert words_of("Посылка не пришла!") == ["посылка", "не", "пришла"]
+    assert words_of("배송이 늦어요") == ["배송", "송이", "늦어", "어요"]
+    assert words_of("لم تصل الشحنة؟") == ["لم", "تصل", "الشحنة"]
+    assert words_of("मेरा पार्सल") == ["मेरा", "पार्सल"]
+    assert words_of("ของหาย") == ["ขอ", "อง", "งห", "หา", "าย"]
+    assert query_of("посыл") == "('посыл':*)"
+    assert query_of("배송") == "('배송')"
+
+
+def test_a_part_of_a_reference_is_looked_for_as_one() -> None:
+    assert query_of("4K7M") == "('4k7m':*)"
+    assert query_of("4k7m-2x") == "('4k7m':* <-> '2x' | ('4k7m' <-> '2x':*))"
+    assert query_of("R4K7M2XA9") == "('r4k7m2xa9':* | ('4k7m' <-> '2xa9':*))"
+    assert query_of("4k7m2xa") == "('4k7m2xa':* | ('4k7m' <-> '2xa':*))"
+    assert query_of("delivery") == "('delivery':*)", "a word is no reference"
+
+
 def test_nothing_to_look_for_is_no_query() -> None:
     assert query_of("，。 !! '") is None
 

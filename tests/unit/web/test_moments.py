@@ -14,15 +14,15 @@ NOW = datetime(2026, 5, 14, 8, 0, tzinfo=UTC)  # Thursday, 16:00 in Shanghai
 @pytest.mark.parametrize(
     ("at", "zh", "en"),
     [
-        (datetime(2026, 5, 14, 9, 0, tzinfo=UTC), "今天 17:00 前", "today before 17:00"),
-        (datetime(2026, 5, 14, 16, 0, tzinfo=UTC), "今天 24:00 前", "today before midnight"),
-        (datetime(2026, 5, 16, 1, 30, tzinfo=UTC), "后天 09:30 前", "Sat 16 May before 09:30"),
-        (datetime(2026, 5, 20, 1, 0, tzinfo=UTC), "5月20日 周三 09:00 前", "Wed 20 May before 09:00"),
-        (datetime(2027, 1, 4, 1, 0, tzinfo=UTC), "2027年1月4日 周一 09:00 前", "Mon 4 Jan 2027 before 09:00"),
-        (datetime(2026, 5, 13, 9, 0, tzinfo=UTC), "原定昨天 17:00 前", "was due yesterday before 17:00"),
+        (datetime(2026, 5, 14, 9, 0, tzinfo=UTC), "今天 17:00 前", "by 17:00 today"),
+        (datetime(2026, 5, 14, 16, 0, tzinfo=UTC), "今天 24:00 前", "by the end of today"),
+        (datetime(2026, 5, 16, 1, 30, tzinfo=UTC), "后天 09:30 前", "by 09:30 on Sat 16 May"),
+        (datetime(2026, 5, 20, 1, 0, tzinfo=UTC), "5月20日 周三 09:00 前", "by 09:00 on Wed 20 May"),
+        (datetime(2027, 1, 4, 1, 0, tzinfo=UTC), "2027年1月4日 周一 09:00 前", "by 09:00 on Mon 4 Jan 2027"),
+        (datetime(2026, 5, 13, 9, 0, tzinfo=UTC), "原定昨天 17:00 前", "was due by 17:00 yesterday"),
     ],
 )
-def test_a_limit_is_said_as_a_day_and_a_time_before(at: datetime, zh: str, en: str) -> None:
+def test_a_limit_is_said_as_a_day_and_a_time_by_which(at: datetime, zh: str, en: str) -> None:
     assert moments.due(at, NOW, SHANGHAI, "zh") == zh
     assert moments.due(at, NOW, SHANGHAI, "en") == en
 
@@ -31,6 +31,30 @@ def test_a_moment_is_said_in_the_zone_of_the_page() -> None:
     at = datetime(2026, 5, 14, 1, 5, tzinfo=UTC)
     assert moments.when(at, NOW, SHANGHAI, "zh") == "今天 09:05"
     assert moments.when(at, NOW, ZoneInfo("America/New_York"), "en") == "yesterday 21:05"
+
+
+def test_what_is_printed_says_its_day_and_never_today() -> None:
+    at = datetime(2026, 5, 14, 9, 0, tzinfo=UTC)
+    assert moments.stamp(at, SHANGHAI, "zh") == "2026年5月14日 周四 17:00"
+    assert moments.stamp(at, SHANGHAI, "en") == "Thu 14 May 2026 17:00"
+    assert moments.due(at, NOW, SHANGHAI, "zh", printed=True) == "2026年5月14日 周四 17:00 前"
+    assert moments.due(at, NOW, SHANGHAI, "en", printed=True) == "by 17:00 on Thu 14 May 2026"
+    midnight = at + timedelta(hours=7)
+    assert moments.due(midnight, NOW, SHANGHAI, "en", printed=True) == "by the end of Thu 14 May 2026"
+
+
+@pytest.mark.parametrize(
+    ("zone", "zh", "en"),
+    [
+        ("Asia/Shanghai", "（北京时间）", " (Beijing time)"),
+        ("America/New_York", "（纽约时间）", " (New York time)"),
+        ("Asia/Kolkata", "（UTC+5:30）", " (UTC+5:30)"),
+        ("UTC", "（UTC）", " (UTC)"),
+    ],
+)
+def test_the_zone_has_a_name_that_people_know(zone: str, zh: str, en: str) -> None:
+    assert moments.zone(NOW, ZoneInfo(zone), "zh") == zh
+    assert moments.zone(NOW, ZoneInfo(zone), "en") == en
 
 
 def test_the_exact_instant_names_zone_and_offset() -> None:

@@ -46,7 +46,7 @@ async def test_a_page_without_script_or_style_inside(http: httpx.AsyncClient) ->
 async def test_a_time_carries_its_instant(http: httpx.AsyncClient) -> None:
     page = (await http.get("/hello?lang=en")).text
     assert 'datetime="2026-05-14T08:00:00Z" title="Thu 14 May 2026 16:00:00 Asia/Shanghai (UTC+08:00)"' in page
-    assert ">today before 16:00<" in page
+    assert ">by 16:00 today<" in page and '<span class="zone"> (Beijing time)</span>' in page, "the zone is in sight"
 
 
 async def test_a_signed_in_page_is_not_stored(http: httpx.AsyncClient, sessions: Sessions) -> None:

@@ -11,8 +11,8 @@ from fastapi import FastAPI, Request, Response
 from itsdangerous import URLSafeTimedSerializer
 
 from shared.runtime.directory import FRESH_SECONDS, USABLE_SECONDS, Directory, Member, View
-from shared.runtime.web.install import install_web
 from shared.runtime.web.forms import Form
+from shared.runtime.web.install import install_web
 from shared.runtime.web.look import Look
 from shared.runtime.web.problems import Problem
 from shared.runtime.web.resuming import carried_of, onward_of

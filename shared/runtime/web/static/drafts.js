@@ -3,6 +3,7 @@
 (() => {
   const place = "redress-draft:";
   const user = document.body.dataset.user || "";
+  const signingIn = "signingIn" in document.body.dataset;
   const shift = 12 * 3600 * 1000;
   const read = (key) => { try { return JSON.parse(sessionStorage.getItem(key)); } catch { return null; } };
   const drafts = () => Object.keys(sessionStorage).filter((key) => key.startsWith(place));
@@ -10,6 +11,7 @@
 
   for (const key of drafts()) {
     const kept = read(key);
+    if (signingIn) continue;  // whoever comes back finds theirs, anybody else takes them away
     if (!kept || !user || kept.user !== user || Date.now() - kept.at > shift) sessionStorage.removeItem(key);
   }
   for (const done of document.querySelectorAll("[data-draft-done]")) sessionStorage.removeItem(place + done.dataset.draftDone);

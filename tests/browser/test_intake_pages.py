@@ -22,6 +22,32 @@ def test_open_pages_stand_the_checks(
     looker.check(page, f"intake-{name}-{width}-{language}-{scheme}")
 
 
+@pytest.mark.parametrize("order", [("#text", "#email"), ("#email", "#text")], ids=["forward", "backward"])
+def test_back_shows_what_was_mended_also_after_errors_in_two_steps(
+    looker: Looker, site: Site, order: tuple[str, str]
+) -> None:
+    """The list of errors leads to a step without the ones between; Back left the page for the one before (trial, G10)."""
+    looker.expect_noise("status of 422")
+    page = looker.open(f"{site.url}/file")
+    walk_to_contact(page, "zh")
+    page.fill("#email", "zhang@")
+    page.evaluate("document.getElementById('text').value = 'a\\u0001b'")
+    page.locator("#last [type=submit]").click()
+    expect(page.locator(".errors a")).to_have_count(2)
+    mended = {"#text": STORY["zh"], "#email": "zhang@example.com"}
+    for place in order:
+        page.locator(f'.errors a[href="{place}"]').click()
+        expect(page.locator(place)).to_be_focused()
+        page.fill(place, mended[place])
+    if order[-1] == "#text":
+        page.locator('.errors a[href="#email"]').click()
+    for seen in ("input[name=wanted]", "#store", "input[name=category]", "#text"):
+        press(page, "上一步")
+        expect(page.locator(seen).first).to_be_visible()
+    assert page.input_value("#text") == STORY["zh"]
+    assert page.input_value("#email") == "zhang@example.com"
+
+
 STAFFS = ("/agent", ":8102/desk", ":8103/board", "/ledger", "/health", ":8105", ":8106", "/docs")
 """Addresses of staff, partners and operators."""
 

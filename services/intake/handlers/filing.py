@@ -195,6 +195,10 @@ class Intake:
         """A complaint by its reference (canonical form), for staff."""
         return await store.by_reference(self._database, reference)
 
+    async def now(self) -> datetime:
+        """The database's time."""
+        return await store.clock(self._database)
+
     async def _change(self, change: Change, author: Author, key: UUID) -> Done:
         # The customer's key is read first: inside the transaction it would wait for a second connection.
         person_id = await store.person_of(self._database, change.complaint_id, author.reach)

@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.contact import normalise_email, normalise_phone
 from services.intake.domain.reach import is_lost
+from services.intake.domain.told_times import passed
 from services.intake.handlers import DESK, Refusal
 from services.intake.http.pages_parts import Parts, categories, department_name, look_of, outlook_of, zone_of
 from services.intake.http.pages_receipt import Cookies, Receipt
@@ -64,7 +65,8 @@ class CallForm:
         if form["action"] in {"edit", "lookup"} or form[RESUMED]:
             return await self._form(request, staff, form)
         spoken = languages.of(request)
-        understood = from_agent(form, look_of(request).texts, spoken, self._parts.pack_of(staff).phone_region)
+        gone = passed(form["next_step"], await self._parts.intake.now(), zone_of(self._parts, None))
+        understood = from_agent(form, look_of(request).texts, spoken, self._parts.pack_of(staff).phone_region, gone=gone)
         if understood.complaint is None:
             return await self._form(request, staff, form, errors=understood.errors)
         if form["action"] == "send":

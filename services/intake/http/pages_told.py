@@ -96,8 +96,23 @@ def from_public(
     return _understand(told, errors, "file", form, texts, spoken, region)
 
 
-def from_agent(form: Mapping[str, str], texts: Catalogue, spoken: Language, region: str = DEFAULT_REGION) -> Understood:
-    """The complaint an agent took down in `/agent`: the deciding facts and the next step become lines of the text."""
+def from_agent(
+    form: Mapping[str, str],
+    texts: Catalogue,
+    spoken: Language,
+    region: str = DEFAULT_REGION,
+    *,
+    gone: str | None = None,
+) -> Understood:
+    """The complaint an agent took down in `/agent`: the deciding facts and the next step become lines of the text.
+
+    Args:
+        form: what was typed.
+        texts: the words of the pages.
+        spoken: the agent's language.
+        region: whose phone numbers have no country code.
+        gone: a time in the next step that has passed, in its own words.
+    """
     errors: dict[str, str] = {}
     if not form["text"]:
         errors["text"] = texts.say("agent.text.missing", spoken)
@@ -106,6 +121,8 @@ def from_agent(form: Mapping[str, str], texts: Catalogue, spoken: Language, regi
         errors["store"] = texts.say("agent.store.missing", spoken)
     if not form["next_step"]:
         errors["next_step"] = texts.say("agent.next_step.missing", spoken)
+    if gone:
+        errors["next_step"] = texts.say("agent.next_step.passed", spoken, said=gone)
     if form["consent"] not in _ANSWERS and any(form[name] for name in ("phone", "email", "call_back")):
         errors["consent"] = texts.say("agent.consent.missing", spoken)
     language = _language(form["customer_language"], spoken)

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from services.intake.domain.admission import Client
 from services.intake.domain.lifecycle import Stage, Standing, answer_date, stage_of
-from services.intake.domain.reach import Reach, reach
+from services.intake.domain.reach import Reach as Hears
+from services.intake.domain.reach import reach as hears
 from shared.events.envelope import type_of
 from shared.events.intake import ComplaintSubmitted
 from shared.events.topics import INTAKE
@@ -129,9 +130,9 @@ class FiledComplaint:
     consent: bool = False
 
     @property
-    def reach(self) -> Reach:
+    def reach(self) -> Hears:
         """How the customer hears of it, as far as the row says."""
-        return reach(address=self.has_address, number=self.has_number, consent=self.consent)
+        return hears(address=self.has_address, number=self.has_number, consent=self.consent)
 
     @property
     def due_at(self) -> datetime | None:

@@ -189,7 +189,9 @@ REFUSAL_TEXTS: Mapping[Refusal, Bilingual] = {
     Refusal.OFFICE_DECIDES: Bilingual(
         zh="请直接派单：由投诉管理部决定。", en="The complaints office decides: assign the case instead."
     ),
-    Refusal.DUE_IN_PAST: Bilingual(zh="承诺的时间必须在将来。", en="A promised date lies in the future."),
+    Refusal.DUE_IN_PAST: Bilingual(
+        zh="这个时间已经过去了：请承诺一个还没有到的时间。", en="That time has passed: promise one that lies ahead."
+    ),
     Refusal.DUE_TOO_FAR: Bilingual(
         zh="这个日期太远，不能承诺。最晚可以承诺到 {latest}。",
         en="That date is too far away to promise. The latest that can be promised is {latest}.",

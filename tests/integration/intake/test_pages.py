@@ -218,3 +218,13 @@ async def test_a_call_sent_without_a_session_comes_back_behind_sign_in(intake: R
     page = await intake.http.post("/agent", data=back, headers=as_staff(intake))
     assert page.status_code == 200 and 'id="call"' in page.text and CALL["text"] in page.text
     assert "这些内容还没有提交" in page.text and intake.count("complaint") == 0
+
+
+async def test_a_call_back_promised_for_a_time_that_has_passed_is_refused_with_the_words_kept(intake: Running) -> None:
+    """By the database's clock and the wall of the office (trial, E4)."""
+    call = {**CALL, "next_step": "After-sales rings back by 00:00 on 2026-01-02", "action": "send"}
+    page = await intake.http.post("/agent?lang=en", data=call, headers=as_staff(intake))
+    assert page.status_code == 422 and "00:00 on 2026-01-02” has passed" in page.text
+    assert CALL["text"] in page.text and call["next_step"] in page.text and intake.count("complaint") == 0
+    call["next_step"] = "After-sales rings back by 00:00 on 2999-01-02"
+    assert (await intake.http.post("/agent", data=call, headers=as_staff(intake))).status_code == 303

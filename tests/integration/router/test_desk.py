@@ -541,3 +541,17 @@ async def test_nobody_claims_a_private_page_for_callers_who_were_given_no_link(r
             assert "进展已记录；不能给客户写信，也没有电话；" in page
             page = (await client.get(f"/desk/cases/{one.reference}?done=accept&lang=en")).text
             assert "can see" not in page
+
+
+async def test_a_promise_for_a_time_that_has_passed_is_refused_with_the_words_kept(running: Running) -> None:
+    """In the form as in the API (trial, E4)."""
+    told = await filed(running)
+    await do(running, "li.delivery", told, "accept")
+    refused = await do(running, "li.delivery", told, "promise", due_at="2026-01-02T10:00:00Z", text="回电", expect=422)
+    assert refused["type"] == "urn:redress:problem:due-in-past" and "已经过去了" in refused["detail"]
+    async with browser(running, "li.delivery") as client:
+        page = (await client.get(f"/desk/cases/{told.reference}")).text
+        typed = {"promise_due_at": "2026-01-02T18:00", "promise_text": "下午回电", **marks(page)}
+        answer = await client.post(f"/desk/cases/{told.reference}/promise", data=typed)
+    assert answer.status_code == 422 and "这个时间已经过去了" in answer.text
+    assert "下午回电" in answer.text and 'value="2026-01-02T18:00"' in answer.text

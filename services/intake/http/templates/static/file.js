@@ -70,6 +70,19 @@
     else last.append(...bar.childNodes);
   });
 
+  // To a step that is not the next one: each between has its place in the history, or Back would leave the page for one
+  // with what was typed before.
+  function jump(step, field) {
+    if (step < at) {
+      addEventListener("popstate", () => field.focus(), { once: true });
+      history.go(step - at);
+      return;
+    }
+    for (let between = at + 1; between <= step; between += 1) history.pushState({ step: between }, "");
+    show(step, false);
+    field.focus();
+  }
+
   function button(words, kind, press) {
     const made = document.createElement("button");
     made.type = "button";
@@ -101,8 +114,7 @@
       const step = steps.findIndex((one) => one.contains(field));
       if (step < 0) return;
       event.preventDefault();
-      show(step, false);
-      field.focus();
+      jump(step, field);
     });
   }
 })();

@@ -1,0 +1,40 @@
+"""A call-back that was promised for a time that has passed is no promise (trial, E4)."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from services.intake.domain.told_times import passed
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+NOW = datetime(2026, 11, 30, 16, 0, tzinfo=SHANGHAI)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "今天 15:30 前由售后回电", "今天下午3点回电", "今日上午9点半前回电", "昨天已经说过", "11月29日 18:00 前回电", "2026-11-30 15:59 前",
+        "2026年11月1日前答复", "After-sales rings back before 15:30 today", "We ring back today before 9:00", "by 3:59 pm today",
+        "We rang yesterday", "by 09:00 on 2026-11-30",
+    ],
+)  # fmt: skip
+def test_a_time_that_has_passed_is_seen(text: str) -> None:
+    assert passed(text, NOW, SHANGHAI)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "今天 18:00 前由售后回电", "今天下午5点回电", "今天回电", "12月1日 09:00 前回电", "2026-11-30", "2027年1月1日前答复", "明天 9 点前回电",
+        "after-sales rings back by 18:00 today", "We ring back today", "责任部门会着手处理，并在我告诉您的期限前给您答复。", "by 5 pm today", "by 5:00 pm today",
+        "订单 2026-11-31", "工作日 9:00 以后", "",
+    ],
+)  # fmt: skip
+def test_a_time_to_come_and_none_at_all_are_left_alone(text: str) -> None:
+    assert passed(text, NOW, SHANGHAI) is None
+
+
+def test_the_day_is_the_one_where_the_department_is() -> None:
+    assert passed("今天 23:00 前", NOW.astimezone(ZoneInfo("UTC")), SHANGHAI) is None
+    assert passed("today by 09:00", NOW, ZoneInfo("America/New_York")) is None

@@ -342,7 +342,7 @@ async def test_a_date_beyond_the_limit_of_the_pack_is_refused_and_the_latest_one
         problem = await do(running, "li.delivery", told, "promise", due_at=far, text="x", expect=422)
         assert problem["type"] == "urn:redress:problem:due-too-far"
         assert f"{latest.year}年{latest.month}月{latest.day}日" in problem["detail"]
-        assert "Asia/Shanghai" in problem["detail"]
+        assert "（北京时间）" in problem["detail"]
     await do(running, "li.delivery", told, "promise", due_at=(latest - timedelta(hours=1)).isoformat(), text="x")
 
 

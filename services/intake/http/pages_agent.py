@@ -66,7 +66,9 @@ class CallForm:
             return await self._form(request, staff, form)
         spoken = languages.of(request)
         gone = passed(form["next_step"], await self._parts.intake.now(), zone_of(self._parts, None))
-        understood = from_agent(form, look_of(request).texts, spoken, self._parts.pack_of(staff).phone_region, gone=gone)
+        understood = from_agent(
+            form, look_of(request).texts, spoken, self._parts.pack_of(staff).phone_region, gone=gone
+        )
         if understood.complaint is None:
             return await self._form(request, staff, form, errors=understood.errors)
         if form["action"] == "send":

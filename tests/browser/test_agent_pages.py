@@ -107,7 +107,12 @@ def test_the_sentence_is_in_the_customers_language_and_the_facts_in_the_agents(l
 
 @pytest.mark.parametrize(
     ("role", "department", "opens"),
-    [("agent", "customer-service", 0), ("agent", "after-sales", 1), ("lead", "delivery", 1), ("office", "office", 1)],
+    [
+        ("agent", "customer-service", 1),
+        ("agent", "after-sales", 1),
+        ("lead", "delivery", 1),
+        ("office", "complaints-office", 1),
+    ],
 )
 def test_whoever_may_read_the_case_can_open_it_from_the_last_page(
     looker: Looker, site: Site, role: Role, department: str, opens: int

@@ -44,7 +44,7 @@ PEOPLE = {
 }
 #: Open to everybody, or to channel keys and private links; others' tests ask them.
 OPEN = {
-    "/", "/static/{name:path}", "/docs", "/openapi.json", "/livez", "/readyz", "/metrics", "/health", "/file", "/file/done",
+    "/", "/static/{name:path}", "/docs", "/openapi.json", "/livez", "/readyz", "/metrics", "/health", "/partners", "/file", "/file/done",
     "/file/done/outlook", "/find", "/sign-in", "/v1/sign-in", "/v1/complaints", "/v1/complaints:batch",
     "/c/{token}", "/c/{token}/add", "/c/{token}/confirm", "/c/{token}/dispute", "/c/{token}/rate", "/c/{token}/reply",
 }  # fmt: skip
@@ -80,6 +80,7 @@ BODIES: dict[Action, dict[str, Any]] = {
     Action.ACCEPT: {}, Action.PROGRESS: {"text": "x"}, Action.ASK: {"question": "x"},
     Action.PROMISE: {"due_at": "2030-01-01T00:00:00Z", "text": "x"}, Action.TRANSFER: {"to": "marketing", "reason": "x"},
     Action.TRANSFER_ACCEPT: {}, Action.TRANSFER_DECLINE: {"reason": "x"},
+    Action.TRANSFER_WITHDRAW: {},
     Action.ASSIGN: {"department": "marketing", "reason": "x"}, Action.RESOLVE: {"text": "x"}, Action.NOTE: {"text": "x"},
     Action.RECORD_ANSWER: {"answer": "x"}, Action.RECORD_CONFIRMATION: {"note": "x"}, Action.RECORD_DISPUTE: {"text": "x"},
 }  # fmt: skip
@@ -284,6 +285,7 @@ def test_an_agents_call_is_filed_into_their_own_pack_and_finds_nobody_of_another
     form = {
         "channel": "phone", "text": "My card was swallowed by the machine.", "next_step": "call_back", "action": "send",
         "key": str(uuid4()), "customer_language": "en", "phone": "+442071234568",
+        "consent": "yes",
     }  # fmt: skip
     answer = redress.http.post(f"{redress.url('intake')}/agent", data=form, headers=redress.staff("bank-office") | PAGE)
     assert answer.status_code == 303, answer.text[:3000]

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from deploy.stack.errors import StackError
-from deploy.stack.process import last_line, plain_environment
+from deploy.stack.process import last_line, open_private, plain_environment
 from deploy.stack.record import Identity, Planned, RunFolder, digest
 from deploy.stack.settings import CHECKOUT
 from deploy.stack.supervisor import Supervisor, code_fingerprint
@@ -52,7 +52,7 @@ class Control:
             return found
         log = self.run.home / "logs" / "supervisor.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as output:
+        with open_private(log) as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "deploy.stack.supervisor", str(self.run.home)],
                 cwd=CHECKOUT,

@@ -46,6 +46,10 @@ class Ports:
             postgres=base + 10,
         )
 
+    def ops(self, service: str) -> int:
+        """The operators' port of a service: metrics and the API's document."""
+        return int(getattr(self, service)) + 10
+
 
 def is_free(port: int) -> bool:
     """Say whether a server could listen on 127.0.0.1:`port` now."""
@@ -73,11 +77,11 @@ def free_ports(count: int) -> list[int]:
 
 
 def free_base() -> int:
-    """Find a port base whose eleven ports are all free, for a second stack beside a running one."""
+    """Find a port base whose fourteen ports are all free, for a second stack beside a running one."""
     draw = random.SystemRandom()
     while True:
-        base = draw.randrange(1_200, 3_100) * 10
-        if all(is_free(base + offset) for offset in range(1, 11)):
+        base = draw.randrange(600, 1_550) * 20
+        if all(is_free(base + offset) for offset in range(1, 15)):
             return base
 
 

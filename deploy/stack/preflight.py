@@ -55,13 +55,14 @@ def check_ports(wanted: Mapping[str, int], ours: Iterable[int]) -> None:
         if port not in mine:
             raise StackError(
                 f"Port {port} (for {what}) is taken by {holder_of(port)}",
-                "Stop it, or move all ports of Redress with REDRESS_PORT_BASE (default 8100; ports base+1 to base+10)",
+                "Stop it, or move all ports of Redress with REDRESS_PORT_BASE (default 8100; ports base+1 to base+14)",
             )
 
 
 def wanted_ports(ports: Ports, *, kafka: bool, postgres: bool, mail: bool, traces: bool) -> dict[str, int]:
     """The ports that will be listened on, without the parts that somebody else provides."""
     wanted = {"intake": ports.intake, "router": ports.router, "sla": ports.sla, "notifier": ports.notifier}
+    wanted |= {f"{name}'s metrics": ports.ops(name) for name in ("intake", "router", "sla", "notifier")}
     if mail:
         wanted |= {"the mail catcher's page": ports.mail, "the mail catcher": ports.smtp}
     if traces:

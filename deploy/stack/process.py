@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO, cast
 from urllib.request import urlopen
 
 from deploy.stack.errors import StackError
@@ -91,7 +92,7 @@ class ProcessSpec:
 
     def _spawn(self, command: list[str], passed: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab", buffering=0) as log:
+        with open_private(self.log) as log:
             return subprocess.Popen(
                 command,
                 env=dict(self.env),
@@ -102,6 +103,13 @@ class ProcessSpec:
                 start_new_session=True,
                 pass_fds=passed,
             )
+
+
+def open_private(log: Path) -> BinaryIO:
+    """Open a log to be appended to, readable by its owner alone; one from an earlier release becomes so."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return cast(BinaryIO, os.fdopen(descriptor, "ab", buffering=0))
 
 
 class Server:

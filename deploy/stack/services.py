@@ -78,6 +78,11 @@ def url_of(ports: Ports, service: str) -> str:
     return f"http://127.0.0.1:{getattr(ports, service)}"
 
 
+def ops_url_of(ports: Ports, service: str) -> str:
+    """Where a service tells operators its metrics and its API."""
+    return f"http://127.0.0.1:{ports.ops(service)}"
+
+
 def as_role(dsn: str, role: str, password: str) -> str:
     """Return `dsn` with another user and password."""
     parts = urlsplit(dsn)
@@ -97,6 +102,8 @@ def service_spec(name: str, around: Surroundings) -> ProcessSpec:
         "SMTP_URL": around.smtp,
         "HTTP_HOST": "127.0.0.1",
         "HTTP_PORT": str(getattr(around.ports, name)),
+        "OPS_PORT": str(around.ports.ops(name)),
+        "PUBLIC_DOCS_URL": f"{ops_url_of(around.ports, 'intake')}/docs",
         "MASTER_KEY_FILE": str(around.master_key),
         "SESSION_KEY_FILE": str(around.session_key),
         "EVENT_KEYS_FILE": str(around.event_keys / f"{name}.json"),

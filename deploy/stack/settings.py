@@ -30,8 +30,12 @@ class StackSettings(KafkaSettings):
     redress_mail_keep: int = Field(default=20_000, ge=10, description="Messages the mail catcher keeps.")
     redress_min_free_mb: int = Field(default=512, ge=0, description="Megabytes that must be free on the disks.")
     kafka_bootstrap_servers: str | None = Field(default=None, description="An existing Kafka instead of ours.")
-    database_url: str | None = Field(default=None, description="An existing Postgres (DSN of an administrator).")
-    vault_database_url: str | None = Field(default=None, description="Another database for persons' keys (as above).")
+    database_url: str | None = Field(
+        default=None, repr=False, description="An existing Postgres (DSN of an administrator)."
+    )
+    vault_database_url: str | None = Field(
+        default=None, repr=False, description="Another database for persons' keys (as above)."
+    )
     master_key_file: Path | None = Field(
         default=None, description="The master key, where it is not in the state folder."
     )
@@ -39,7 +43,9 @@ class StackSettings(KafkaSettings):
     event_keys_dir: Path | None = Field(
         default=None, description="Folder with the event keys of each service, where it is not in the state folder."
     )
-    smtp_url: str | None = Field(default=None, description="An existing mail server instead of the catcher.")
+    smtp_url: str | None = Field(
+        default=None, repr=False, description="An existing mail server instead of the catcher."
+    )
 
     policies_dir: Path = Field(default=CHECKOUT / "deploy" / "policies", description="Folder with the policy packs.")
     default_pack: str = Field(default="retail", description="The pack that the local channels file into.")

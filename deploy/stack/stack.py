@@ -182,6 +182,7 @@ class LocalStack:
         """The content of `endpoints.json`."""
         return {
             **{name: services.url_of(self.ports, name) for name in services.NAMES},
+            "ops": {name: services.ops_url_of(self.ports, name) for name in services.NAMES},
             "mail": self.mail.web_url if self.mail else None,
             "traces": self.traces.web_url if self.traces else "",
             "kafka": self.bootstrap,

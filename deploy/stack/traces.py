@@ -85,4 +85,6 @@ class TraceViewer(Server):
             # Without the first of these it would listen on every network of the machine.
             *("--armeria.ports[0].ip=127.0.0.1", f"--armeria.ports[0].port={self._port}"),
             *("--armeria.ports[0].protocols=http", f"--server.port={self._port}"),
+            # Its own pages alone may read traces in a browser; the default is every page there is.
+            f"--zipkin.query.allowed-origins=http://127.0.0.1:{self._port}",
         )

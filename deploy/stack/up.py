@@ -254,7 +254,12 @@ def _read_endpoints(home: Path) -> dict[str, Any]:
 def show_addresses(terminal: Terminal, endpoints: dict[str, Any]) -> None:
     """Print where everything is and who may sign in."""
     rows = [
-        ("start here", endpoints["intake"], "start page; web form at /file, agent's form at /agent, API at /docs"),
+        ("start here", endpoints["intake"], "start page; web form at /file, agent's form at /agent"),
+        *(
+            [("API, metrics", endpoints["ops"]["intake"], "/docs and /metrics of intake; the others on the next ports")]
+            if "ops" in endpoints
+            else []
+        ),
         ("desk", endpoints["router"], "queues and cases of the departments (sign-ins below)"),
         ("clocks", endpoints["sla"], "board of all clocks"),
         ("customer", endpoints["notifier"], "progress pages behind private links"),

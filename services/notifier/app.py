@@ -33,7 +33,7 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
         needs=frozenset({"database", "reader", "vault"}),
         reached=reached,
     )
-    relay, patience = Relay.from_url(settings.smtp_url), settings.patience
+    relay, patience = Relay.from_url(settings.smtp_url.get_secret_value()), settings.patience
     hello = "redress.localhost"
     connections = [SmtpConnection(relay, hello=hello, patience=patience) for _ in range(settings.notifier_connections)]
     pipeline = Pipeline(

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from services.notifier.channels.conversation import Patience
 from services.notifier.channels.smtp import Relay
@@ -36,8 +36,8 @@ class Settings(CommonSettings):
 
     @field_validator("smtp_url")
     @classmethod
-    def _smtp_url_is_usable(cls, value: str) -> str:
-        Relay.from_url(value)
+    def _smtp_url_is_usable(cls, value: SecretStr) -> SecretStr:
+        Relay.from_url(value.get_secret_value())
         return value
 
     @model_validator(mode="after")

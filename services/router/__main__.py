@@ -41,7 +41,7 @@ class MemberEntry(BaseModel):
 
 class _Where(BaseSettings):
     model_config = SettingsConfigDict(extra="ignore")
-    database_url: str
+    database_url: str = Field(repr=False)
     policies_dir: Path = Path("deploy/policies")
 
 

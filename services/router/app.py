@@ -49,4 +49,5 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
     service.serves(make_security_log(pages, office))
     service.serves(make_signing(signing), make_desk(office, service.look, settings))
     service.runs("duties", duties.run)
+    service.runs("packs", office.look_for_unloaded)
     return service

@@ -322,6 +322,20 @@ SELECT directory.end_session($1, $2);
 -- All sessions of a user have ended.
 SELECT directory.end_sessions($1);
 
+-- name: open_packs
+-- Which packs have open cases; one step of the index per pack.
+WITH RECURSIVE found AS (
+    (SELECT pack FROM cases WHERE state <> 'closed' ORDER BY pack LIMIT 1)
+    UNION ALL
+    SELECT (SELECT c.pack FROM cases c WHERE c.state <> 'closed' AND c.pack > found.pack ORDER BY c.pack LIMIT 1)
+    FROM found WHERE found.pack IS NOT NULL
+)
+SELECT pack FROM found WHERE pack IS NOT NULL;
+
+-- name: open_in_packs
+-- How many open cases these packs have.
+SELECT count(*)::int FROM cases WHERE state <> 'closed' AND pack = ANY ($1::text[]);
+
 -- name: security_log
 -- A page of the security log, the newest first; each null asks for everything.
 SELECT id, at, kind, actor, role, pack, reference, address, detail FROM security.read($1, $2, $3, $4, $5, $6);

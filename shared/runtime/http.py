@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from opentelemetry.trace import Status, StatusCode
-from prometheus_client import CONTENT_TYPE_LATEST, Histogram, generate_latest
+from prometheus_client import Histogram
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,7 +16,7 @@ from shared.runtime.telemetry import Tracing, current_traceparent
 from shared.runtime.web import request_id
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_QUIET = ("/static/", "/livez", "/readyz", "/metrics")
+_QUIET = ("/static/", "/livez", "/readyz")
 Health = Callable[[], Awaitable[tuple[int, dict[str, Any]]]]
 
 
@@ -74,32 +74,32 @@ class Observed:
 
 
 def make_app(name: str, title: str, description: str, tracing: Tracing, ready: Health, alive: Health) -> FastAPI:
-    """The FastAPI application of a service, with `/livez`, `/readyz` and `/metrics`."""
+    """The FastAPI application of a service, with `/livez` and `/readyz`; metrics and documents are on the operators' port."""
     app = FastAPI(
         title=title,
         description=description,
         version="1",
         docs_url=None,
         redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,  # such a redirect goes to whatever host the request named
         strict_content_type=False,  # `media.JsonRoute` is stricter with what is told, and milder with what is not
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.add_middleware(Observed, service=name, tracing=tracing)
 
-    async def answer(health: Health) -> Response:
-        status, body = await health()
-        return JSONResponse(body, status, headers={"Cache-Control": "no-store"})
-
     async def livez(request: Request) -> Response:
-        return await answer(alive)
+        return await answer_of(alive)
 
     async def readyz(request: Request) -> Response:
-        return await answer(ready)
-
-    async def metricz(request: Request) -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return await answer_of(ready)
 
     app.add_route("/livez", livez, include_in_schema=False)
     app.add_route("/readyz", readyz, include_in_schema=False)
-    app.add_route("/metrics", metricz, include_in_schema=False)
     return app
+
+
+async def answer_of(health: Health) -> Response:
+    """A probe's answer."""
+    status, body = await health()
+    return JSONResponse(body, status, headers={"Cache-Control": "no-store"})

@@ -30,6 +30,7 @@ from shared.runtime.http import make_app
 from shared.runtime.kept import kept_by
 from shared.runtime.kept_policies import PolicyKeeper
 from shared.runtime.membership import identity_of
+from shared.runtime.ops import make_ops, serve_ops
 from shared.runtime.pauses import Pauses
 from shared.runtime.pg import Database
 from shared.runtime.pruning import Pruner
@@ -115,6 +116,7 @@ class Service:
                 notifier=settings.public_notifier_url,
                 mail=settings.public_mail_url,
                 traces=settings.public_traces_url,
+                docs=settings.public_docs_url,
             ),
             settings.web_assets_dir,
             service=name,
@@ -139,7 +141,7 @@ class Service:
         self.health.also |= {"policies": lambda: self._policy_keeper.told}
         self.consumer: Consumer | None = None
         self._bodies: dict[str, int] = {}
-        self._tasks: dict[str, Task] = {}
+        self._tasks: dict[str, Task] = {"security log": self.security.run}
         self._spans = dict(settings.keep_days)
         self._wakers: list[Callable[[], None]] = []
         self._finishers: list[Callable[[], Awaitable[None]]] = []
@@ -260,9 +262,11 @@ class Service:
             "vault": lambda stop: open_vault(self.vault, stop, self.fail),
             "housekeeping": self._housekeeping,
             "past": self._remember,
-            "security log": self.security.run,
             "pruning": Pruner(self.database, self.name, kept_by(self.name, self._spans)).run,
         }
+        if port := self.settings.port_of_ops:
+            ops = make_ops(self.app, self.look, self.health.ready, self.health.alive)
+            tasks["ops"] = lambda stop: serve_ops(ops, self.settings.ops_host, port, stop)
         if self.consumer is not None:
             tasks["consumer"] = self._consume
         return tasks | self._tasks

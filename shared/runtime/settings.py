@@ -28,9 +28,13 @@ class CommonSettings(KafkaSettings):
     database_url: SecretStr = Field(description="DSN of this service's role")
     vault_database_url: SecretStr | None = Field(default=None, description="DSN of the vault; default: database_url")
     kafka_bootstrap_servers: str = "127.0.0.1:8109"
-    smtp_url: str = "smtp://127.0.0.1:8107"
+    smtp_url: SecretStr = SecretStr("smtp://127.0.0.1:8107")
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=0, ge=0, le=65535)
+    ops_host: str = Field(default="127.0.0.1", description="where metrics and the API's document are served")
+    ops_port: int | None = Field(
+        default=None, ge=0, le=65535, description="their port; default: HTTP_PORT + 10, 0: none"
+    )
     http_head_bytes: int = Field(default=32 * 1024, ge=4096, description="request line and headers in all; else 431")
     http_body_bytes: int = Field(
         default=256 * 1024, ge=65_536, description="body of a route that says no other; else 413"
@@ -66,6 +70,7 @@ class CommonSettings(KafkaSettings):
     public_notifier_url: str = "http://127.0.0.1:8104"
     public_mail_url: str = ""
     public_traces_url: str = ""
+    public_docs_url: str = Field(default="", description="the page of intake's API, where integrators are led to")
     traces_url: str = Field(default="", description="Zipkin v2 span endpoint; empty: off")
     otel_exporter_otlp_endpoint: str = ""
     trace_ratio: float = Field(default=1.0, ge=0, le=1)
@@ -126,6 +131,13 @@ class CommonSettings(KafkaSettings):
     def session_key(self) -> bytes:
         """The key that signs staff sessions."""
         return self.session_key_file.read_bytes()
+
+    @property
+    def port_of_ops(self) -> int:
+        """The operators' port; 0: none."""
+        if self.ops_port is not None:
+            return self.ops_port
+        return self.http_port + 10 if 0 < self.http_port <= 65_525 else 0
 
     @property
     def is_secure(self) -> bool:

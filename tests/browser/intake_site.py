@@ -70,6 +70,7 @@ def module_site(
         public_intake_url=url,
         public_mail_url="http://127.0.0.1:8105",
         public_traces_url="http://127.0.0.1:8106",
+        public_docs_url="http://127.0.0.1:8111/docs",
         web_assets_dir=web_assets,
         intake_form_rate=1000.0,
         intake_form_burst=1000.0,

@@ -88,7 +88,7 @@ def module_site(
         public_traces_url="http://127.0.0.1:8106",
         router_poll_seconds=1,
     )
-    with served(build(settings)):
+    with served(build(settings), "security log"):
         yield Site(url, settings, database)
     servers.drop_database(database)
 
@@ -451,3 +451,42 @@ def test_a_closed_row_says_so_once_with_its_date_and_a_late_one_its_hour(
     due = page.locator(".queue tr.late time.due").first
     assert due.evaluate("one => one.closest('.by').scrollWidth <= one.closest('.by').clientWidth"), "nothing is cut"
     looker.check(page, f"router-late-hour-{language}")
+
+
+@pytest.mark.parametrize(("width", "language", "scheme"), KINDS)
+def test_account_security_log_and_withheld_words_stand_the_checks(
+    looker: Looker, site: Site, width: Width, language: Language, scheme: Scheme
+) -> None:
+    told = site.told(about_staff=True, about_department="delivery")
+    for user, path, name in (
+        ("li.delivery", "/account", "account"),
+        ("chen.office", f"/desk/cases/{told.reference}", "about-staff-office"),
+        ("lead.delivery", f"/desk/cases/{told.reference}", "about-staff-lead"),
+        ("ops", f"/desk/cases/{told.reference}", "case-operator"),
+        ("ops", "/desk?view=all", "desk-operator"),
+        ("chen.office", "/security-log", "security-log"),
+    ):
+        page = looker.open(f"{site.url}{path}", session=site.token(user), width=width, language=language, scheme=scheme)
+        looker.check(page, f"router-{name}-{width}-{language}-{scheme}")
+        words = page.inner_text("main")
+        assert ("快递晚了三周" in words) is (name == "about-staff-office"), name
+        if name == "about-staff-lead":
+            assert ("您部门的人" if language == "zh" else "your department’s own people") in words
+
+
+def test_a_password_is_changed_and_everybody_signs_out_by_plain_forms(looker: Looker, site: Site) -> None:
+    page = looker.open(f"{site.url}/sign-in", language="en")
+    page.fill("#user", "zhao.marketing")
+    page.fill("#password", PASSWORD)
+    page.keyboard.press("Enter")
+    page.click("a.who")
+    page.fill("#password", PASSWORD)
+    page.fill("#new_password", PASSWORD + "2")
+    page.fill("#again", PASSWORD + "2")
+    page.click("text=Change password")
+    expect(page.locator(".notice.done")).to_contain_text("Your password is changed")
+    page.click("button:has-text('Sign out everywhere')")
+    expect(page.locator("#user")).to_be_visible()
+    page.goto(f"{site.url}/desk")
+    expect(page.locator("#user")).to_be_visible()
+    run(hire(site.database))

@@ -5,14 +5,17 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
+from deploy.stack.ports import free_ports
+from shared.runtime.ops import make_ops
 from tests.browser.intake_site import DUE_SAID, NEXT, STORY, Site, assert_said
 from tests.browser.looking import KINDS, Language, Looker, Scheme, Width
+from tests.browser.serving import served_app
 
 
 @pytest.mark.parametrize(
     ("path", "width", "language", "scheme"),
     [(path, *kind) for path in ("/", "/file") for kind in KINDS]
-    + [(path, *kind) for path in ("/health", "/docs", "/file/done", "/partners") for kind in KINDS[1:3]],
+    + [(path, *kind) for path in ("/health", "/file/done", "/partners") for kind in KINDS[1:3]],
 )
 def test_open_pages_stand_the_checks(
     looker: Looker, site: Site, path: str, width: Width, language: Language, scheme: Scheme
@@ -20,6 +23,18 @@ def test_open_pages_stand_the_checks(
     page = looker.open(f"{site.url}{path}", width=width, language=language, scheme=scheme)
     name = path.strip("/").replace("/", "-") or "start"
     looker.check(page, f"intake-{name}-{width}-{language}-{scheme}")
+
+
+@pytest.mark.parametrize(("width", "language", "scheme"), KINDS[1:3])
+def test_the_page_of_the_api_stands_the_checks_on_the_operators_port(
+    looker: Looker, site: Site, width: Width, language: Language, scheme: Scheme
+) -> None:
+    service, port = site.service, free_ports(1)[0]
+    looker.expect_noise("status of 404")
+    assert looker.open(f"{site.url}/docs").locator("h1").count() == 1
+    with served_app(make_ops(service.app, service.look, service.health.ready, service.health.alive), port):
+        page = looker.open(f"http://127.0.0.1:{port}/docs", width=width, language=language, scheme=scheme)
+        looker.check(page, f"ops-docs-{width}-{language}-{scheme}")
 
 
 @pytest.mark.parametrize("order", [("#text", "#email"), ("#email", "#text")], ids=["forward", "backward"])

@@ -157,7 +157,7 @@ def test_notifier_killed_after_the_server_accepted_sends_at_most_once_more_with_
     redress.launch("notifier")
     wait_for(lambda: len(redress.mails(to)) == 2, f"one more message about {told['reference']}", 60)
     assert len({m["headers"]["Message-ID"] for m in redress.mails(to)}) == 1
-    counted = wait_for(lambda: redress.http.get(f"{redress.url('notifier')}/metrics").text, "metrics", 10)
+    counted = wait_for(lambda: redress.http.get(f"{redress.ops('notifier')}/metrics").text, "metrics", 10)
     lines = [line for line in counted.splitlines() if line.startswith("redress_notification_unknown_total")]
     assert lines and float(lines[0].split()[-1]) >= 1
 

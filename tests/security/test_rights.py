@@ -44,7 +44,7 @@ PEOPLE = {
 }
 #: Open to everybody, or to channel keys and private links; others' tests ask them.
 OPEN = {
-    "/", "/static/{name:path}", "/docs", "/openapi.json", "/livez", "/readyz", "/metrics", "/health", "/partners", "/file", "/file/done",
+    "/", "/static/{name:path}", "/livez", "/readyz", "/health", "/partners", "/file", "/file/done",
     "/file/done/outlook", "/find", "/sign-in", "/v1/sign-in", "/v1/complaints", "/v1/complaints:batch",
     "/c/{token}", "/c/{token}/add", "/c/{token}/confirm", "/c/{token}/dispute", "/c/{token}/rate", "/c/{token}/reply",
 }  # fmt: skip
@@ -291,6 +291,28 @@ def test_an_agents_call_is_filed_into_their_own_pack_and_finds_nobody_of_another
     assert answer.status_code == 303, answer.text[:3000]
     rows = redress.database.fetch("SELECT pack FROM intake.complaint ORDER BY complaint_id DESC LIMIT 1")
     assert [row["pack"] for row in rows] == ["bank"]
+
+
+def test_sign_out_another_role_and_dismissal_are_in_force_in_every_service_within_seconds(redress: World) -> None:
+    asked = {"intake": "/agent", "router": "/v1/departments", "sla": "/v1/board", "notifier": "/ledger.csv"}
+
+    def statuses(headers: dict[str, str]) -> set[int]:
+        return {redress.http.get(redress.url(name) + path, headers=headers).status_code for name, path in asked.items()}
+
+    def sign_in() -> dict[str, str]:
+        sent = {"user": "marketing-lead", "password": "correct horse battery"}
+        answer = redress.http.post(f"{redress.url('router')}/v1/sign-in", json=sent).raise_for_status()
+        return {"Authorization": f"Bearer {answer.json()['token']}"}
+
+    first, other = sign_in(), sign_in()
+    assert statuses(first) == statuses(other) == {200}
+    redress.http.post(f"{redress.url('router')}/v1/sign-out", json={}, headers=first).raise_for_status()
+    wait_for(lambda: statuses(first) == {401}, "signed out everywhere", 5)
+    assert statuses(other) == {200}
+    redress.database.execute("UPDATE directory.staff SET role = 'handler' WHERE user_name = 'marketing-lead'")
+    wait_for(lambda: statuses(other) == {200, 403}, "a handler takes no calls", 5)
+    assert "may not sign in" in redress.operator("staff", "disable", "marketing-lead")
+    wait_for(lambda: statuses(other) == {401}, "dismissed everywhere", 5)
 
 
 def test_who_saw_what_and_was_refused_stands_in_a_log_that_nobody_edits(

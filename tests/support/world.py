@@ -27,7 +27,7 @@ from deploy.stack.kafka import KafkaBroker
 from deploy.stack.mail.server import MailCatcher
 from deploy.stack.ports import Ports, free_base
 from deploy.stack.process import ProcessSpec
-from deploy.stack.services import NAMES, Surroundings, is_ready, service_spec, url_of
+from deploy.stack.services import NAMES, Surroundings, is_ready, ops_url_of, service_spec, url_of
 from deploy.stack.topics import create_topics
 from shared.runtime.kafka_access import KafkaAccess
 from tests.support.stack import Database, Servers, run
@@ -190,6 +190,10 @@ class World:
         """Base address of a service."""
         return url_of(self.ports, service)
 
+    def ops(self, service: str) -> str:
+        """Base address of a service's metrics and API document."""
+        return ops_url_of(self.ports, service)
+
     def file(
         self, text: str, *, channel: str = "web", language: str = "en", key: str | None = None, **more: Any
     ) -> httpx.Response:
@@ -269,6 +273,7 @@ class World:
             json.dumps(
                 {
                     **{name: self.url(name) for name in NAMES},
+                    "ops": {name: self.ops(name) for name in NAMES},
                     "mail": self.mailbox.web_url,
                     "traces": None,
                     "kafka": self.broker.bootstrap,

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Collection, Iterator
 from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -95,6 +96,18 @@ class MailWebServer(ThreadingHTTPServer):
             self._room.release()
 
 
+def _may_be_ours(host: str) -> bool:
+    """Whether a `Host` is an address or a name of this network: whoever points a name of the Internet here has a dot in it."""
+    name = host if host.endswith("]") else host.rsplit(":", 1)[0]
+    if "." not in name.rstrip("."):
+        return True
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
 class _BadRequestError(Exception):
     pass
 
@@ -105,6 +118,16 @@ class _Handler(BaseHTTPRequestHandler):
     server_version = "redress"
     sys_version = ""
     timeout = 30
+
+    def parse_request(self) -> bool:
+        """A name of somebody else that leads here, as a page may make one (DNS rebinding), opens no mail."""
+        if not super().parse_request():
+            return False
+        if not _may_be_ours(self.headers.get("Host", "")):
+            self.close_connection = True
+            self._problem(421, "This is the mail catcher of 127.0.0.1")
+            return False
+        return True
 
     def do_GET(self) -> None:
         try:

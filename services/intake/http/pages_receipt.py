@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from services.intake.domain.complaint import Complaint
 from services.intake.handlers import Accepted
+from shared.runtime.web.language import is_secure
 
 _RECEIPT = "redress_receipt"
 _VISITOR = "redress_visitor"
@@ -89,5 +90,5 @@ class Cookies:
         return UUID(bytes=mixed[:16], version=4)
 
     def _set(self, request: Request, response: Response, name: str, value: str, seconds: int) -> None:
-        secure = request.url.scheme == "https"
+        secure = is_secure(request)
         response.set_cookie(name, value, max_age=seconds, path=self._path, httponly=True, samesite="lax", secure=secure)

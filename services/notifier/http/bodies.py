@@ -120,6 +120,7 @@ async def values_of(request: Request) -> dict[str, Any]:
 
 
 def _object(request: Request, raw: bytes) -> dict[str, Any]:
+    media.refuse_said_twice(request, raw)
     try:
         found: Any = json.loads(raw or b"{}")
     except (ValueError, RecursionError):

@@ -189,7 +189,7 @@ def wish_of(
     if department is None and (view == "offered" or ((view == "queue" or not wide) and not (wide and words))):
         department = actor.department
     return Wish(
-        packs=office.packs_of(actor),
+        packs=office.listed_packs_of(actor),
         view=view,
         department=department,
         state=state.value if state else None,

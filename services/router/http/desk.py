@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from services.router.domain.rights import Action, Actor
+from services.router.domain.rights import Action, Actor, Role
 from services.router.http import queue, views
 from services.router.http.bodies import BODY_OF
 from services.router.http.casepage import (
@@ -59,7 +59,7 @@ class Desk:
         filters = Filters.read(request.query_params)
         wish = queue.wish(self._office, actor, filters, ROWS)
         page = await self._office.page(wish, actor)
-        counts = await self._office.reading.counts(actor.department, self._office.packs_of(actor))
+        counts = await self._office.reading.counts(actor.department, self._office.listed_packs_of(actor))
         entries = [queue.entry(row, actor, self._office.packs) for row in page.rows]
         now = counts["now"]
         digest = queue.digest_of(entries, page.total, f"{now:%H:%M} {languages.of(request)}")
@@ -80,6 +80,7 @@ class Desk:
             csv=filters.address("/desk.csv"),
             counts=counts,
             wide=wide,
+            unloaded=self._office.unloaded if actor.role in {Role.OPERATOR, Role.OFFICE} else (),
             view=wish.view if not filters.words else filters.view,
             department=views.name_of(wish.department or actor.department, self._office.packs)[spoken],
             departments=self._departments(actor, spoken),

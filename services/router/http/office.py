@@ -1,8 +1,12 @@
 """Who asks, and what they may see: the parts that the API and the pages share."""
 
+import asyncio
+import logging
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from prometheus_client import Gauge
 from starlette.requests import Request
 
 from services.router.domain.case import Refusal
@@ -21,6 +25,12 @@ from shared.runtime.web.persons import pack_of, person_of
 from shared.runtime.web.problems import Problem
 from shared.runtime.web.sessions import current_staff
 
+log = logging.getLogger(__name__)
+_LOOK_SECONDS = 60.0
+WITHOUT_PACK = Gauge(
+    "redress_router_cases_without_pack", "Open cases of policy packs that are not loaded, which nobody can work"
+)
+
 
 class Office:
     """Reads and acts for whoever is signed in, as far as the table of rights lets them."""
@@ -29,6 +39,8 @@ class Office:
         self.reading = reading
         self.acting = acting
         self.security = security
+        self.unloaded: tuple[str, ...] = ()
+        """Packs that have open cases and are not loaded: nobody can work these, operators see them."""
         self._policies = policies
 
     @property
@@ -51,6 +63,24 @@ class Office:
         if actor.role is Role.OPERATOR:
             return tuple(self.packs.by_name)
         return (actor.pack,) if actor.pack else ()
+
+    def listed_packs_of(self, actor: Actor) -> tuple[str, ...]:
+        """The packs whose cases stand in the actor's lists; for operators also those that are not loaded."""
+        return (*self.packs_of(actor), *(self.unloaded if actor.role is Role.OPERATOR else ()))
+
+    async def look_for_unloaded(self, stop: asyncio.Event) -> None:
+        """Once a minute: which packs have open cases and are not loaded."""
+        while not stop.is_set():
+            used = await self.reading.open_packs()
+            self.unloaded = tuple(sorted(pack for pack in used if pack not in self.packs.by_name))
+            count = await self.reading.open_in(self.unloaded) if self.unloaded else 0
+            WITHOUT_PACK.set(count)
+            if self.unloaded:
+                extra = {"action": "packs_missing", "packs": self.unloaded, "cases": count}
+                log.error("open cases belong to packs that are not loaded: nobody can work them", extra=extra)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await stop.wait()
 
     def reads_all(self, actor: Actor) -> bool:
         """Whether lists may go beyond the actor's department."""

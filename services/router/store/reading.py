@@ -113,6 +113,15 @@ class Reading(CaseReading):
         """How many cases are mine, offered to me, escalated; and the database's clock."""
         return await self._database.fetchrow(QUERIES.counts, department, list(packs))
 
+    async def open_packs(self) -> list[str]:
+        """The packs that have open cases."""
+        return [row["pack"] for row in await self._database.fetch(QUERIES.open_packs)]
+
+    async def open_in(self, packs: Sequence[str]) -> int:
+        """How many open cases packs have."""
+        count: int = await self._database.fetchval(QUERIES.open_in_packs, list(packs))
+        return count
+
     async def now(self) -> datetime:
         """The database's clock."""
         now: datetime = await self._database.fetchval("SELECT clock.now()")

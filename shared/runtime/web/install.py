@@ -11,7 +11,6 @@ from starlette.routing import BaseRoute, Match
 
 from shared.runtime.security_log import SecurityLog
 from shared.runtime.web import language as languages
-from shared.runtime.web.api_docs import serve_docs
 from shared.runtime.web.head import HeadAsGet
 from shared.runtime.web.look import Look
 from shared.runtime.web.openapi import install_openapi
@@ -24,14 +23,14 @@ _NAMES = {404: "not-found", 405: "method-not-allowed", 413: "too-large", 503: "u
 
 
 def install_web(app: FastAPI, look: Look, sessions: Sessions, security: SecurityLog | None = None) -> None:
-    """Serve `/static/...` and `/docs`, tell the API (`app.openapi()`), answer errors as problems or pages, set the headers, and let the dependencies of
+    """Serve `/static/...`, tell the API (`app.openapi()`), answer errors as problems or pages, set the headers, and let the dependencies of
     `shared.runtime.web.sessions` find their parts in `app.state`. Call it once, after the app is made.
     """
     app.state.look = look
     app.state.sessions = sessions
     app.state.own_origins = look.own_origins
+    app.state.secure = look.own_url_base.lower().startswith("https:")
     app.add_route("/static/{name:path}", look.assets.serve, methods=["GET"], include_in_schema=False)
-    app.add_route("/docs", serve_docs, methods=["GET"], include_in_schema=False)
     install_openapi(app, look.own_url_base)
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(SignInNeeded, _on_sign_in)

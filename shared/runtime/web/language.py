@@ -50,7 +50,12 @@ def remember(request: Request, response: Response) -> None:
     """Keep a language that the address asked for. One cookie serves all four services: cookies ignore ports."""
     wish = request.query_params.get("lang")
     if wish in LANGUAGES and request.cookies.get(COOKIE) != wish:
-        response.set_cookie(COOKIE, wish, max_age=_YEAR, samesite="lax", path="/", secure=request.url.scheme == "https")
+        response.set_cookie(COOKIE, wish, max_age=_YEAR, samesite="lax", path="/", secure=is_secure(request))
+
+
+def is_secure(request: Request) -> bool:
+    """Whether cookies may go over https alone: people reach us so, or this request came so."""
+    return bool(getattr(request.app.state, "secure", False)) or request.url.scheme == "https"
 
 
 def same_page(request: Request, at: str | None, language: Language) -> str:

@@ -30,7 +30,7 @@ DEFAULT_ZONE = ZoneInfo("Asia/Shanghai")
 
 @dataclass(frozen=True, slots=True)
 class SiteUrls:
-    """Where people find each part, without a slash at the end. `mail` and `traces` are empty where there is none."""
+    """Where people find each part, without a slash at the end. `mail`, `traces` and `docs` are empty where there is none."""
 
     intake: str
     router: str
@@ -38,6 +38,7 @@ class SiteUrls:
     notifier: str
     mail: str = ""
     traces: str = ""
+    docs: str = ""
 
     @property
     def own(self) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Which bodies are taken: JSON where an API says so, forms where a page does, nothing compressed (RFC 9110 §8.3, §8.4)."""
 
+import json
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final
 
@@ -7,7 +8,8 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.runtime.web.problems import Problem
+from shared.runtime.web import language as languages
+from shared.runtime.web.problems import FieldError, Problem
 
 JSON: Final = "application/json"
 FORM: Final = "application/x-www-form-urlencoded"
@@ -58,6 +60,35 @@ def check(request: Request, *taken: str) -> str:
     return kind
 
 
+class _SaidTwice(Exception):
+    pass
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _SaidTwice(next(name for name in names if names.count(name) > 1))
+    return found
+
+
+def refuse_said_twice(request: Request, raw: bytes) -> None:
+    """Refuse JSON in which a name stands twice in one object: each reader would take another one of them.
+
+    Raises:
+        Problem: 422 with the name.
+    """
+    try:
+        json.loads(raw, object_pairs_hook=_once)
+    except _SaidTwice as twice:
+        name = str(twice).encode("utf-8", "replace").decode()
+        said = request.app.state.look.texts.say("problem.why.said_twice", languages.of(request))
+        pointer = "/" + name.replace("~", "~0").replace("/", "~1")
+        raise Problem(422, "invalid", errors=[FieldError(name, pointer, "said_twice", said)]) from None
+    except (ValueError, RecursionError):
+        return  # the model says what is wrong with it
+
+
 class JsonRoute(APIRoute):
     """A route whose requests with a body take JSON alone; looked at before the body is read."""
 
@@ -69,6 +100,7 @@ class JsonRoute(APIRoute):
 
         async def checked(request: Request) -> Response:
             check(request, JSON)
+            refuse_said_twice(request, await request.body())
             return await handle(request)
 
         return checked

@@ -45,5 +45,5 @@ def broken_policies(world: World) -> str:
 
 
 def _policies_are_fresh(world: World) -> bool:
-    lines = world.http.get(f"{world.url('router')}/metrics").text.splitlines()
+    lines = world.http.get(f"{world.ops('router')}/metrics").text.splitlines()
     return any("config_last_reload_successful{" in line and line.endswith(" 1.0") for line in lines)

@@ -74,7 +74,7 @@ def test_no_request_finds_anything_undocumented(
 ) -> None:
     filed = Filed(redress)
     headers = _signed(redress, service, path, filed)
-    schema = schemathesis.openapi.from_url(f"{redress.url(service)}/openapi.json")
+    schema = schemathesis.openapi.from_url(f"{redress.ops(service)}/openapi.json")
     operation = schema[path][method.upper()]
 
     @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import html
 import io
@@ -16,6 +17,7 @@ import httpx
 import pytest
 
 from services.router.http.export import csv_of, safe_cell
+from services.router.http.office import WITHOUT_PACK
 from shared.events.intake import CALL_FORM
 from tests.integration.router.conftest import PASSWORD, Running
 from tests.integration.router.stories import Told
@@ -555,3 +557,23 @@ async def test_a_promise_for_a_time_that_has_passed_is_refused_with_the_words_ke
         answer = await client.post(f"/desk/cases/{told.reference}/promise", data=typed)
     assert answer.status_code == 422 and "这个时间已经过去了" in answer.text
     assert "下午回电" in answer.text and 'value="2026-01-02T18:00"' in answer.text
+
+
+async def test_cases_of_a_pack_that_is_not_loaded_are_seen_by_operators_who_are_told_what_to_do(
+    running: Running,
+) -> None:
+    told = await filed(running, pack="ghost")
+    stop, office = asyncio.Event(), running.service._tasks["packs"].__self__  # type: ignore[attr-defined]
+    looking = asyncio.create_task(office.look_for_unloaded(stop))
+    async with asyncio.timeout(10):
+        while not office.unloaded:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    stop.set()
+    await looking
+    assert WITHOUT_PACK._value.get() == 1
+    async with browser(running, "ops", "en") as client:
+        page = await client.get("/desk?view=all")
+    assert told.reference in page.text and "not loaded: ghost" in page.text
+    async with browser(running, "li.delivery", "en") as client:
+        assert (await client.get(f"/desk/cases/{told.reference}")).status_code == 403
+        assert "not loaded" not in (await client.get("/desk")).text

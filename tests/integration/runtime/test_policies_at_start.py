@@ -71,12 +71,15 @@ class Process:
                     return await asyncio.to_thread(self._get, path)
                 await asyncio.sleep(0.05)
 
-    def _get(self, path: str) -> str:
+    def _get(self, path: str, beside: int = 0) -> str:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port + beside}{path}", timeout=5) as answer:
                 return str(answer.read().decode())
         except urllib.error.HTTPError as error:
             return error.read().decode()
+
+    async def metrics(self) -> str:
+        return await asyncio.to_thread(self._get, "/metrics", 10)
 
     async def readiness(self) -> dict[str, Any]:
         told: dict[str, Any] = json.loads(await self.get("/readyz"))
@@ -117,7 +120,7 @@ async def test_a_restart_with_broken_files_goes_on_with_the_last_good_ones_and_s
         refused = f'config_last_reload_successful{{service="{service}"}} 0.0'
 
         async def told_by_the_metric() -> bool:
-            return refused in await again.get("/metrics")
+            return refused in await again.metrics()
 
         await until(told_by_the_metric)
 

@@ -9,13 +9,14 @@ from typing import Annotated
 
 import httpx
 import pytest
-from fastapi import Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from pydantic import BaseModel, Field
 
 from shared.runtime.errors import Transient
 from shared.runtime.web.forms import read_form
 from shared.runtime.web.install import install_web
 from shared.runtime.web.look import Look, SiteUrls
+from shared.runtime.web.media import JsonRoute
 from shared.runtime.web.problems import Problem
 from shared.runtime.web.sessions import Sessions, Staff, current_staff, guard_origin, require
 from tests.support.staff import known
@@ -67,7 +68,7 @@ def look(tmp_path: Path, sessions: Sessions) -> Look:
 
 @pytest.fixture
 def app(look: Look, sessions: Sessions) -> FastAPI:
-    app = FastAPI(docs_url=None, redoc_url=None)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     install_web(app, look, sessions)
     _add_routes(app, look)
     return app
@@ -97,6 +98,14 @@ def _add_routes(app: FastAPI, look: Look) -> None:
     @app.post("/v1/told")
     async def told(body: Told) -> str:
         return body.text
+
+    strict = APIRouter(route_class=JsonRoute)
+
+    @strict.post("/v1/json")
+    async def told_once(body: Told) -> str:
+        return body.text
+
+    app.include_router(strict)
 
     @app.get("/refused")
     async def refused() -> None:

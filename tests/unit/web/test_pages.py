@@ -6,7 +6,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
+from shared.runtime.ops import make_ops
 from shared.runtime.web import forms
 from shared.runtime.web.assets import Assets, find_third_party
 from shared.runtime.web.look import Look
@@ -131,8 +133,21 @@ def test_a_form_has_nothing_where_nothing_was_sent() -> None:
     assert (form["a"], form["missing"], form["b"], form.all("b")) == ("x", "", "2", ["1", "2"])
 
 
-async def test_the_api_is_shown_from_its_own_document(http: httpx.AsyncClient) -> None:
-    page = (await http.get("/docs?lang=en")).text
+async def _well() -> tuple[int, dict[str, object]]:
+    return 200, {}
+
+
+async def test_metrics_and_the_api_are_told_on_the_operators_port_alone(
+    app: FastAPI, look: Look, http: httpx.AsyncClient
+) -> None:
+    for path in ("/metrics", "/docs", "/openapi.json"):
+        assert (await http.get(path)).status_code == 404, path
+    transport = httpx.ASGITransport(app=make_ops(app, look, _well, _well))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8111") as ops:
+        assert "redress_" in (await ops.get("/metrics")).text
+        assert "/v1/told" in (await ops.get("/openapi.json")).json()["paths"]
+        assert (await ops.get("/livez")).status_code == (await ops.get("/readyz")).status_code == 200
+        page = (await ops.get("/docs?lang=en")).text
     assert "/v1/told" in page
     assert "string ≤ 5" in page
     assert "/static/" in page

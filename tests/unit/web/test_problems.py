@@ -1,10 +1,14 @@
 """Errors: problem details for programs, a page for browsers, and never a value of the input."""
 
 import logging
+from pathlib import Path
 
 import httpx
 import pytest
 
+from shared.runtime.http import make_app
+from shared.runtime.settings import CommonSettings
+from shared.runtime.telemetry import Tracing
 from shared.runtime.web.problems import Problem
 from shared.runtime.web.texts import Catalogue, Text
 
@@ -55,6 +59,26 @@ async def test_broken_json_is_422(http: httpx.AsyncClient) -> None:
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["code"] == "not_json"
     assert answer.json()["errors"][0]["detail"] == "不是有效的 JSON"
+
+
+@pytest.mark.parametrize("body", ['{"text": "a", "text": "b"}', '{"text": "a", "x": [{"text": 1, "text": 2}]}'])
+async def test_a_name_that_stands_twice_is_refused_and_named(http: httpx.AsyncClient, body: str) -> None:
+    answer = await http.post("/v1/json", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 422
+    assert [(one["field"], one["code"]) for one in answer.json()["errors"]] == [("text", "said_twice")]
+
+
+async def test_no_redirect_leads_to_a_host_that_the_request_named(tmp_path: Path) -> None:
+    async def well() -> tuple[int, dict[str, object]]:
+        return 200, {}
+
+    (key := tmp_path / "key").write_text("5" * 64)
+    settings = CommonSettings(database_url="postgresql://x", master_key_file=key, session_key_file=key)
+    app = make_app("x", "x", "x", Tracing("x", settings), well, well)
+    app.add_api_route("/c/{token}", lambda token: token)
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://evil.test") as client:
+        assert (await client.get("/c/abc/")).status_code == 404
 
 
 async def test_a_problem_keeps_its_headers(http: httpx.AsyncClient) -> None:

@@ -95,24 +95,33 @@ async def write_now(connection: Executes, line: Mapping[str, Any]) -> None:
 class SecurityLog:
     """The lines of this process that are not written yet."""
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        database: Database,
+        pack_of: Callable[[str], str | None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._database = database
+        self._pack_of = pack_of
         self._clock = clock
         self._lines: deque[dict[str, Any]] = deque()
         self._seen: OrderedDict[tuple[str, str, str], float] = OrderedDict()
         self._writing = asyncio.Lock()
 
-    def note(self, kind: Kind, actor: str, **known: Any) -> None:
+    def note(self, kind: Kind, actor: str, *, works_in: str | None = None, **known: Any) -> None:
         """Remember a line to be written; costs the caller nothing.
 
         Args:
             kind: what happened.
             actor: the user name, or what else did it.
+            works_in: their department, which tells the pack where that is not known.
             known: role, pack, reference, address; anything else goes into `detail`.
         """
         if len(self._lines) >= _MOST:
             metrics.SECURITY_LINES_LOST.inc()
             return
+        if works_in is not None and known.get("pack") is None:
+            known["pack"] = self._pack_of(works_in)
         self._lines.append(line_of(kind, actor, **known))
 
     def note_of(self, kind: Kind, person: Person, **known: Any) -> None:

@@ -47,6 +47,7 @@ from shared.runtime.watchdog import EXIT_CODE, Watchdog
 from shared.runtime.web.company import company_of
 from shared.runtime.web.install import install_web
 from shared.runtime.web.look import Look, SiteUrls
+from shared.runtime.web.persons import pack_of
 from shared.runtime.web.sessions import Sessions
 
 log = logging.getLogger(__name__)
@@ -134,7 +135,7 @@ class Service:
         )
         self.health = Health(name, self.database, self.relay, needs)
         self.app: FastAPI = make_app(name, title, description, self.tracing, self.health.ready, self.health.alive)
-        self.security = SecurityLog(self.database)
+        self.security = SecurityLog(self.database, lambda department: pack_of(department, self.policies.packs))
         install_web(self.app, self.look, self.sessions, self.security)
         self._policy_keeper = PolicyKeeper(self.database, name, self.policies)
         self.health.also |= {"vault": lambda: None if self.vault.is_open else "the vault is not open yet"}

@@ -50,7 +50,14 @@ class Account:
         elif staff.session_id is not None:
             await self._staff.end_session(staff.session_id, staff.user)
         self._sessions.directory.changed()
-        self._security.note(Kind.SIGNED_OUT, staff.user, role=staff.role, pack=staff.pack, everywhere=everywhere)
+        self._security.note(
+            Kind.SIGNED_OUT,
+            staff.user,
+            role=staff.role,
+            pack=staff.pack,
+            works_in=staff.department,
+            everywhere=everywhere,
+        )
 
     async def sign_out(self, request: Request) -> Response:
         """Answer the posted button. Who is signed out already is told nothing else."""
@@ -75,7 +82,9 @@ class Account:
         self._sessions.directory.changed()
         if epoch is None:  # dismissed meanwhile
             raise Problem(401, "not-authorised", headers={"WWW-Authenticate": "Bearer"})
-        self._security.note(Kind.PASSWORD_CHANGED, staff.user, role=staff.role, pack=staff.pack)
+        self._security.note(
+            Kind.PASSWORD_CHANGED, staff.user, role=staff.role, pack=staff.pack, works_in=staff.department
+        )
         return Member(
             user=member.user, name=member.name, role=member.role, department=member.department, session_epoch=epoch
         )

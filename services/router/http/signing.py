@@ -173,7 +173,9 @@ class Signing:
         if member is None:
             self._security.note(kind, "unknown", address=address)
         else:
-            self._security.note(kind, user, role=member.role, pack=member.pack, address=address)
+            self._security.note(
+                kind, user, role=member.role, pack=member.pack, works_in=member.department, address=address
+            )
 
     def _next(self, wish: str) -> str:
         return safe_next(wish, self._look.urls.own, "/desk")

@@ -271,7 +271,8 @@ class KnownStaff:
                     message["headers"] = [*message.get("headers", ()), cookie]
                 if message["status"] == 403 and self._security is not None:
                     staff, what = scope[_KNOWN], f"{scope['method']} {scope['path'][:120]}"
-                    self._security.note(Kind.REFUSED, staff.user, role=staff.role, pack=staff.pack, what=what)
+                    known = {"role": staff.role, "pack": staff.pack, "works_in": staff.department, "what": what}
+                    self._security.note(Kind.REFUSED, staff.user, **known)
             await send(message)
 
         return watched

@@ -130,14 +130,19 @@ class SecurityLog:
 
     def viewed(self, person: Person, reference: str, what: str) -> None:
         """Somebody sees a case, or its clocks or notices: a line per person, case, `what` and ten minutes."""
-        key, now = (person.user, reference, what), self._clock()
-        if now - self._seen.get(key, float("-inf")) < SEEN_AGAIN_SECONDS:
-            return
+        if self.is_first((person.user, reference, what), SEEN_AGAIN_SECONDS):
+            self.note_of(Kind.VIEWED, person, reference=reference, what=what)
+
+    def is_first(self, key: tuple[str, str, str], seconds: float) -> bool:
+        """Whether nothing was noted under this key for so long; what anybody can repeat at will would fill the log."""
+        now = self._clock()
+        if now - self._seen.get(key, float("-inf")) < seconds:
+            return False
         self._seen[key] = now
         self._seen.move_to_end(key)
         if len(self._seen) > _SEEN_KEPT:
             self._seen.popitem(last=False)
-        self.note_of(Kind.VIEWED, person, reference=reference, what=what)
+        return True
 
     async def flush(self) -> None:
         """Write what waits, now."""

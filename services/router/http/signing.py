@@ -26,6 +26,8 @@ from shared.runtime.web.sessions import EXPIRY_SECONDS, Sessions, guard_origin, 
 
 _USERS_OF_A_BROWSER = 8
 _KNOWN_SECONDS = 180 * 86_400
+_TOLD_AGAIN_SECONDS = 60.0
+"""One line of the security log says for a minute that somebody has to wait."""
 
 
 class SignInLimits:
@@ -168,6 +170,8 @@ class Signing:
 
     def _note(self, kind: Kind, user: str, address: str) -> None:
         """Write it down. What was typed as a name and is none may be a password, so it is not kept."""
+        if kind is Kind.SIGN_IN_THROTTLED and not self._security.is_first((kind, user, address), _TOLD_AGAIN_SECONDS):
+            return
         view = self._sessions.directory.view
         member = view.members.get(user) if view else None
         if member is None:

@@ -27,6 +27,12 @@ async def test_many_tries_at_once_have_no_more_passwords_looked_at_than_one_afte
         assert answers == {401: 5, 429: 45}
         refused = await client.post("/v1/sign-in", json={"user": "li.delivery", "password": "guess"})
         assert 1 <= int(refused.headers["retry-after"]) <= 2
+        await running.service.security.flush()
+        lines = running.database.fetch("SELECT kind, actor, pack, address FROM security.entry ORDER BY id")
+        assert Counter(tuple(line.values()) for line in lines) == {
+            ("sign_in_failed", "li.delivery", "retail", "203.0.113.7"): 5,
+            ("sign_in_throttled", "li.delivery", "retail", "203.0.113.7"): 1,  # of 46: nobody fills the log
+        }
         assert await attempt(client, PASSWORD, "wang.billing") == 200  # a colleague behind the same address
 
 

@@ -20,6 +20,7 @@ from shared.runtime.web.assets import Assets
 from shared.runtime.web.company import Company
 from shared.runtime.web.security import origin_of
 from shared.runtime.web.texts import Catalogue, Language
+from shared.zones import name_of
 
 if TYPE_CHECKING:
     from shared.runtime.web.sessions import Sessions, Staff
@@ -121,7 +122,7 @@ class Look:
     ) -> HTMLResponse:
         """A page as a response.
 
-        Templates find `t(key, ...)`, `lang`, `html_lang`, `staff`, `urls`, `asset(name)`, `now`, `tz`, `here` (this
+        Templates find `t(key, ...)`, `lang`, `html_lang`, `staff`, `urls`, `asset(name)`, `now`, `tz`, `zone` (its name), `here` (this
         address), `switch(lang)`, `new_key()` and the times `due when stamp exact day span`, beside the context. `now` (aware) and `tz`
         (ZoneInfo) in the context replace the look's own; `at` is the path that shows this page, where a form led to it;
         `due(at, tz, language)` speaks of another place to others.
@@ -161,6 +162,7 @@ class Look:
             "company": context.get("company") or self._company(spoken),
             "now": now,
             "tz": zone,
+            "zone": name_of(zone, now, spoken),
             "due": lambda at, tz=zone, language=spoken, printed=False: _time(
                 at, moments.due(at, now, tz, language, printed=printed), tz, language, "due"
             ),

@@ -228,3 +228,18 @@ async def test_a_call_back_promised_for_a_time_that_has_passed_is_refused_with_t
     assert CALL["text"] in page.text and call["next_step"] in page.text and intake.count("complaint") == 0
     call["next_step"] = "After-sales rings back by 00:00 on 2999-01-02"
     assert (await intake.http.post("/agent", data=call, headers=as_staff(intake))).status_code == 303
+
+
+async def test_a_usual_span_is_told_for_the_chosen_kind_alone_and_never_beside_the_date(intake: Running) -> None:
+    """The receipt said "usually 7 working days" beside the date of a policy of ten (trial, C11)."""
+    key = await key_of(intake.http)
+    spans = intake.service.policies.packs["retail"].sla.choose(priority="normal", category="repair", channel="web")
+    days = int(spans.clocks.journey.amount)
+    chosen = {**FORM, "category": "repair", "key": key, "action": "review"}
+    review = (await intake.http.post("/file?lang=zh", data=chosen, headers=HTML)).text
+    assert "这类投诉通常首次答复" in review and f"全部办结：{days} 个工作日" in review
+    open_ = (await intake.http.post("/file?lang=zh", data={**FORM, "key": key, "action": "review"}, headers=HTML)).text
+    assert "通常" not in open_
+    await intake.http.post("/file?lang=zh", data={**chosen, "action": "send"}, headers=HTML)
+    done = (await intake.http.get("/file/done?lang=zh")).text
+    assert "通常" not in done and "工作日" not in done and "今天" not in done, "a receipt is read on other days too"

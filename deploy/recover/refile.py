@@ -96,7 +96,7 @@ async def _file(connection: Connection, event: ComplaintSubmitted, opener: Opene
         text("title", event.title),
         text("text", event.text),
         event.category,
-        event.store_id,
+        event.store_id or text("store", event.store),
         text("order_id", event.order_id),
         text("name", event.name),
         email,

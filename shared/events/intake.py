@@ -35,8 +35,10 @@ class ComplaintSubmitted(Event):
     client: str = Field(max_length=64, description="the channel client that filed it")
     language: Language
     received_at: Instant = Field(description="when the organisation received it; every legal clock starts here")
-    category: Code | None = None
-    store_id: str | None = Field(default=None, max_length=64)
+    category: Code | None = Field(default=None, description="one of the pack's; what else was sent is not carried on")
+    store_id: str | None = Field(
+        default=None, max_length=64, description="the store an operator has bound the client to; see `store`"
+    )
     has_order: bool = False
     wanted: Code | None = Field(default=None, description="remedy wanted: exchange, refund, repair, apology, …")
     about_staff: bool = False
@@ -48,6 +50,9 @@ class ComplaintSubmitted(Event):
     title: Sealed | None = None
     text: Sealed
     order_id: Sealed | None = None
+    store: Sealed | None = Field(
+        default=None, description="the store as it was told, where the client is bound to none"
+    )
     name: Sealed | None = None
     email: Sealed | None = None
     phone: Sealed | None = None

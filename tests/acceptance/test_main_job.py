@@ -271,3 +271,25 @@ def test_nothing_of_a_customer_is_readable_on_the_way_and_every_promise_is_kept(
     for name in ("intake", "router", "sla", "notifier"):
         assert marker not in redress.log(name)
         assert told["progress_url"].rpartition("/")[2] not in redress.log(name)
+
+
+def test_what_is_no_word_of_the_pack_travels_sealed_or_not_at_all(redress: World):
+    """Category, department and store are typed by people too: a name and a number must not stand in clear on Kafka (D8)."""
+    category, department, store = "li_si_13912345678", "wang_wu_13812345678", "SH-021/ZhaoLiu/13712345678"
+    told, case = _open_case(
+        redress,
+        redress.file(
+            "The shelf in the shop was dirty and nobody came to the till.",
+            category=category,
+            about_department=department,
+            store_id=store,
+        ),
+    )
+    assert [one["code"] for one in told["warnings"]] == ["unknown_category", "unknown_department"]
+    assert case["store_id"] == store, "the desk reads it"
+    kept = redress.database.fetch(
+        f"SELECT category, store_id, details->>'about_department' FROM intake.complaint"
+        f" WHERE complaint_id = '{told['complaint_id']}'"
+    )
+    assert tuple(kept[0]) == (category, store, department), "intake keeps what was told"
+    assert not violations(redress, category, department, store)

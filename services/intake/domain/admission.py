@@ -1,5 +1,6 @@
 """Who may file what, and how often."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from services.intake.domain.complaint import Complaint
@@ -30,6 +31,31 @@ def scope_faults(client: Client, complaint: Complaint) -> tuple[Fault, ...]:
     if client.store_id is not None and complaint.store_id not in (None, client.store_id):
         faults.append(fault("wrong_store", "/store_id", complaint.language, allowed=client.store_id))
     return tuple(faults)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What of a complaint travels in clear because it is the pack's own word; anybody may type anything there.
+
+    Attributes:
+        about_staff: it is about staff, also where the department that was named is none.
+    """
+
+    category: str | None
+    about_department: str | None
+    about_staff: bool
+
+
+def published(
+    complaint: Complaint, categories: Collection[str] | None, departments: Collection[str] | None
+) -> Published:
+    """Tell the pack's words from others; where the pack is not known here there are none."""
+    about = complaint.about_department
+    return Published(
+        complaint.category if complaint.category in (categories or ()) else None,
+        about if about in (departments or ()) else None,
+        complaint.about_staff or about is not None,
+    )
 
 
 def filed_store(client: Client, complaint: Complaint) -> str | None:

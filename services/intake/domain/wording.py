@@ -161,8 +161,8 @@ WARNINGS: Mapping[str, Texts] = {
         "There is no such category: it is kept, and not used for routing. Those there are: {allowed}.",
     ),
     "unknown_department": Texts(
-        "没有这个部门：已保存，但没有部门因此回避。现有的部门：{allowed}。",
-        "There is no such department: it is kept, and no department is passed over for it. Those there are: {allowed}.",
+        "没有这个部门：已保存，按涉及员工的投诉处理。现有的部门：{allowed}。",
+        "There is no such department: it is kept, and the complaint counts as one about staff. Those there are: {allowed}.",
     ),
     "no_number": Texts(
         "客户希望回电，但没有电话号码；请问清后补充。",

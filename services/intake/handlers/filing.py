@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.intake import store
-from services.intake.domain.admission import Client, scope_faults
+from services.intake.domain.admission import Client, published, scope_faults
 from services.intake.domain.complaint import Amendment, Complaint, Withdrawal
 from services.intake.domain.contact import DEFAULT_REGION, lookup_email
 from services.intake.domain.idempotency import digest_of
@@ -128,6 +128,7 @@ class Intake:
             traceparent=current_traceparent.get(),
             actor=actor or "",
             warnings=in_json(warnings_of(complaint, *known)),
+            published=published(complaint, *known),
         )
 
     def told_in(self, client: Client) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from services.intake.domain import receipt
-from services.intake.domain.admission import Client, filed_store
+from services.intake.domain.admission import Client, Published, filed_store
 from services.intake.domain.complaint import CallBack, Complaint
 from services.intake.domain.contact import lookup_email
 from services.intake.domain.idempotency import as_told, digest
@@ -34,6 +34,7 @@ class Filing:
     complaint: Complaint
     client: Client
     key: UUID
+    published: Published
     traceparent: str | None = None
     actor: str = ""
     """Who files; by default `client:NAME`."""
@@ -110,19 +111,19 @@ def build_row(
         client=client.name,
         language=complaint.language,
         received_at=received_at,
-        category=complaint.category,
-        store_id=filed_store(client, complaint),
+        category=filing.published.category,
+        store_id=client.store_id,
         has_order=complaint.order_id is not None,
         wanted=complaint.wanted,
-        about_staff=complaint.about_staff,
-        about_department=complaint.about_department,
+        about_staff=filing.published.about_staff,
+        about_department=filing.published.about_department,
         repeat_of=complaint.repeat_of,
         consent=complaint.consent,
         on_behalf=complaint.on_behalf_of is not None,
         person_id=person.person_id,
         progress_token_hash=hashlib.sha256(token.encode()).hexdigest(),
         call_back=_call_back(complaint.call_back, complaint_id, person),
-        **person.seal_all(complaint_id, _told(complaint, token)),
+        **person.seal_all(complaint_id, _told(complaint, token, bound=client.store_id is not None)),
     )
     told = complaint.received_at
     answer, kept = answers_of(
@@ -143,7 +144,7 @@ def build_row(
         title=complaint.title,
         body=complaint.text,
         category=complaint.category,
-        store_id=event.store_id,
+        store_id=filed_store(client, complaint),
         order_id=complaint.order_id,
         customer_name=complaint.customer.name,
         email=complaint.customer.email,
@@ -159,13 +160,14 @@ def build_row(
     return Ready(row, answer, as_told(complaint) if told is not None and told.utcoffset() else None)
 
 
-def _told(complaint: Complaint, token: str) -> list[tuple[str, str]]:
-    """What is sealed of a complaint, by the name it is bound to."""
+def _told(complaint: Complaint, token: str, *, bound: bool) -> list[tuple[str, str]]:
+    """What is sealed of a complaint, by the name it is bound to. A store that an operator bound the client to is not."""
     customer, on_behalf = complaint.customer, complaint.on_behalf_of
     told = [("text", complaint.text), (TOKEN, token)]
     for name, clear in (
         ("title", complaint.title),
         ("order_id", complaint.order_id),
+        ("store", None if bound else complaint.store_id),
         ("name", customer.name),
         ("email", customer.email),
         ("phone", customer.phone),

@@ -35,10 +35,19 @@ def desks_of(pack: Pack) -> Desks:
     )
 
 
-def place(event: ComplaintSubmitted, title: str | None, text: str | None, pack: Pack, *, repeat: bool) -> Placed:
+def place(
+    event: ComplaintSubmitted,
+    title: str | None,
+    text: str | None,
+    pack: Pack,
+    *,
+    repeat: bool,
+    store: str | None = None,
+) -> Placed:
     """The owner of a new complaint. A text that cannot be opened (erased person) is judged by its other facts.
 
     Args:
+        store: the store as it was told, opened.
         repeat: the same person reported a matter of the same pack before, and says that this is it again.
     """
     decision = decide(
@@ -48,7 +57,7 @@ def place(event: ComplaintSubmitted, title: str | None, text: str | None, pack: 
             text=text or "",
             title=title or "",
             category=event.category,
-            store_id=event.store_id,
+            store_id=event.store_id or store,
             has_order=event.has_order,
             about_staff=event.about_staff,
             about_department=event.about_department,

@@ -111,7 +111,7 @@ class Fold:
         # Whoever names a stranger's complaint, or one that is not there, reports nothing again (trial G3).
         repeat = event.repeat_of is not None and (event.repeat_of, event.person_id, event.pack) in self._earlier
         self._earlier.add(store.Earlier(event.reference, event.person_id, event.pack))
-        placed = place(event, title, text, pack, repeat=repeat)
+        placed = place(event, title, text, pack, repeat=repeat, store=opened("store", event.store))
         trace = self._tx.trace_of(moment.cause.id)
         self._words.append(words_of(event, title, text, placed.reasons, opened, trace, erased=key is None))
         outcome = told.submitted(event, placed.placement, self._desks_of(pack), moment, placed.about)

@@ -40,7 +40,7 @@ def words_of(
         if wish
         else None,
         order_id=opened("order_id", event.order_id),
-        store_id=event.store_id,
+        store_id=event.store_id or opened("store", event.store),
         wanted=event.wanted,
         repeat_of=event.repeat_of,
         client=event.client,

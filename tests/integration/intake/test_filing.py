@@ -42,22 +42,36 @@ async def test_what_is_answered_is_stored_with_its_event_in_one_piece(intake: Ru
 
 async def test_the_event_holds_nothing_personal_in_clear_and_opens_with_the_persons_key(intake: Running):
     body = BODY | {
-        "title": "标题", "order_id": "ORDER-77", "call_back": {"number": "13912345678", "hours": "晚上六点后"},
+        "title": "标题", "order_id": "ORDER-77", "store_id": "SH-21/WangWu", "category": "li_si_139", "call_back": {"number": "13912345678", "hours": "晚上六点后"},
         "on_behalf_of": {"name": "王老先生", "relation": "儿子"},
     }  # fmt: skip
     told = (await intake.post(body)).json()
     payload = intake.rows("SELECT payload FROM intake.outbox")[0]["payload"].decode()
     token = told["progress_url"].rpartition("/")[2]
-    for secret in ("王小明", "wang@", "138123", "快递", "标题", "ORDER-77", "139123", "晚上", "王老", "儿子", token):
+    for secret in (
+        "王小明",
+        "wang@",
+        "138123",
+        "快递",
+        "标题",
+        "ORDER-77",
+        "WangWu",
+        "li_si",
+        "139123",
+        "晚上",
+        "王老",
+        "儿子",
+        token,
+    ):
         assert secret not in payload
     event = ComplaintSubmitted.model_validate_json(payload)
     key = (await intake.service.vault.keys_of([event.person_id]))[event.person_id]
     opened = {
         name: key.open(event.complaint_id, name, getattr(event, name))
-        for name in ("text", "title", "name", "email", "phone", "order_id", "on_behalf_of", "progress_token")
+        for name in ("text", "title", "name", "email", "phone", "order_id", "store", "on_behalf_of", "progress_token")
     }
     assert opened == {
-        "text": BODY["text"], "title": "标题", "name": "王小明", "email": "wang@example.com",
+        "text": BODY["text"], "title": "标题", "name": "王小明", "store": "SH-21/WangWu", "email": "wang@example.com",
         "phone": "+8613812345678", "order_id": "ORDER-77", "on_behalf_of": "王老先生 (儿子)", "progress_token": token,
     }  # fmt: skip
     assert event.call_back is not None and event.call_back.number is not None

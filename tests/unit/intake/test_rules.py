@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from pydantic import TypeAdapter
 
-from services.intake.domain.admission import Client, filed_store, scope_faults
+from services.intake.domain.admission import Client, Published, filed_store, published, scope_faults
 from services.intake.domain.complaint import Amendment, BatchItem, Complaint, Withdrawal
 from services.intake.domain.idempotency import Verdict, digest, digest_of, judge
 from services.intake.domain.receipt import refusal, settle
@@ -86,6 +86,13 @@ class TestScope:
     def test_a_till_cannot_file_for_another_store_or_channel(self):
         found = scope_faults(self.TILL, complaint(store_id="S8", channel="web"))
         assert {(f.pointer, f.code) for f in found} == {("/store_id", "wrong_store"), ("/channel", "wrong_channel")}
+
+    def test_only_words_of_the_pack_travel_in_clear(self):
+        told = complaint(category="delivery", about_department="stores")
+        assert published(told, {"delivery"}, {"stores"}) == Published("delivery", "stores", about_staff=True)
+        assert published(told, {"refund"}, {"office"}) == Published(None, None, about_staff=True)
+        assert published(told, None, None) == Published(None, None, about_staff=True), "the pack is not known here"
+        assert published(complaint(), {"delivery"}, {"stores"}) == Published(None, None, about_staff=False)
 
     def test_the_call_desk_files_for_every_channel(self):
         desk = Client(client_id=2, name="agent-desk", channel=None, pack="retail")

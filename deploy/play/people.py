@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,7 @@ class Staff:
         self._url = endpoints.router.rstrip("/")
         self._people = {p.department: p for p in reversed(endpoints.sign_ins) if p.role in {"handler", "office"}}
         self._tokens: dict[str, str] = {}
+        self._signing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @property
     def departments(self) -> frozenset[str]:
@@ -86,11 +88,12 @@ class Staff:
         return found
 
     async def _headers(self, department: str) -> dict[str, str]:
-        if department not in self._tokens:
-            person = self._people.get(department)
-            if person is None:
-                raise Refused(f"nobody can sign in for {department}")
-            self._tokens[department] = await self._sign_in(person)
+        person = self._people.get(department)
+        if person is None:
+            raise Refused(f"nobody can sign in for {department}")
+        async with self._signing[department]:  # one try each: many at once look like somebody who guesses
+            if department not in self._tokens:
+                self._tokens[department] = await self._sign_in(person)
         return {"Authorization": f"Bearer {self._tokens[department]}"}
 
     async def _sign_in(self, person: SignIn) -> str:
@@ -119,10 +122,10 @@ class Customers:
 
 
 async def _patiently(send: Callable[..., Awaitable[httpx.Response]], url: str, **more: Any) -> httpx.Response:
-    """Ask again while a service says that it is too busy (503: nothing was done), at most ten times."""
+    """Ask again while a service is too busy or asks for patience (503, 429: nothing was done), at most ten times."""
     answer = await send(url, **more)
     for _ in range(10):
-        if answer.status_code != 503:
+        if answer.status_code not in {429, 503}:
             break
         await asyncio.sleep(float(answer.headers.get("retry-after") or 1))
         answer = await send(url, **more)

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from shared.runtime.web import media
 from shared.runtime.web.forms import Form, read_form
 from shared.runtime.web.problems import Problem
-from shared.runtime.web.sessions import safe_next, sign_in_address, without_done
+from shared.runtime.web.sessions import is_foreign, safe_next, sign_in_address, without_done
 
 if TYPE_CHECKING:
     from shared.runtime.web.look import Look
@@ -39,11 +39,14 @@ async def answer_sign_in(request: Request) -> Response:
         target = sign_in_address(look.urls.router, here)
         return RedirectResponse(target, status_code=303, headers={"Cache-Control": "no-store"})
     back = without_done(request.headers.get("referer") or here)
+    elsewhere = RedirectResponse(sign_in_address(look.urls.router, back), status_code=303)
+    if is_foreign(request):  # words that somebody else's page puts into the mouth of who signs in
+        return elsewhere
     try:
         media.check(request, media.FORM)
         form = await read_form(request)
     except Problem:
-        return RedirectResponse(sign_in_address(look.urls.router, back), status_code=303)
+        return elsewhere
     return look.render(request, "signed_out.html", status=401, next=back, to=here, carried=_carried(here, form))
 
 

@@ -299,10 +299,15 @@ def comes_from_ourselves(request: Request) -> bool:
     return origin is not None and origin.lower() in own
 
 
+def is_foreign(request: Request) -> bool:
+    """Whether somebody else's page made a request; programs send no Origin."""
+    from_a_page = "origin" in request.headers or "sec-fetch-site" in request.headers
+    return from_a_page and not comes_from_ourselves(request)
+
+
 def guard_origin(request: Request) -> None:
     """FastAPI dependency for public forms: a POST from somebody else's page is refused; programs send no Origin."""
-    foreign = "origin" in request.headers or "sec-fetch-site" in request.headers
-    if request.method not in _SAFE_METHODS and foreign and not comes_from_ourselves(request):
+    if request.method not in _SAFE_METHODS and is_foreign(request):
         raise Problem(403, "foreign-origin")
 
 

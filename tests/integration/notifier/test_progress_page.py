@@ -453,3 +453,14 @@ async def test_a_link_ends_some_time_after_closing_and_says_what_to_do(rig: Rig,
     answers = [await http.get(f"/c/{story.token}"), await http.post(f"/c/{story.token}/dispute", json={"text": "b"})]
     assert [(a.status_code, a.json()["type"]) for a in answers] == [(410, "urn:redress:problem:link-ended")] * 2
     assert await said(rig) == []
+
+
+async def test_a_lost_or_wrong_link_is_no_dead_end_but_names_the_company_and_its_number(
+    rig: Rig, http: httpx.AsyncClient
+) -> None:
+    for language, words in (("zh", "零售与服务"), ("en", "Retail and services")):
+        lost = await http.get(f"/c/nothing-is-here?lang={language}", headers=BROWSER)
+        assert lost.status_code == 404 and words in lost.text and "400-000-0123" in lost.text
+    story = await begun(rig)
+    page = await http.get(f"/c/{story.token}?lang=zh", headers=BROWSER)
+    assert "400-000-0123（每天 8:00–22:00）" in page.text.replace('">', ">").replace("</a>", "")

@@ -250,3 +250,15 @@ def test_people_are_greeted_by_their_names(name: str) -> None:
 def test_what_is_no_name_greets_nobody(name: str) -> None:
     """D9: the name of a form carried anybody's advertisement in our mail."""
     assert greeted(name) == ""
+
+
+@pytest.mark.parametrize("language", BOTH)
+def test_every_message_says_how_else_the_company_is_reached(language: Language) -> None:
+    contact = {"zh": "电话：400-000-0123（每天 8:00–22:00）", "en": "Phone: 400-000-0123 (daily 8:00 to 22:00)"}[
+        language
+    ]
+    for kind, variant in CASES:
+        letter = replace(full(kind, language, variant), contact=contact)
+        shown = render(letter)
+        assert contact in shown.text and contact in shown.html
+        assert contact not in render(full(kind, language, variant)).text

@@ -203,6 +203,14 @@ async def test_what_is_sent_without_a_session_goes_through_sign_in_and_comes_bac
     assert onward_of(elsewhere, "ann", URLS.own) is None
 
 
+@pytest.mark.parametrize("headers", [{"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}])
+async def test_words_of_a_foreign_page_do_not_go_through_sign_in(
+    http: httpx.AsyncClient, headers: dict[str, str]
+) -> None:
+    answer = await http.post("/staff", data={"text": "not mine"}, headers=HTML | headers)
+    assert answer.status_code == 303 and "not mine" not in answer.text
+
+
 async def test_what_was_done_is_not_said_again_behind_sign_in(http: httpx.AsyncClient) -> None:
     answer = await http.get("/staff?done=accept&state=open", headers=HTML)
     assert answer.headers["location"].endswith("next=http%3A%2F%2Fintake.test%2Fstaff%3Fstate%3Dopen")

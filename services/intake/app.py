@@ -4,6 +4,7 @@ from services.intake import duties, handlers
 from services.intake.domain.complaint import MAX_BATCH_BYTES
 from services.intake.handlers import Intake
 from services.intake.handlers.erasing import Erasing
+from services.intake.handlers.persons import Persons as PersonsOfOffice
 from services.intake.handlers.sealing import seal_links
 from services.intake.handlers.sent_mail import forget_at
 from services.intake.http.api import router
@@ -57,8 +58,17 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
         default_pack=settings.default_pack,
     )
     service.app.state.intake = intake
+    erasing = Erasing(
+        database=service.database,
+        transaction=service.transaction,
+        beside=place.persons.beside,
+        shred=service.vault.shred,
+        forget=forget_at(settings.intake_sent_mail_url),
+    )
     parts = Parts(
         intake=intake,
+        persons=PersonsOfOffice(service.database, erasing),
+        vault=service.vault,
         limits=FormLimits(settings),
         lookups=Rates(settings.intake_lookup_rate, settings.intake_lookup_burst),
         security=service.security,
@@ -78,13 +88,6 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
     service.runs("writer", writer.run)
     service.runs("keys", keys.run)
     service.runs("clear links", seal_links(service.database, service.vault))
-    erasing = Erasing(
-        database=service.database,
-        transaction=service.transaction,
-        beside=place.persons.beside,
-        shred=service.vault.shred,
-        forget=forget_at(settings.intake_sent_mail_url),
-    )
     service.runs("erasures", duties.carry_erasures_out(erasing))
     service.finishes(writer.close)
     service.finishes(bulk.close)

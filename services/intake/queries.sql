@@ -258,15 +258,10 @@ INSERT INTO erasure (erasure_id, person_id, complaint_id, state, why, asked_by, 
 VALUES ($1, $2, $3, $4, $5, $6, clock.now(), CASE $4 WHEN 'approved' THEN $6 END, CASE $4 WHEN 'approved' THEN clock.now() END)
 ON CONFLICT DO NOTHING RETURNING erasure_id
 
--- name: erasure_under_way
--- What is asked for or being carried out of a person.
-SELECT erasure_id, person_id, complaint_id, state, why, asked_by, asked_at, decided_by, decided_at, told, done_at
-FROM erasure WHERE person_id = $1 AND state IN ('asked', 'approved', 'blanked')
-
 -- name: erasure
--- One.
+-- One by its id, or what is asked for or being carried out of a person.
 SELECT erasure_id, person_id, complaint_id, state, why, asked_by, asked_at, decided_by, decided_at, told, done_at
-FROM erasure WHERE erasure_id = $1
+FROM erasure WHERE erasure_id = $1 OR (person_id = $1 AND state IN ('asked', 'approved', 'blanked'))
 
 -- name: erasures_due
 -- What is decided and not finished, the oldest first.
@@ -382,3 +377,20 @@ INSERT INTO erasure (erasure_id, person_id, complaint_id, state, why, asked_by, 
 SELECT i, p, '00000000-0000-0000-0000-000000000000', 'done', $3, $4, clock.now(), $4, clock.now(), clock.now(), clock.now()
 FROM unnest($1::uuid[], $2::uuid[]) AS t (i, p)
 WHERE NOT EXISTS (SELECT FROM erasure e WHERE e.person_id = p AND e.state IN ('blanked', 'done'))
+
+-- name: erasures_asked
+-- What waits for a second person, of one pack, the oldest first.
+SELECT c.reference, e.erasure_id, e.person_id, e.complaint_id, e.state, e.why, e.asked_by, e.asked_at, e.decided_by,
+       e.decided_at, e.told, e.done_at
+FROM erasure e JOIN complaint c USING (complaint_id) WHERE e.state = 'asked' AND c.pack = $1 ORDER BY e.asked_at LIMIT 200
+
+-- name: told_by
+-- What was told, complaint by complaint.
+SELECT complaint_id, reference, pack, channel, language, received_at, accepted_at, coalesce(s.state, 'submitted') AS state,
+       s.department, title, body AS text, category, store_id, order_id, customer_name AS name, email, phone, details
+FROM complaint LEFT JOIN standing s USING (complaint_id) WHERE complaint_id = ANY ($1::uuid[]) ORDER BY complaint_id
+
+-- name: added_to
+-- What was added.
+SELECT complaint_id, added_at AS at, kind, body AS text FROM addition
+WHERE complaint_id = ANY ($1::uuid[]) ORDER BY complaint_id, version

@@ -69,12 +69,14 @@ class Departments(PolicyModel):
 
     Attributes:
         phone_region: whose a phone number without a country code is (ISO 3166-1 alpha-2).
+        second_person_erases: whether an erasure that one of the office asks for waits until another one approves.
     """
 
     pack: Id
     version: Wording
     name: Text
     phone_region: Annotated[str, AfterValidator(_known_region)] = "CN"
+    second_person_erases: bool = True
     departments: Annotated[tuple[Department, ...], Field(min_length=2, max_length=200)]
 
     @cached_property

@@ -48,6 +48,7 @@ class Pack:
     sla: SlaRules
     notices: NoticePolicy
     phone_region: str = "CN"
+    second_person_erases: bool = True
 
     @property
     def triage(self) -> Department:
@@ -315,4 +316,5 @@ def _pack(sources: Sources) -> Pack:
         sla=sources.sla,
         notices=sources.notices,
         phone_region=sources.departments.phone_region,
+        second_person_erases=sources.departments.second_person_erases,
     )

@@ -59,6 +59,8 @@ BY_ROLE = {
     ("intake", "GET", "/agent/done"): Action.FILE,
     ("intake", "GET", "/agent/done/outlook"): Action.FILE,
     ("intake", "POST", "/agent/known"): Action.LOOK_UP,
+    ("intake", "GET", "/persons"): Action.ERASE,
+    ("intake", "POST", "/persons"): Action.ERASE,
     ("router", "GET", "/security-log"): Action.SECURITY_LOG,
     ("router", "GET", "/v1/security-log"): Action.SECURITY_LOG,
 }
@@ -67,6 +69,12 @@ BY_CASE = {
     ("intake", "GET", "/v1/complaints/{complaint_id}"): Action.AMEND,
     ("intake", "POST", "/v1/complaints/{complaint_id}/amend"): Action.AMEND,
     ("intake", "POST", "/v1/complaints/{complaint_id}/withdraw"): Action.WITHDRAW,
+    ("intake", "GET", "/persons/{reference}"): Action.ERASE,
+    **{
+        ("intake", "POST", f"/persons/{{reference}}/{step}"): Action.ERASE
+        for step in ("erase", "approve", "decline", "hold", "lift")
+    },
+    ("intake", "POST", "/persons/{reference}/copy"): Action.EXPORT_PERSON,
     ("router", "GET", "/desk/cases/{reference}"): Action.STATUS,
     ("router", "GET", "/v1/cases/{reference}"): Action.STATUS,
     ("router", "GET", "/v1/cases/{reference}/events"): Action.RAW_EVENTS,

@@ -9,12 +9,14 @@ from starlette.requests import Request
 
 from services.intake.domain.reach import Reach
 from services.intake.handlers import Intake
+from services.intake.handlers.persons import Persons
 from services.intake.http.limits import FormLimits
 from shared.policies.packs import Pack
 from shared.policies.spans import Span
 from shared.policies.watching import PolicySource
 from shared.rights import Action
 from shared.runtime.security_log import SecurityLog
+from shared.runtime.vault import Vault
 from shared.runtime.web.look import Look
 from shared.runtime.web.persons import pack_for
 from shared.runtime.web.problems import Problem
@@ -30,6 +32,8 @@ class Parts:
     """
 
     intake: Intake
+    persons: Persons
+    vault: Vault
     limits: FormLimits
     lookups: Rates
     security: SecurityLog

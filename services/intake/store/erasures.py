@@ -96,7 +96,7 @@ async def ask(
 
 async def under_way(db: Reads, person_id: UUID) -> Erasure | None:
     """The erasure of a person that was asked for and is not finished."""
-    row = await db.fetchrow(Q.erasure_under_way, person_id)
+    row = await db.fetchrow(Q.erasure, person_id)
     return Erasure(**row) if row is not None else None
 
 

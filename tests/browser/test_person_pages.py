@@ -47,6 +47,7 @@ def test_one_asks_and_another_approves(
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/persons/{reference}*")
     looker.check(page, f"persons-2-person-{look}")
+    looker.expect_noise("422")
     page.get_by_role("button", name=ASK[language]).click()
     expect(page.locator(".wrong").first).to_be_visible()
     page.locator("#why").first.fill("Letter of 3 March")

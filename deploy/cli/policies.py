@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from shared.policies.doubts import SetAside
     from shared.policies.packs import Pack, Packs
 
+HOLIDAYS_SOON = 183
 DEFAULT_FOLDER = Path(__file__).resolve().parent.parent / "policies"
 
 app = typer.Typer(
@@ -34,7 +36,11 @@ def check(
     Where a stack runs, its open cases are looked at too: no department that owns some may be left out.
     """
     packs = _load(folder)
-    summary = [
+    known_until = {
+        pack.name: {name: str(one.known_until) for name, one in pack.calendars.items() if one.known_until is not None}
+        for pack in packs.by_name.values()
+    }
+    summary: list[dict[str, object]] = [
         {
             "pack": pack.name,
             "version": pack.version,
@@ -43,6 +49,7 @@ def check(
             "topics": len(pack.routing.topics.choices) if pack.routing.topics else 0,
             "sla_policies": len(pack.sla.policies),
             "calendars": len(pack.calendars),
+            "holidays_known_until": known_until[pack.name],
         }
         for pack in packs.by_name.values()
     ]
@@ -53,9 +60,15 @@ def check(
         typer.echo(json.dumps(summary))
         return
     for line in summary:
-        pack, version = line.pop("pack"), line.pop("version")
+        pack, version, _ = str(line.pop("pack")), line.pop("version"), line.pop("holidays_known_until")
         counts = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in line.items())
         typer.echo(f"{pack} {version}: sound ({counts})")
+        for calendar, until in known_until[pack].items():
+            typer.echo(f"  {calendar}: holidays are known until {until}; later dates count holidays as working days")
+    for name, calendar, days in packs.days_left(datetime.now(UTC)):
+        if days < HOLIDAYS_SOON:
+            mend = f"add those of the next year to {name}/calendars.yaml"
+            typer.echo(f"warning: the holidays of {name}/{calendar} are known for {days} days only: {mend}", err=True)
 
 
 @app.command("explain")

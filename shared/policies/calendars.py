@@ -170,6 +170,14 @@ class Calendar(PolicyModel):
         return days
 
     @cached_property
+    def known_until(self) -> date | None:
+        """The last day whose holidays are known; none where nobody rests on holidays, or on the same ones every year."""
+        if self.country is not None:
+            return date(self.country.last_year, 12, 31)
+        last = max((day for holiday in self.holidays for day in holiday.days), default=None)
+        return None if last is None else date(last.year, 12, 31)
+
+    @cached_property
     def overrides(self) -> dict[date, tuple[Interval, ...]]:
         """Hours that replace the weekday's: make-up working days, then what the file states by date."""
         made_up = {day: self.week[item.like] for item in self.make_up_days for day in item.dates}

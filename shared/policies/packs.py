@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -80,6 +80,13 @@ class Packs:
     def departments(self) -> tuple[Department, ...]:
         """Every department of every pack."""
         return tuple(department for pack in self.by_name.values() for department in pack.departments.values())
+
+    def days_left(self, now: datetime) -> Iterator[tuple[str, str, int]]:
+        """Pack, calendar, and for how many days from now on its holidays are known; calendars without an end not."""
+        for pack in self.by_name.values():
+            for name, calendar in pack.calendars.items():
+                if calendar.known_until is not None:
+                    yield pack.name, name, (calendar.known_until - now.astimezone(calendar.zone).date()).days
 
     def __getitem__(self, name: str) -> Pack:
         return self.by_name[name]

@@ -68,6 +68,11 @@ CLOCK_DRIFT = Gauge("redress_clock_drift_seconds", "Clock of the database minus 
 POLICY_OK = Gauge(
     "redress_config_last_reload_successful", "1 when the policy files on disk are the ones in use", ["service"]
 )
+CALENDAR_ENDS = Gauge(
+    "redress_calendar_ends_in_days",
+    "Days until the holidays of a calendar are no longer known",
+    ["service", "pack", "calendar"],
+)
 CLOSED_KEYS = Counter(
     "redress_vault_closed_keys_total",
     "Keys of persons that could not be used: damaged, or master key not loaded",

@@ -319,8 +319,11 @@ class Service:
                 await self._measure_database()
 
     async def _measure_database(self) -> None:
-        drift = await self.database.fetchval("SELECT extract(epoch FROM clock.now())::float8 - $1::float8", time.time())
-        metrics.CLOCK_DRIFT.labels(self.name).set(drift)
+        now = await self.database.fetchval("SELECT clock.now()")
+        metrics.CLOCK_DRIFT.labels(self.name).set(now.timestamp() - time.time())
+        metrics.CALENDAR_ENDS.clear()
+        for pack, calendar, days in self.policies.packs.days_left(now):
+            metrics.CALENDAR_ENDS.labels(self.name, pack, calendar).set(days)
         await measure_open(self.database, self.name)
 
     async def _kept_alive(self, name: str, task: Task, stop: asyncio.Event) -> None:

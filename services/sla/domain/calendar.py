@@ -49,6 +49,8 @@ class CalendarSpec:
     annual_holidays: frozenset[tuple[int, int]] = frozenset()
     overrides: Mapping[date, tuple[Span, ...]] = field(default_factory=dict)
     breaks: Mapping[date, tuple[Span, ...]] = field(default_factory=dict)
+    #: The last day whose holidays are known; none where there is no such end.
+    known_until: date | None = None
 
     def spans(self, day: date) -> tuple[Span, ...]:
         """The open wall times of one local day, in order."""

@@ -9,9 +9,10 @@ from services.sla.domain.calendar import NOTHING, Calendar, Interval
 from services.sla.domain.clocks import Clock
 from services.sla.domain.working_days import end_of
 
-Because = Literal["open", "holiday", "day_off", "other_hours", "paused", "after_hours"]
+Because = Literal["open", "holiday", "day_off", "other_hours", "paused", "after_hours", "not_known_yet"]
 """Why a day counted as it did: usual hours · holiday · no working day · hours stated for that date (make-up day,
-shorter day) · the clock stood still · its hours were over before the clock began."""
+shorter day) · the clock stood still · its hours were over before the clock began · usual hours, on a day of which nobody
+knows yet whether it is a holiday."""
 
 _MOST_DAYS = 120
 
@@ -66,8 +67,13 @@ def _because(calendar: Calendar, day: date, was_open: bool, has_counted: bool) -
     if day in spec.overrides or day in spec.breaks:
         return "other_hours"
     if has_counted:
-        return "open"
+        return "not_known_yet" if is_provisional(calendar, day) else "open"
     return "after_hours" if spec.spans(day) else "day_off"
+
+
+def is_provisional(calendar: Calendar, day: date) -> bool:
+    """Whether the holidays around a day are not known yet, so that days before a date there may turn out to be some."""
+    return calendar.spec.known_until is not None and day > calendar.spec.known_until
 
 
 def _pauses(clock: Clock, until: datetime) -> Sequence[Interval]:

@@ -110,6 +110,7 @@ def spec_of(calendar: written.Calendar) -> CalendarSpec:
         annual_holidays=frozenset((int(day[:2]), int(day[3:])) for day in calendar.annual_holidays),
         overrides={day: _spans(hours) for day, hours in calendar.overrides.items()},
         breaks={day: _spans(hours) for day, hours in calendar.breaks.items()},
+        known_until=calendar.known_until,
     )
 
 
@@ -125,6 +126,7 @@ def _spec_to_json(spec: CalendarSpec) -> dict[str, Any]:
         "annual_holidays": sorted(spec.annual_holidays),
         "overrides": {day.isoformat(): spans for day, spans in sorted(spec.overrides.items())},
         "breaks": {day.isoformat(): spans for day, spans in sorted(spec.breaks.items())},
+        **({"known_until": spec.known_until.isoformat()} if spec.known_until else {}),
     }
 
 
@@ -136,4 +138,5 @@ def _spec_from_json(body: Mapping[str, Any]) -> CalendarSpec:
         annual_holidays=frozenset((month, day) for month, day in body["annual_holidays"]),
         overrides={date.fromisoformat(day): _spans(spans) for day, spans in body["overrides"].items()},
         breaks={date.fromisoformat(day): _spans(spans) for day, spans in body["breaks"].items()},
+        known_until=date.fromisoformat(body["known_until"]) if body.get("known_until") else None,
     )

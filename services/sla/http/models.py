@@ -49,6 +49,9 @@ class ClockView(Answer):
         description="none while it runs, and where a new date took its place in time"
     )
     late: bool = Field(description="the date has passed, whether the clock has ended or not")
+    provisional: bool = Field(
+        description="the date lies beyond the holidays that are known: it counts days that may turn out to be holidays"
+    )
     counts_by: str = Field(description="a calendar's id, or `wall` when every hour counts")
     total_seconds: float
     used_seconds: float

@@ -7,6 +7,7 @@ from typing import Any
 
 from services.sla.domain.case import Case
 from services.sla.domain.clocks import Clock
+from services.sla.domain.explanation import is_provisional
 from services.sla.domain.ledger import Line, ledger
 from services.sla.domain.levels import Level, levels_of, next_due
 from services.sla.domain.life import Life
@@ -47,6 +48,11 @@ class CaseView:
             return order[clock.state], -moment if clock.state == "stopped" else moment
 
         return sorted(self.life.clocks.values(), key=place)
+
+    def provisional(self, clock: Clock) -> bool:
+        """Whether a clock's date lies beyond the holidays that are known."""
+        calendar = self.case.rules.calendars.get(clock.budget.calendar) if self.case.rules else None
+        return calendar is not None and is_provisional(calendar, clock.deadline.astimezone(calendar.zone).date())
 
     @property
     def lines(self) -> list[Line]:
@@ -241,6 +247,7 @@ def _clock_view(view: CaseView, clock: Clock) -> models.ClockView:
         stopped_at=clock.stopped_at,
         outcome=clock.outcome,
         late=view.late(clock),
+        provisional=view.provisional(clock),
         counts_by=clock.budget.calendar,
         total_seconds=clock.budget.total.total_seconds(),
         used_seconds=clock.used(view.now).total_seconds(),

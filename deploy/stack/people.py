@@ -20,6 +20,7 @@ class Person:
     name: str
     role: str
     department: str
+    pack: str | None = None
 
 
 def demo_staff(policies: Path, pack: str) -> list[Person]:
@@ -42,6 +43,12 @@ def demo_staff(policies: Path, pack: str) -> list[Person]:
         ("operator", "operator", office),
     ]
     return [
-        Person(user=user, name=_NAMES[number % len(_NAMES)], role=role, department=department)
+        Person(
+            user=user,
+            name=_NAMES[number % len(_NAMES)],
+            role=role,
+            department=department,
+            pack=packs.pack_of(department).name,
+        )
         for number, (user, role, department) in enumerate(wanted)
     ]

@@ -20,7 +20,7 @@ NAMES = ("intake", "router", "sla", "notifier")
 #: Variables that reach every service as they are in the shell; those that begin with `<SERVICE>_` reach that service.
 _PASSED_ON = (
     *("LOG_LEVEL", "TRACE_RATIO", "TRACES_PER_SECOND", "OTEL_EXPORTER_OTLP_ENDPOINT", "DEFAULT_PACK", "DATABASE_POOL"),
-    "OUTBOX_DAYS",
+    *("OUTBOX_DAYS", "SESSION_IDLE_MINUTES"),
     *("BATCH_RECORDS", "WATCHDOG_SECONDS", "POLICIES_DIR", "TRUSTED_PROXIES", "KEEP_DAYS"),
     *("PGSSLMODE", "PGSSLROOTCERT", "PGSSLCERT", "PGSSLKEY", "PGSSLCRL", "PGSSLMINPROTOCOLVERSION"),
     *("HTTP_HEAD_BYTES", "HTTP_BODY_BYTES", "HTTP_HEAD_SECONDS", "HTTP_BODY_SECONDS", "HTTP_BODY_RATE"),

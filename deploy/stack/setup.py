@@ -119,7 +119,8 @@ async def prepare_staff(dsn: str, state: StateFolder, people: Sequence[Person]) 
         there = {(m.user, m.role, m.department) for m in await directory.everybody() if m.active}
         wanted = [p for p in people if (p.user, p.role, p.department) not in there]
         members = [
-            (Member(user=p.user, name=p.name, role=p.role, department=p.department), passwords[p.user]) for p in wanted
+            (Member(user=p.user, name=p.name, role=p.role, department=p.department, pack=p.pack), passwords[p.user])
+            for p in wanted
         ]
         if members:
             await directory.save(members)

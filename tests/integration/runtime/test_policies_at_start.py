@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import shutil
 import sys
 import urllib.error
@@ -13,6 +14,7 @@ import urllib.request
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -143,3 +145,30 @@ async def test_without_database_and_with_broken_files_it_names_both(
     process.environment["DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/none"
     code, told = await process.ended()
     assert code == 78 and "retail/routing.yaml:" in told and "database" in told
+
+
+async def test_a_department_that_owns_cases_is_not_left_out_while_a_service_runs_nor_at_its_start(
+    fresh_database: DatabaseFactory, folder: Path
+) -> None:
+    """Sound files that leave it out are refused with the count, and taken once the cases are gone (G4)."""
+    database = fresh_database("intake")
+    owned = "INSERT INTO intake.standing (complaint_id, state, department, seen_version) VALUES ($1, 'assigned', $2, 1)"
+    for _ in range(2):
+        await asyncio.to_thread(database.execute, owned, uuid4(), "marketing")
+    first = Process("intake", database, folder)
+    async with first.running():
+        await until(lambda: kept(database, "intake"))
+        for path in (folder / "policies" / "retail").iterdir():
+            path.write_text(re.sub(r"\bmarketing\b", "promotion", path.read_text("utf-8")), "utf-8")
+
+        async def refused() -> bool:
+            return "last good" in (await first.readiness()).get("reasons", {}).get("policies", "")
+
+        await until(refused)
+    again = Process("intake", database, folder)
+    async with again.running():
+        assert await again.readiness() and (await again.readiness())["reasons"]["policies"].startswith("last good")
+    await asyncio.to_thread(database.execute, "DELETE FROM intake.standing")
+    after = Process("intake", database, folder)
+    async with after.running():
+        assert (await after.readiness())["checks"]["policies"]

@@ -74,7 +74,7 @@ def test_nothing_is_broken_after_the_demo(redress: World, demo: dict) -> None:
     report = json.loads(done.stdout)
     assert report["violations"] == []
     assert done.returncode == 0
-    assert all(report["checked"][name] > 0 for name in report["checked"] if name not in {"I11", "I19"})
+    assert all(report["checked"][name] > 0 for name in report["checked"] if name not in {"I11", "I16", "I19"})
 
 
 def test_real_narratives_are_played_into_the_bank_pack_once(redress: World, tmp_path: Path) -> None:

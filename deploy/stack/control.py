@@ -18,7 +18,7 @@ from deploy.stack.supervisor import Supervisor, code_fingerprint
 
 _START_PATIENCE = 10.0
 #: Longer than all graces of one orderly stop together.
-_STOP_PATIENCE = 90.0
+_STOP_PATIENCE = 165.0
 
 
 class Control:

@@ -29,6 +29,8 @@ _PASSED_ON = (
 #: Tracing every complaint costs a third of the throughput, and the viewer keeps about 1,500: people at a keyboard see the
 #: trace of all they do, a run of thousands is traced in samples.
 _TRACES_PER_SECOND = 10
+#: The notifier waits for a mail server's answer to a mail it has (60 s at most by default), else the mail is sent twice.
+_GRACE = {"notifier": 105.0}
 #: The folders that a service is made of.
 SOURCES = ("services", "shared", "deploy/policies")
 _SUFFIXES = frozenset({".py", ".sql", ".yaml", ".html", ".j2", ".txt", ".css", ".js", ".svg", ".json"})
@@ -125,7 +127,7 @@ def service_spec(name: str, around: Surroundings) -> ProcessSpec:
         env=plain_environment(**environment),
         log=around.home / "logs" / f"{name}.log",
         cwd=CHECKOUT,
-        grace=30.0,
+        grace=_GRACE.get(name, 30.0),
     )
 
 

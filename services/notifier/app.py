@@ -59,5 +59,6 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
     )
     service.handles(Notifier(service.policies, pipeline.desk).handle)
     service.runs("pipeline", pipeline.run)
+    service.lingers(pipeline.longest_stop)
     service.wakes(pipeline.desk.committed)
     return service

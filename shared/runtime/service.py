@@ -52,6 +52,8 @@ from shared.runtime.web.sessions import Sessions
 
 log = logging.getLogger(__name__)
 
+_LINGERS = 14.0
+"""Seconds that background tasks have to end at shutdown."""
 Task = Callable[[asyncio.Event], Awaitable[None]]
 Reached = Callable[[str], None]
 
@@ -146,6 +148,7 @@ class Service:
         self._spans = dict(settings.keep_days)
         self._wakers: list[Callable[[], None]] = []
         self._finishers: list[Callable[[], Awaitable[None]]] = []
+        self._lingers = _LINGERS
         self._stop = asyncio.Event()
         self._all_said = asyncio.Event()
         self._exit_code = 0
@@ -189,6 +192,10 @@ class Service:
     def wakes(self, wake: Callable[[], None]) -> None:
         """Call `wake` after each committed transaction, beside the relay's."""
         self._wakers.append(wake)
+
+    def lingers(self, seconds: float) -> None:
+        """Give background tasks so long to end at shutdown: what they wait for cannot be broken off without harm."""
+        self._lingers = max(self._lingers, seconds)
 
     def finishes(self, finish: Callable[[], Awaitable[None]]) -> None:
         """Await `finish` at shutdown, after HTTP has drained and before the database closes."""
@@ -352,7 +359,7 @@ class Service:
         await _within(10, web)
         for finish in self._finishers:
             await _within(5, asyncio.ensure_future(finish()))
-        await _within(14, asyncio.gather(*background, return_exceptions=True))
+        await _within(self._lingers, asyncio.gather(*background, return_exceptions=True))
         self._all_said.set()
         self.relay.wake()
         await _within(5, relay)

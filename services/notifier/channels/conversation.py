@@ -53,7 +53,11 @@ class Patience:
 
 
 class Conversation(asyncio.Protocol):
-    """Mail transactions on one transport, one after the other."""
+    """Mail transactions on one transport, one after the other.
+
+    Attributes:
+        owes_answer: the server has a whole mail, and has not said yet whether it takes it.
+    """
 
     def __init__(self, transport: asyncio.Transport, *, pipelining: bool, patience: Patience) -> None:
         self._transport = transport
@@ -64,6 +68,7 @@ class Conversation(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._broken = False
         self._stage = Stage.MAIL
+        self.owes_answer = False
         self._loop = asyncio.get_running_loop()
         transport.set_protocol(self)
 
@@ -91,8 +96,12 @@ class Conversation(asyncio.Protocol):
                 return await self._take_back(refusal, gives_data=len(replies) == 3 and replies[2].code == 354)
             self._stage = Stage.DOT
             self._write(message + b".\r\n")
-            return self._judged(await self._reply(self._patience.dot))
+            self.owes_answer = True
+            reply = await self._reply(self._patience.dot)
+            self.owes_answer = False
+            return self._judged(reply)
         except (Lost, Slow) as error:
+            self.owes_answer = False
             self.close()
             return _broken_off(self._stage, error)
 

@@ -92,6 +92,11 @@ class SmtpConnection:
             return False
         return self._conversation.connected if self._in_use.locked() else self._conversation.usable
 
+    @property
+    def owes_answer(self) -> bool:
+        """Whether the server has a whole mail and has not said yet whether it takes it."""
+        return self._conversation is not None and self._conversation.owes_answer
+
     async def open(self) -> None:
         """Make sure that the connection stands; waits while a mail is on its way, and never breaks it off.
 

@@ -38,6 +38,7 @@ _GATHER = 0.05
 _IN_HAND = 5
 """Claims' worth of notices that may be in hand before handlers leave what they release in the ledger."""
 _STOP_SECONDS = 10.0
+_RECORD_SECONDS = 3.0
 
 
 class Pipeline:
@@ -84,6 +85,11 @@ class Pipeline:
         self._in_flight = 0
         self._pause = 0.0
 
+    @property
+    def longest_stop(self) -> float:
+        """Seconds that stopping can take: a mail server may take its time for the answer to a mail it has."""
+        return _STOP_SECONDS + self._senders.longest_answer + _RECORD_SECONDS + 2
+
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop`; then let mails that are on their way end, and write everything down."""
         self._senders.start()
@@ -103,7 +109,7 @@ class Pipeline:
             await self._senders.stop(_STOP_SECONDS)
             closing.set()
             self._something_ended.set()
-            await asyncio.wait((recording,), timeout=3)
+            await asyncio.wait((recording,), timeout=_RECORD_SECONDS)
             recording.cancel()
 
     # -- claim, prepare, send ------------------------------------------------------------------------------------------

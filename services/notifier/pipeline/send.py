@@ -62,13 +62,30 @@ class Senders:
             return
         await self._connections[0].open()
 
+    @property
+    def longest_answer(self) -> float:
+        """Seconds that a mail server has for the answer to a mail it was given whole."""
+        return self._patience.dot
+
     async def stop(self, seconds: float) -> None:
-        """Let mails that are on their way end; what has not begun is handed back."""
+        """Let mails that are on their way end; what has not begun is handed back.
+
+        A mail that the server has whole is waited for as long as it may take for its answer: without it nobody knows
+        whether it was taken, and it would be sent a second time (trial B7). The others are broken off.
+        """
         self._stopping = True
         for _ in self._tasks:
             self._queue.put_nowait(None)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
+        owing = []
+        for task, connection in zip(self._tasks, self._connections, strict=True):
+            if connection.owes_answer:
+                owing.append(task)
+            else:
+                task.cancel()
+        if owing:
+            await asyncio.wait(owing, timeout=self._patience.dot + 1)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -80,7 +97,13 @@ class Senders:
             if self._stopping or too_late:
                 outcome, trace = NOT_BEGUN, None
             else:
-                outcome, trace = await self._send(connection, mail)
+                try:
+                    outcome, trace = await self._send(connection, mail)
+                except asyncio.CancelledError:
+                    if not connection.owes_answer:  # the server never had it whole
+                        self._on_their_way -= 1
+                        self._done(mail, NOT_BEGUN, None)
+                    raise
                 metrics.attempt(outcome.verdict, outcome.reason, ours=outcome.ours)
             self._on_their_way -= 1
             self._done(mail, outcome, trace)

@@ -37,16 +37,7 @@ async def doomed(
     point: str, database: Database, keys: Path, smtp: ScriptedSmtp, **more: Any
 ) -> "asyncio.subprocess.Process":
     """Start a pipeline that kills itself at a crash point."""
-    values = {
-        "database_url": database.url_of("notifier"),
-        "smtp_url": smtp.url,
-        "master_key_file": keys / "master.key",
-        "session_key_file": keys / "session.key",
-        "policies_dir": POLICIES,
-        "public_notifier_url": "https://help.example",
-        **QUICK,
-        **more,
-    }
+    values = _values(database, keys, smtp) | more
     root = Path(__file__).parents[3]
     environment = {
         **os.environ,
@@ -55,6 +46,18 @@ async def doomed(
     }
     script = Path(__file__).with_name("doomed.py")
     return await asyncio.create_subprocess_exec(sys.executable, str(script), point, env=environment, cwd=root)
+
+
+def _values(database: Database, keys: Path, smtp: ScriptedSmtp) -> dict[str, Any]:
+    return {
+        "database_url": database.url_of("notifier"),
+        "smtp_url": smtp.url,
+        "master_key_file": keys / "master.key",
+        "session_key_file": keys / "session.key",
+        "policies_dir": POLICIES,
+        "public_notifier_url": "https://help.example",
+        **QUICK,
+    }
 
 
 async def file_many(rig: Rig, count: int) -> list[Any]:
@@ -257,3 +260,56 @@ async def test_the_same_cause_is_written_down_once(database: Database, keys: Pat
         rig.start()
         await rig.settled(2)
         assert len(smtp.taken) == 2 and set(smtp.by_message_id().values()) == {1}
+
+
+async def test_stopping_waits_for_the_answer_to_a_mail_the_server_has(
+    database: Database, keys: Path, smtp: ScriptedSmtp
+) -> None:
+    """B7: after ten seconds the wait was broken off, and the next process sent a second copy."""
+    async with rigged(database, keys, smtp) as rig:
+        await file_many(rig, 1)
+    smtp.always = Step("dot", "hang")
+    environment = {
+        **os.environ,
+        **{name.upper(): str(value) for name, value in _values(database, keys, smtp).items()},
+        "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        "HTTP_PORT": "0",
+        "NOTIFIER_DOT_SECONDS": "60",
+        "NOTIFIER_LEASE_SECONDS": "120",
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "services.notifier", env=environment, cwd=Path(__file__).parents[3]
+    )
+    try:
+        await until(lambda: smtp.hanging == 1)
+        process.send_signal(signal.SIGTERM)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(process.wait()), loop._STOP_SECONDS + 6)
+        smtp.always = None
+        smtp.release()
+        assert await asyncio.wait_for(process.wait(), 30) == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+    async with rigged(database, keys, smtp) as rig:
+        assert await rig.states() == [("acknowledgement", "sent")]
+        assert set(smtp.by_message_id().values()) == {1}
+
+
+async def test_what_the_server_has_not_whole_is_broken_off_and_sent_by_the_next_copy_once(
+    database: Database, keys: Path, smtp: ScriptedSmtp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "_STOP_SECONDS", 0.2)
+    smtp.always = Step("rcpt", "hang")
+    async with rigged(database, keys, smtp, notifier_command_seconds=60, notifier_lease_seconds=600) as rig:
+        await file_many(rig, 1)
+        rig.start()
+        await until(lambda: smtp.hanging == 1)
+        await rig.stop()
+        assert await rig.states() == [("acknowledgement", "pending")]
+        smtp.always = None
+        rig.start()
+        await smtp.until(1)
+        await rig.settled(1)
+        assert await rig.states() == [("acknowledgement", "sent")]
+        assert [type(event) for event in await rig.said()] == [notices.NoticeSent], "nothing unknown"

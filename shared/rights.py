@@ -50,6 +50,7 @@ class Action(StrEnum):
     ASSIGN = "assign"
     RESOLVE = "resolve"
     NOTE = "note"
+    RECORD_TOLD = "record/told"
     RECORD_ANSWER = "record/answer"
     RECORD_CONFIRMATION = "record/confirmation"
     RECORD_DISPUTE = "record/dispute"
@@ -70,7 +71,8 @@ class Action(StrEnum):
 
 COMMANDS: tuple[Action, ...] = (
     Action.ACCEPT, Action.PROGRESS, Action.ASK, Action.PROMISE, Action.TRANSFER, Action.TRANSFER_ACCEPT,
-    Action.TRANSFER_DECLINE, Action.TRANSFER_WITHDRAW, Action.ASSIGN, Action.RESOLVE, Action.NOTE, Action.RECORD_ANSWER,
+    Action.TRANSFER_DECLINE, Action.TRANSFER_WITHDRAW, Action.ASSIGN, Action.RESOLVE, Action.NOTE, Action.RECORD_TOLD,
+    Action.RECORD_ANSWER,
     Action.RECORD_CONFIRMATION, Action.RECORD_DISPUTE,
 )  # fmt: skip
 """What moves a case."""
@@ -162,6 +164,7 @@ MATRIX: Mapping[Action, frozenset[Grant]] = {
     Action.TRANSFER_DECLINE: _BY_RECEIVER,
     Action.ASSIGN: _BY_OFFICE | _BY_TRIAGE,
     Action.NOTE: _BY_OWNER | _BY_RECEIVER | _BY_OFFICE,
+    Action.RECORD_TOLD: _ON_THE_PHONE,
     Action.RECORD_ANSWER: _ON_THE_PHONE,
     Action.RECORD_CONFIRMATION: _BY_OWNER | _BY_OFFICE,  # and not who proposed the resolution: `life.refusal_of`
     Action.RECORD_DISPUTE: _ON_THE_PHONE,

@@ -39,9 +39,9 @@ def tell_suppressed(tx: Tx, about: About, version: int, *, reason: str) -> None:
     tx.emit(_make(NoticeSuppressed, tx, about, version, reason=reason), trace=about.trace)
 
 
-def tell_unknown(tx: Tx, about: About, version: int, *, message_id: str) -> None:
-    """The channel's last answer was lost."""
-    tx.emit(_make(NoticeUnknown, tx, about, version, message_id=message_id), trace=about.trace)
+def tell_unknown(tx: Tx, about: About, version: int, *, message_id: str, again: bool) -> None:
+    """The channel's last answer was lost; `again`: it is sent once more."""
+    tx.emit(_make(NoticeUnknown, tx, about, version, message_id=message_id, again=again), trace=about.trace)
 
 
 def _make(model: type[NoticeEvent], tx: Tx, about: About, version: int, **fields: object) -> NoticeEvent:

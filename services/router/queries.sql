@@ -106,6 +106,11 @@ SELECT reference, person_id, pack FROM cases WHERE reference = ANY ($1::text[]);
 UPDATE cases AS c SET undelivered = t.notice
 FROM unnest($1::uuid[], $2::text[]) AS t (complaint_id, notice) WHERE c.complaint_id = t.complaint_id;
 
+-- name: clear_noted
+-- A note takes the mark away, but from a question or resolution that waits for the customer's word.
+UPDATE cases SET undelivered = NULL
+WHERE complaint_id = $1 AND undelivered IS NOT NULL AND NOT (undelivered = ANY ($2::text[]) AND state = ANY ($3::text[]));
+
 -- name: amend_texts
 -- What customers added to what they told; the row is indexed again.
 UPDATE case_text AS c SET body = coalesce(c.body || E'\n\n', '') || t.more, search = NULL

@@ -2,7 +2,8 @@
 
 Owns: clocks, calendars, pauses, warnings, breaches, escalation ladders, the time ledger.
 Consumes: complaint.assigned, progress.reported, customer.asked, customer.answered, promise.made,
-    promise.renewed, resolution.proposed, complaint.closed, complaint.reopened, notice.sent
+    promise.renewed, resolution.proposed, complaint.closed, complaint.reopened, notice.sent, complaint.confirmed,
+    complaint.disputed, customer.replied
 Emits: clock.started, clock.paused, clock.resumed, clock.stopped, deadline.warned, deadline.breached,
     complaint.escalated
 """

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from services.sla import store
 from services.sla.domain.case import Case, learn
+from services.sla.domain.facts import TELLING
 from services.sla.domain.receipts import Receipts
 from services.sla.domain.rules import Rules
 from services.sla.store import Changed, Rulebook
@@ -66,7 +67,7 @@ class Sla:
         news: list[Event] = []
         unsure: list[NoticeSent] = []
         for event in events:
-            if type(event) is NoticeSent:
+            if type(event) is NoticeSent and event.notice not in TELLING:
                 no_news = self._receipts.no_news(event)
                 if no_news:
                     continue

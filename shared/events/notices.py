@@ -47,6 +47,7 @@ class NoticeUnknown(NoticeEvent):
 
     type: Literal["notice.unknown.v1"] = "notice.unknown.v1"
     message_id: str = Field(max_length=255)
+    again: bool = Field(default=True, description="false when that was the second time: it is not sent any more")
 
 
 class ComplaintConfirmed(Event):

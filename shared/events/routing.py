@@ -80,6 +80,9 @@ class ProgressReported(CaseEvent):
     type: Literal["progress.reported.v1"] = "progress.reported.v1"
     text: Sealed
     promise_id: UUID | None = Field(default=None, description="the promise this report keeps")
+    tells_event_id: UUID | None = Field(
+        default=None, description="staff told the customer this question or resolution on the phone"
+    )
 
 
 class CustomerAsked(CaseEvent):

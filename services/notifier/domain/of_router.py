@@ -44,8 +44,10 @@ def accepted(journey: Journey, event: routing.ComplaintAccepted) -> Step:
 
 
 def progress(journey: Journey, event: routing.ProgressReported) -> Step:
-    """Words for the customer: sent as they are."""
+    """Words for the customer: sent as they are. What staff told them on the phone stands on the page alone."""
     after = _owned(journey, event)
+    if event.tells_event_id is not None:
+        return Step(after, entries=(entry_of(event, after, "told_by_phone", event.text, "text"),))
     entry = entry_of(event, after, "progress", event.text, "text")
     return planned(after, plan_for(event, after, "progress", says=True), entries=(entry,))
 
@@ -157,4 +159,5 @@ def reopened(journey: Journey, event: routing.ComplaintReopened) -> Step:
         entry = entry_of(event, after, "reopened_by_phone", event.reason, "reason" if event.reason else None)
     else:
         entry = entry_of(event, after, "reopened")
-    return planned(after, plan_for(event, after, "reopened", waits="owner"), entries=(entry,))
+    variant = "withdrawn" if journey.closed_how == "withdrawn" else ""
+    return planned(after, plan_for(event, after, "reopened", waits="owner", variant=variant), entries=(entry,))

@@ -42,6 +42,7 @@ What = Literal[
     "transferred",
     "accepted",
     "progress",
+    "told_by_phone",
     "asked",
     "replied",
     "answered",

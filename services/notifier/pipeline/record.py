@@ -77,7 +77,9 @@ class Recorder:
                     cause_id=row["cause_id"],
                     trace=row["traceparent"],
                 )
-                tell_unknown(tx, about, versions[row["complaint_id"]], message_id=row["message_id"])
+                tell_unknown(
+                    tx, about, versions[row["complaint_id"]], message_id=row["message_id"], again=row["resends"] == 0
+                )
                 versions[row["complaint_id"]] -= 1
         metrics.UNKNOWN.inc(len(rows))
         return len(rows)
@@ -150,7 +152,7 @@ def _tell(tx: Tx, end: Ended, version: int) -> None:
     if end.state is State.SENT:
         tell_sent(tx, about, version, message_id=end.message_id, attempts=claimed.attempts + 1)
     elif end.state is State.UNKNOWN:
-        tell_unknown(tx, about, version, message_id=end.message_id)
+        tell_unknown(tx, about, version, message_id=end.message_id, again=end.next_at is not None)
     elif end.state is State.SUPPRESSED:
         tell_suppressed(tx, about, version, reason=str(end.reason))
     else:

@@ -24,6 +24,8 @@ class State(StrEnum):
 
 OPEN = frozenset(State) - {State.CLOSED}
 """A department owes something to the customer, or the customer's word is awaited."""
+TELLING = frozenset({"question", "resolution"})
+"""The notices without which the customer does not know what they are waited for."""
 IN_HAND = frozenset({State.ACCEPTED, State.IN_PROGRESS})
 """Somebody of the owning department took it (接单) and nothing else is awaited."""
 

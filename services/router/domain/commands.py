@@ -100,6 +100,17 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordTold:
+    """登记: the customer was told, on the phone, the question or resolution that waits for their word, or this one if it is
+    named. Their time to answer begins with it.
+    """
+
+    action: ClassVar[Action] = Action.RECORD_TOLD
+    text: str
+    about: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordAnswer:
     """登记: what the customer answered, on the phone, to the question that is open, or to this one if it is named."""
 
@@ -140,6 +151,7 @@ Command = (
     | Assign
     | Propose
     | Note
+    | RecordTold
     | RecordAnswer
     | RecordConfirmation
     | RecordDispute

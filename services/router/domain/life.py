@@ -19,6 +19,7 @@ from services.router.domain.commands import (
     RecordAnswer,
     RecordConfirmation,
     RecordDispute,
+    RecordTold,
     Report,
     Transfer,
     WithdrawTransfer,
@@ -138,6 +139,10 @@ def _unproposed(case: Case) -> Refusal | None:
     return None if case.state is State.PROPOSED else Refusal.NO_RESOLUTION
 
 
+def _nothing_to_tell(case: Case) -> Refusal | None:
+    return None if case.question_id or case.resolution_id else Refusal.NO_RESOLUTION
+
+
 _RECORDS = frozenset({Action.RECORD_ANSWER, Action.RECORD_CONFIRMATION, Action.RECORD_DISPUTE})
 _ANSWERS = frozenset({Action.TRANSFER_ACCEPT, Action.TRANSFER_DECLINE})
 _ELSEWHERE: Mapping[State, Refusal] = {
@@ -154,6 +159,7 @@ _STATES: Mapping[Action, Callable[[Case], Refusal | None]] = {
     Action.TRANSFER: _cannot_offer,
     Action.TRANSFER_WITHDRAW: _cannot_withdraw,
     Action.ASSIGN: _cannot_assign,
+    Action.RECORD_TOLD: _nothing_to_tell,
     Action.RECORD_ANSWER: _unasked,
     Action.RECORD_CONFIRMATION: _unproposed,
     Action.RECORD_DISPUTE: _unproposed,
@@ -258,6 +264,7 @@ _STEPS: Mapping[type, Callable[[Story, Any, Desks], None]] = {
     Promise: _promise,
     Propose: _propose,
     Note: _note,
+    RecordTold: recorded.told_by_phone,
     RecordAnswer: recorded.answer,
     RecordConfirmation: recorded.confirmation,
     Transfer: handover.offer,

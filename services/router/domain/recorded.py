@@ -8,8 +8,22 @@ from uuid import UUID
 
 from services.router.domain import told
 from services.router.domain.case import Case, Desks, Placement, Refusal, Refused
-from services.router.domain.commands import RecordAnswer, RecordConfirmation, RecordDispute
+from services.router.domain.commands import RecordAnswer, RecordConfirmation, RecordDispute, RecordTold
 from services.router.domain.story import Story
+from shared.events.routing import ProgressReported
+
+
+def told_by_phone(story: Story, command: RecordTold, _desks: Desks) -> None:
+    """The customer knows now what is asked or offered: the time to answer begins, and their silence counts.
+
+    Raises:
+        Refused: `STALE` when another question or resolution waits for their word than the one that is named.
+    """
+    about = story.case.question_id or story.case.resolution_id
+    if command.about not in (None, about):
+        raise Refused(Refusal.STALE)
+    text = story.sealed("text", command.text)
+    story.tell(ProgressReported, "told_by_phone", said=command.text, text=text, tells_event_id=about)
 
 
 def answer(story: Story, command: RecordAnswer, desks: Desks) -> None:

@@ -19,7 +19,7 @@ LAST_WORD = Bilingual(
     zh="客户再次表示问题没有解决，由最终裁决的投诉管理部再次处理。",
     en="The customer says again that it is not settled: the complaints office, which decides last, looks at it once more.",
 )
-_FINAL = frozenset({"withdrawn", "merged"})
+_FINAL = frozenset({"merged"})
 
 
 def submitted(
@@ -110,7 +110,7 @@ def disputed(
     `place` is the routing policy, asked about the case at its new stage.
     """
     story = _hear(case, event_id, "disputed", at, said, moment)
-    if disputable(case) and not _is_another(resolution_id, case.resolution_id):
+    if disputable(case) and not _is_over(case, at) and not _is_another(resolution_id, case.resolution_id):
         reopen(story, said, desks, place)
     return story.end()
 
@@ -121,7 +121,9 @@ def _is_another(told: UUID | None, now: UUID | None) -> bool:
 
 
 def disputable(case: Case) -> bool:
-    """Whether "not settled" opens the case again: while a resolution is proposed, and after most ways of closing."""
+    """Whether "not settled" opens the case again: while a resolution is proposed, and after closing, also of one that was
+    taken back. Only what was merged is worked on elsewhere.
+    """
     return case.state is State.PROPOSED or (case.state is State.CLOSED and case.closed_how not in _FINAL)
 
 
@@ -220,8 +222,13 @@ def escalated(case: Case, event_id: UUID, to: str, clock: str, at: datetime, mom
 def _hear(case: Case, event_id: UUID, what: str, at: datetime, said: str | None, moment: Moment) -> Story:
     story = Story(case, moment)
     story.remember(event_id, what, said=said, who="customer", at=at)
-    story.change(attention=case.closed_how not in _FINAL)
+    story.change(attention=not _is_over(case, at))
     return story
+
+
+def _is_over(case: Case, at: datetime) -> bool:
+    """Whether a word said then asks for nothing: the case was merged, or taken back after it was said."""
+    return case.closed_how in _FINAL or (case.closed_how == "withdrawn" and at < case.since)
 
 
 def _heard(case: Case, event_id: UUID, what: str, at: datetime, said: str | None, moment: Moment) -> Outcome:

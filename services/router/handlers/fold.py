@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from services.router.domain import clocks, told
-from services.router.domain.case import Case, Desks
+from services.router.domain.case import TELLING, Case, Desks
 from services.router.domain.clocks import Dials
 from services.router.domain.placing import desks_of, place, place_again
 from services.router.domain.story import Line, Moment, Outcome
@@ -207,13 +207,23 @@ class Fold:
         self._remember(case, line, self._open(event, "comment", event.comment))
 
     def _suppressed(self, event: notices.NoticeSuppressed, case: Case) -> None:
-        """Of all reasons for silence only this one is news at the desk: the others it knows itself."""
-        if event.reason == "bad_mailbox":
+        """Of all reasons for silence only this one is news at the desk: the others it knows itself. But a question or
+        resolution that nobody was told waits for no word, whatever the reason.
+        """
+        if event.reason == "bad_mailbox" or (event.notice in TELLING and event.reason in _UNTOLD):
             self._undelivered(event, case)
 
-    def _undelivered(self, event: notices.NoticeFailed | notices.NoticeSuppressed, case: Case) -> None:
-        self._failed_notices[case.complaint_id] = event.notice
-        detail = {"notice": event.notice, "reason": event.reason}
+    def _lost(self, event: notices.NoticeUnknown, case: Case) -> None:
+        if not event.again:
+            self._undelivered(event, case)
+
+    def _undelivered(
+        self, event: notices.NoticeFailed | notices.NoticeSuppressed | notices.NoticeUnknown, case: Case
+    ) -> None:
+        open_now = str(case.question_id or case.resolution_id)
+        if event.notice not in TELLING or event.about == open_now:
+            self._failed_notices[case.complaint_id] = event.notice
+        detail = {"notice": event.notice, "reason": getattr(event, "reason", "unknown")}
         self._remember(case, self._line(event, case, "notice_failed", "notifier", detail))
 
     def _ticked(self, event: Any) -> None:
@@ -287,6 +297,7 @@ _WORDS: frozenset[type[Event]] = frozenset(
     }
 )
 """What the customer said: nobody has to ring them any more about a message that did not reach them."""
+_UNTOLD = frozenset({"no_contact", "no_consent", "switched_off"})
 _STEPS: Mapping[type[Event], Callable[[Fold, Any, Case], None]] = {
     intake.ComplaintAmended: Fold._amended,
     intake.ComplaintWithdrawn: Fold._withdrawn,
@@ -297,6 +308,7 @@ _STEPS: Mapping[type[Event], Callable[[Fold, Any, Case], None]] = {
     notices.FeedbackGiven: Fold._rated,
     notices.NoticeFailed: Fold._undelivered,
     notices.NoticeSuppressed: Fold._suppressed,
+    notices.NoticeUnknown: Fold._lost,
     sla.DeadlineWarned: Fold._warned,
     sla.DeadlineBreached: Fold._breached,
     sla.ComplaintEscalated: Fold._escalated,

@@ -29,8 +29,12 @@ from shared.runtime.web import moments
 from shared.runtime.web.problems import Problem
 from shared.runtime.web.texts import Language, Text
 
-_SPOKEN: Final = frozenset({Action.NOTE, Action.RECORD_ANSWER, Action.RECORD_CONFIRMATION, Action.RECORD_DISPUTE})
-"""What says that the customer was reached otherwise, as the desk asks for while a message is undelivered."""
+_SPOKEN: Final = frozenset(
+    {Action.RECORD_TOLD, Action.RECORD_ANSWER, Action.RECORD_CONFIRMATION, Action.RECORD_DISPUTE}
+)
+"""What says that the customer was reached otherwise, as the desk asks for while a message is undelivered. A note does too,
+but not where the customer has to know what they are waited for: sla does not read notes.
+"""
 _ANSWER: Final = "command.answer"
 _NOT_NOW: Final = Text(zh="这一步现在不能做", en="This cannot be done now")
 _TITLES: Final = {
@@ -170,6 +174,8 @@ class Acting:
         await store.append(tx, [(after.complaint_id, after.epoch, line) for line in lines])
         if command.action in _SPOKEN:
             await store.mark_undelivered(tx, {after.complaint_id: None})
+        elif command.action is Action.NOTE:
+            await store.clear_noted(tx, after.complaint_id)
         for event in outcome.events:
             tx.emit(event)
 

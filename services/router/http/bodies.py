@@ -173,6 +173,21 @@ class NoteBody(Body):
         return commands.Note(note_id=new_id(), text=self.text)
 
 
+class RecordToldBody(Body):
+    """Record that the customer was told on the phone (登记) what is asked or offered, and how; their time to answer begins."""
+
+    action = Action.RECORD_TOLD
+    text: Words
+    about: UUID | None = Field(
+        default=None,
+        description="the `question_id` or `resolution_id` of the case that was told; refused when another one is open",
+    )
+
+    def command(self, new_id: Callable[[], UUID]) -> Command:
+        """The command."""
+        return commands.RecordTold(text=self.text, about=self.about)
+
+
 class RecordAnswerBody(Body):
     """Record what the customer answered on the phone (登记) to the open question; the clocks run again."""
 
@@ -231,6 +246,7 @@ BODIES: tuple[type[Body], ...] = (
     AssignBody,
     ResolveBody,
     NoteBody,
+    RecordToldBody,
     RecordAnswerBody,
     RecordConfirmationBody,
     RecordDisputeBody,

@@ -33,8 +33,8 @@ REMEDIES = (
 )  # fmt: skip
 _FIRST = (
     Action.TRANSFER_ACCEPT, Action.ASSIGN, Action.ACCEPT, Action.RECORD_ANSWER, Action.RECORD_CONFIRMATION,
-    Action.RECORD_DISPUTE, Action.PROGRESS, Action.RESOLVE, Action.ASK, Action.PROMISE, Action.TRANSFER,
-    Action.TRANSFER_DECLINE, Action.TRANSFER_WITHDRAW, Action.NOTE,
+    Action.RECORD_DISPUTE, Action.RECORD_TOLD, Action.PROGRESS, Action.RESOLVE, Action.ASK, Action.PROMISE,
+    Action.TRANSFER, Action.TRANSFER_DECLINE, Action.TRANSFER_WITHDRAW, Action.NOTE,
 )  # fmt: skip
 FIELDS: Mapping[Action, tuple[str, ...]] = {
     Action.ACCEPT: (),
@@ -48,6 +48,7 @@ FIELDS: Mapping[Action, tuple[str, ...]] = {
     Action.ASSIGN: ("department", "reason"),
     Action.RESOLVE: ("text", "remedy"),
     Action.NOTE: ("text",),
+    Action.RECORD_TOLD: ("text",),
     Action.RECORD_ANSWER: ("answer",),
     Action.RECORD_CONFIRMATION: ("note",),
     Action.RECORD_DISPUTE: ("text",),

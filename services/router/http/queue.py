@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from services.router.domain.case import State
+from services.router.domain.case import TELLING, State
 from services.router.domain.clocks import Dial, nearest, unpacked
 from services.router.domain.rights import Actor
 from services.router.http import views
@@ -94,7 +94,7 @@ def entry(row: Any, actor: Actor, packs: Packs) -> dict[str, Any]:
         "undelivered": row["undelivered"],
         "next": next_step(row, actor),
         "due": shown_dial(dial, row["now"]) if dial else None,
-        "paused": row["state"] == State.WAITING,
+        "paused": row["state"] == State.WAITING and row["undelivered"] not in TELLING,
         "closed": row["state"] == State.CLOSED,
         "how": row["closed_how"],
         "since": row["since"],
@@ -127,14 +127,14 @@ def next_step(row: Any, actor: Actor) -> str:
         State.PROPOSED: "wait_confirmation",
         State.CLOSED: "none",
     }
-    if row["undelivered"] and state != State.CLOSED:
+    reach = views.reach_of(row) if state in _ANSWERED_BY_PHONE else None
+    spoken = _ANSWERED_BY_PHONE[state] if reach is not None and not reach.writable and reach.number else None
+    if row["undelivered"] and state != State.CLOSED and spoken is None:
         return "call"
     if row["attention"] and state not in {State.TRIAGE, State.ASSIGNED}:
         return "read"
-    if state in _ANSWERED_BY_PHONE:
-        reach = views.reach_of(row)
-        if not reach.writable and reach.number:
-            return _ANSWERED_BY_PHONE[state]
+    if spoken is not None:
+        return spoken
     if state in steps:
         return steps[State(state)]
     return {"promise": "keep_promise", "first_response": "tell", "silence": "tell"}.get(

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic_core import to_json
 
-from services.router.domain.case import Case, Offer, Placement, Pledge, State
+from services.router.domain.case import TELLING, Case, Offer, Placement, Pledge, State
 from services.router.domain.clocks import Dials, next_due, packed, unpacked
 from services.router.domain.story import Line
 from shared.events.envelope import Bilingual, Event
@@ -129,6 +129,11 @@ async def mark_undelivered(tx: Tx, notices: Mapping[UUID, str | None]) -> None:
     """Remember which notice did not reach the customer; `None` takes the mark away."""
     if notices:
         await tx.execute(QUERIES.mark_undelivered, list(notices), list(notices.values()))
+
+
+async def clear_noted(tx: Tx, complaint_id: UUID) -> None:
+    """A note says how the customer was reached; it is not enough for a question or resolution that waits for their word."""
+    await tx.execute(QUERIES.clear_noted, complaint_id, list(TELLING), [State.WAITING, State.PROPOSED])
 
 
 async def is_erased(tx: Tx, complaint_id: UUID) -> bool:

@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.sla.domain.dates import extension, fresh_date
-from services.sla.domain.facts import Fact, fact_of, with_fact
+from services.sla.domain.facts import TELLING, Fact, fact_of, with_fact
 from services.sla.domain.life import ClockKey, Life, is_own_promise, live
 from services.sla.domain.rules import Rules
 from services.sla.domain.silence import AT_ONCE
 from shared.events import routing, sla
 from shared.events.envelope import Cause, Event, caused_by
+from shared.events.notices import NoticeSent
 
 
 class Shown(NamedTuple):
@@ -114,7 +115,7 @@ def learn(
         new_id: draws event ids.
     """
     fact = fact_of(event)
-    if fact is not None and fact.kind == "heard" and _is_no_news(case, fact):
+    if fact is not None and type(event) is NoticeSent and _is_no_news(case, event):
         return case, case.life, ()
     facts = None if fact is None else with_fact(case.facts, fact)
     if facts is None:
@@ -136,10 +137,12 @@ _BACK_TO_WORK = frozenset({"assigned", "answered", "reopened"})
 """What makes us work for a date, of which the customer is told in the same message."""
 
 
-def _is_no_news(case: Case, heard: Fact) -> bool:
+def _is_no_news(case: Case, heard: NoticeSent) -> bool:
     """Whether a notice followed receipt at once, which moves no clock."""
+    if heard.notice in TELLING:
+        return False
     made = next((fact.assignment for fact in case.facts if fact.assignment is not None), None)
-    return made is not None and heard.at - made.received_at < AT_ONCE
+    return made is not None and heard.sent_at - made.received_at < AT_ONCE
 
 
 def announce(

@@ -32,6 +32,8 @@ class Clock(NamedTuple):
     #: The promise a promise clock belongs to (none for a date that a delay notice gave); of an answer or confirmation clock
     #: the event of the question or resolution.
     subject: UUID | None = None
+    #: The customer is not known to have been told what they are waited for: it does not run yet, whatever date it has.
+    held: bool = False
     #: A new date took its place before it was due: it was neither kept nor broken.
     moved: bool = False
 
@@ -80,6 +82,12 @@ class Clock(NamedTuple):
     def stop(self, at: datetime) -> "Clock":
         """End at `at`. One that has ended stays as it is."""
         return self if self.stopped_at is not None else self._replace(stopped_at=max(at, self.started_at))
+
+    def end_by(self, at: datetime) -> "Clock":
+        """End at `at`, also where it was taken to have ended later."""
+        if self.stopped_at is not None and self.stopped_at <= at:
+            return self
+        return self._replace(stopped_at=max(at, self.started_at))
 
     def give_way(self, at: datetime) -> "Clock":
         """End at `at` because a new date takes its place."""

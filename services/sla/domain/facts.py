@@ -15,6 +15,9 @@ FactKind = Literal[
 # `accepted` is read, no longer written: a click inside the house is no word to the customer, who was told when a person
 # would be in touch (trial C9). Where an earlier release took it for one, the clock stays stopped.
 _KINDS = frozenset(get_args(FactKind))
+Said = Literal["confirmed", "disputed", "replied"]
+TELLING = frozenset({"question", "resolution"})
+"""The notices that tell the customer what they are waited for; the pause and the clock begin with them."""
 
 
 class UnknownFact(ValueError):
@@ -42,10 +45,15 @@ class Fact(NamedTuple):
 
     Attributes:
         order: the router's version of the complaint; for `heard` the notifier's; for `extended` how many there were.
+            What the customer said on their page is a `heard` too: earlier releases read it as such.
         after: for `extended`, the router's version it followed.
         due_at: the date promised.
-        subject: the promise it makes, moves or keeps; of a question or a resolution its event.
-        spoken: the customer said it on the phone and staff recorded it, so they were spoken to then.
+        subject: the promise it makes, moves or keeps; of a question or a resolution its event; of `heard` what the notice,
+            or the customer's word, is about. None for a notice of earlier releases, which may have told anything.
+        spoken: staff spoke to the customer, whose words they recorded, or whom they told something.
+        said: the customer's own word, as the notifier heard it; the router acts on it when it has read it.
+        tells: the question or resolution that staff told the customer on the phone.
+        waits: of a question or a resolution: what it begins, begins when the customer was told. Earlier releases did not ask.
         beyond: fields that a newer copy wrote and this one does not know; written back as they are.
     """
 
@@ -57,6 +65,9 @@ class Fact(NamedTuple):
     due_at: datetime | None = None
     subject: UUID | None = None
     spoken: bool = False
+    said: Said | None = None
+    tells: UUID | None = None
+    waits: bool = False
     beyond: Mapping[str, Any] | None = None
 
     @property
@@ -87,10 +98,11 @@ def fact_of(event: Event) -> Fact | None:
     """The fact in an event; none when it says nothing about time."""
     kind = _PLAIN.get(type(event))
     if kind is not None:
-        subject = event.promise_id if isinstance(event, routing.ProgressReported) else None
-        if isinstance(event, routing.CustomerAsked | routing.ResolutionProposed):
-            subject = event.event_id
-        return Fact(kind=kind, at=event.occurred_at, order=event.version, subject=subject, spoken=_is_spoken(event))
+        fact = Fact(kind=kind, at=event.occurred_at, order=event.version, spoken=_is_spoken(event))
+        if isinstance(event, routing.ProgressReported):
+            return fact._replace(subject=event.promise_id, tells=event.tells_event_id)
+        waits = isinstance(event, routing.CustomerAsked | routing.ResolutionProposed)
+        return fact._replace(subject=event.event_id, waits=True) if waits else fact
     if isinstance(event, routing.ComplaintAssigned):
         assignment = Assignment(
             department=event.department,
@@ -111,12 +123,36 @@ def fact_of(event: Event) -> Fact | None:
             subject=event.promise_id,
         )
     if isinstance(event, notices.NoticeSent):
-        return Fact(kind="heard", at=event.sent_at, order=event.version)
+        return Fact(kind="heard", at=event.sent_at, order=event.version, subject=_id(event.about))
+    return _word_of(event)
+
+
+def _word_of(event: Event) -> Fact | None:
+    """What the customer said on their page: it counts from that moment, though the router may read it later."""
+    if isinstance(event, notices.CustomerReplied):
+        return _word("replied", event, event.question_event_id)
+    if isinstance(event, notices.ComplaintConfirmed):
+        return _word("confirmed", event, event.resolution_event_id)
+    if isinstance(event, notices.ComplaintDisputed):
+        return _word("disputed", event, event.resolution_event_id)
     return None
+
+
+def _word(said: Said, event: Event, about: UUID | None) -> Fact:
+    return Fact(kind="heard", at=event.occurred_at, order=event.version, subject=about, said=said)
+
+
+def _id(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def _is_spoken(event: Event) -> bool:
     """Staff cause an answer or a "not settled" only by recording it; that they ended a wait is no answer."""
+    if isinstance(event, routing.ProgressReported):
+        return event.tells_event_id is not None
     said = isinstance(event, routing.ComplaintReopened) or (
         isinstance(event, routing.CustomerAnswered) and event.answered
     )
@@ -158,6 +194,12 @@ def _fact_to_json(fact: Fact) -> dict[str, Any]:
         entry["subject"] = fact.subject
     if fact.spoken:
         entry["spoken"] = True
+    if fact.said is not None:
+        entry["said"] = fact.said
+    if fact.tells is not None:
+        entry["tells"] = fact.tells
+    if fact.waits:
+        entry["waits"] = True
     if (made := fact.assignment) is not None:
         entry["assignment"] = {
             **(made.beyond or {}),
@@ -174,7 +216,7 @@ def _fact_to_json(fact: Fact) -> dict[str, Any]:
 
 def _fact_from_json(entry: Mapping[str, Any]) -> Fact:
     made = entry.get("assignment")
-    due_at, subject = entry.get("due_at"), entry.get("subject")
+    due_at, subject, tells = entry.get("due_at"), entry.get("subject"), entry.get("tells")
     if entry["kind"] not in _KINDS:
         raise UnknownFact
     return Fact(
@@ -185,6 +227,9 @@ def _fact_from_json(entry: Mapping[str, Any]) -> Fact:
         due_at=None if due_at is None else datetime.fromisoformat(due_at),
         subject=None if subject is None else UUID(subject),
         spoken=entry.get("spoken", False),
+        said=entry.get("said"),
+        tells=None if tells is None else UUID(tells),
+        waits=entry.get("waits", False),
         assignment=None if made is None else _assignment(made),
         beyond=None if entry.keys() <= _FACT else {key: entry[key] for key in entry.keys() - _FACT},
     )

@@ -172,6 +172,8 @@ def _warnings(kind: ClockKind, policy: SlaPolicy) -> tuple[int, ...]:
 def _gets_new_date(clock: Clock, life: Life) -> bool:
     """Whether this clock's delay notice is due to the customer: the journey's first, then that of the date it gave."""
     assert life.terms is not None
+    if life.untold:
+        return False  # there is an answer: what the customer lacks is to be told of it, not a later date
     if life.extensions >= life.terms.policy.max_extensions:
         return False
     if clock.kind == "promise":

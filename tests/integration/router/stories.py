@@ -75,9 +75,9 @@ class Told:
     def confirmed(self) -> notices.ComplaintConfirmed:
         return notices.ComplaintConfirmed(**self._base("notifier"))
 
-    def disputed(self, text: str = "还是没有收到") -> notices.ComplaintDisputed:
+    def disputed(self, text: str = "还是没有收到", at: datetime = NOON) -> notices.ComplaintDisputed:
         return notices.ComplaintDisputed(
-            **self._base("notifier"), person_id=self.person.person_id, text=self.seal("text", text)
+            **self._base("notifier", at), person_id=self.person.person_id, text=self.seal("text", text)
         )
 
     def replied(self, question: UUID, text: str = "单号 SF123") -> notices.CustomerReplied:
@@ -96,14 +96,24 @@ class Told:
     def rated(self, rating: int = 4) -> notices.FeedbackGiven:
         return notices.FeedbackGiven(**self._base("notifier"), person_id=self.person.person_id, rating=rating)
 
-    def failed(self) -> notices.NoticeFailed:
+    def failed(self, notice: str = "assignment", about: object = "x") -> notices.NoticeFailed:
         return notices.NoticeFailed(
-            **self._base("notifier"), notice_id=new_id(), notice="assignment", about="x", reason="refused"
+            **self._base("notifier"), notice_id=new_id(), notice=notice, about=str(about), reason="refused"
         )
 
-    def suppressed(self, reason: str) -> notices.NoticeSuppressed:
+    def suppressed(self, reason: str, notice: str = "progress", about: object = "x") -> notices.NoticeSuppressed:
         return notices.NoticeSuppressed(
-            **self._base("notifier"), notice_id=new_id(), notice="progress", about="x", reason=reason
+            **self._base("notifier"), notice_id=new_id(), notice=notice, about=str(about), reason=reason
+        )
+
+    def unknown(self, notice: str, about: object, *, again: bool) -> notices.NoticeUnknown:
+        return notices.NoticeUnknown(
+            **self._base("notifier"),
+            notice_id=new_id(),
+            notice=notice,
+            about=str(about),
+            message_id="<m@x>",
+            again=again,
         )
 
     def _clock_base(self, epoch: int, at: datetime) -> dict[str, Any]:

@@ -226,6 +226,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "assign": {"department": "marketing", "reason": "x"},
     "resolve": {"text": "x"},
     "note": {"text": "x"},
+    "record/told": {"text": "x"},
     "record/answer": {"answer": "x"},
     "record/confirmation": {"note": "x"},
     "record/dispute": {"text": "x"},
@@ -237,7 +238,9 @@ MAY = {
     **dict.fromkeys(("transfer/accept", "transfer/decline"), RECEIVERS),
     "assign": {"chen.office"},
     "note": OWNERS | RECEIVERS | {"chen.office"},
-    **dict.fromkeys(("record/answer", "record/confirmation", "record/dispute"), OWNERS | {"chen.office"}),
+    **dict.fromkeys(
+        ("record/told", "record/answer", "record/confirmation", "record/dispute"), OWNERS | {"chen.office"}
+    ),
     "read": OWNERS | RECEIVERS | {"sun.triage", "chen.office", "agent.calls", "ops"},
     "events": {"ops"},
 }

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
+from datetime import UTC, datetime
 from typing import Any
 
 from shared.events.envelope import Event
+from shared.events.ids import new_id
 from shared.events.topics import TOPIC_OF
 from tests.integration.router.conftest import Running
 from tests.integration.router.stories import Told
-from tests.integration.router.test_api import do
+from tests.integration.router.test_api import do, see
 
 STATE = """
 SELECT department, state, epoch, stage, closed_how, attention, escalated_to, undelivered, clocks, due_kind, clock_version,
@@ -124,6 +126,50 @@ async def test_an_undelivered_message_stays_in_sight_until_somebody_spoke_with_t
     assert (await state(running, told))["undelivered"] == "assignment"
     await running.feed(told.added("我换了邮箱"))
     assert (await state(running, told))["undelivered"] is None
+
+
+async def test_a_question_or_resolution_nobody_was_told_stays_to_be_rung_until_it_is_recorded(running: Running) -> None:
+    """C4: the desk's mark went with the closing that a silence nobody heard had caused."""
+    told = Told(await running.person())
+    await running.feed(told.submitted)
+    await do(running, "li.delivery", told, "accept")
+    asked = await do(running, "li.delivery", told, "ask", question="单号是多少？")
+    question = asked["question_id"]
+    await running.feed(told.suppressed("no_contact", "question", new_id()))
+    assert (await state(running, told))["undelivered"] is None, "of an earlier question"
+    for news in (
+        told.suppressed("no_contact", "question", question),
+        told.suppressed("no_consent", "question", question),
+        told.suppressed("switched_off", "question", question),
+        told.failed("question", question),
+        told.unknown("question", question, again=False),
+    ):
+        await running.feed(news)
+        assert (await state(running, told))["undelivered"] == "question"
+        await do(running, "li.delivery", told, "note", text="打过电话，没有人接")
+        assert (await state(running, told))["undelivered"] == "question"
+        await do(running, "li.delivery", told, "record/told", text="11 月 28 日 14:05，客户本人")
+        assert (await state(running, told))["undelivered"] is None
+    await running.feed(told.unknown("question", question, again=True))
+    assert (await state(running, told))["undelivered"] is None, "it is sent once more"
+    await do(running, "li.delivery", told, "record/answer", answer="SF123")
+    proposed = await do(running, "li.delivery", told, "resolve", text="已退款")
+    await running.feed(told.failed("resolution", proposed["resolution_id"]))
+    found = await see(running, "li.delivery", told)
+    assert (found["undelivered"], found["state"]) == ("resolution", "resolution_proposed")
+    assert "record/told" in found["actions"]
+
+
+async def test_not_settled_after_a_withdrawal_opens_the_case_again(running: Running) -> None:
+    """C7: the customer's page said that we look at it again, and nobody did."""
+    told = Told(await running.person())
+    await running.feed(told.submitted, told.withdrawn())
+    assert (await state(running, told))["state"] == "closed"
+    await running.feed(told.disputed("在撤回之前说的"))
+    assert (await state(running, told))["state"] == "closed", "taken back after that"
+    await running.feed(told.disputed("问题又出现了", datetime.now(UTC)))
+    found = await state(running, told)
+    assert (found["state"] != "closed", found["stage"], found["closed_how"]) == (True, 2, None)
 
 
 async def test_clocks_of_new_and_old_cases_come_in_one_batch(running: Running) -> None:

@@ -45,7 +45,7 @@ async def asked_on_monday(running: Running, count: int) -> list[Story]:
     """Complaints whose customers were asked on Monday and told so at once; they have a week to answer."""
     stories = [told() for _ in range(count)]
     for story in stories:
-        await running.feed(story.assigned(), story.asked(after(minutes=5)), story.heard(after(minutes=6)))
+        await running.feed(story.assigned(), story.asked(after(minutes=5)), story.told(after(minutes=6)))
     await running.tick(after(days=4))
     return stories
 
@@ -59,7 +59,7 @@ async def test_after_an_outage_words_in_the_queue_come_before_clocks(
     words = [
         answered.answered(after(days=4, hours=1)),
         answered.asked(after(days=9, hours=23)),
-        answered.heard(after(days=9, hours=23, minutes=1)),
+        answered.told(after(days=9, hours=23, minutes=1)),
     ]
     await publish(fresh_topics, *words)
     processes.start(KAFKA_BOOTSTRAP_SERVERS=fresh_topics, SLA_CATCH_UP_SECONDS="600")

@@ -97,11 +97,13 @@ async def test_every_order_and_repetition_ends_in_one_state(running: Running) ->
         assert {key: (other[key], expected[key]) for key in expected if other[key] != expected[key]} == {}, seed
 
 
+_ABOUT = ("question_event_id", "resolution_event_id", "tells_event_id")
+
+
 def _without_its_event(fact: dict[str, Any]) -> dict[str, Any]:
-    """Questions and resolutions name their event, which is another one in the twin."""
-    return {
-        name: value for name, value in fact.items() if name != "subject" or fact["kind"] not in ("asked", "resolved")
-    }
+    """Questions, resolutions and what is about them name their event, which is another one in the twin."""
+    named = fact["kind"] in ("asked", "resolved", "heard", "contact")
+    return {name: value for name, value in fact.items() if not named or name not in ("subject", "tells")}
 
 
 async def test_what_is_told_in_order_is_legal_step_by_step(running: Running) -> None:
@@ -110,7 +112,7 @@ async def test_what_is_told_in_order_is_legal_step_by_step(running: Running) -> 
     story.progress(after(hours=1))
     story.promised(after(hours=2), after(days=2), VISIT)
     story.asked(after(hours=3))
-    story.heard(after(hours=3, minutes=1))
+    story.told(after(hours=3, minutes=1))
     story.answered(after(hours=5))
     story.resolved(after(hours=6))
     story.closed(after(days=1))
@@ -128,6 +130,7 @@ async def test_closing_writes_a_ledger_that_sums_to_the_journey_and_reopening_ta
     story = told()
     story.assigned(after(minutes=1))
     story.resolved(after(days=2))
+    story.told(after(days=2))
     story.closed(after(days=3))
     await running.feed(*story.events)
     (total,) = await running.rows("SELECT sum(until - since) AS whole, min(since) AS since FROM ledger")
@@ -199,6 +202,12 @@ def _twin(story: Story) -> list[Event]:
     """The same events about another complaint; only the order across topics may be kept or not."""
     other = told()
     same = {"complaint_id": other.complaint_id, "reference": other.reference}
-    twins = [event.model_copy(update={**same, "event_id": new_id()}) for event in story.events]
+    ids = {event.event_id: new_id() for event in story.events}
+    twins = []
+    for event in story.events:
+        about = {name: ids.get(getattr(event, name, None)) for name in _ABOUT if getattr(event, name, None) in ids}
+        if (notice := getattr(event, "about", None)) is not None:
+            about["about"] = next((str(new) for old, new in ids.items() if str(old) == notice), notice)
+        twins.append(event.model_copy(update={**same, **about, "event_id": ids[event.event_id]}))
     assert {TOPIC_OF[type(event)].name for event in twins} <= {"complaints.routing", "complaints.notices"}
     return twins

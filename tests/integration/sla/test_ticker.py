@@ -129,7 +129,7 @@ async def test_a_crash_after_the_commit_leaves_the_event_to_the_relay(running: R
 
 async def test_paused_clocks_do_not_fire(running: Running) -> None:
     (story,) = await assigned(running)
-    await running.feed(story.asked(after(hours=1)), story.heard(after(hours=1, minutes=1)))
+    await running.feed(story.asked(after(hours=1)), story.told(after(hours=1, minutes=1)))
     await running.tick(after(days=60))
     assert {clock for clock, _ in levels(await running.sent())} == {"answer"}
 

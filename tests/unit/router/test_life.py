@@ -359,10 +359,15 @@ class TestCustomer:
             again = withdrawn(closed.case, an_id(), NOON, None, moment())
             assert again.events == ()
 
-    def test_a_withdrawn_complaint_is_not_reopened(self) -> None:
-        closed = withdrawn(proposed(), an_id(), NOON, None, moment()).case
-        heard = disputed(closed, an_id(), NOON, "x", moment(), DESKS, place_at("billing"))
-        assert heard.events == ()
+    def test_not_settled_reopens_what_was_withdrawn(self) -> None:
+        """C7: the page offers it, and says that we look at it again."""
+        for before in (proposed(), in_hand()):
+            closed = withdrawn(before, an_id(), NOON, None, moment()).case
+            heard = disputed(closed, an_id(), LATER, "x", moment(LATER), DESKS, place_at("billing"))
+            assert kinds(heard) == ["complaint.reopened", "complaint.assigned"]
+            assert (heard.case.stage, heard.case.closed_how) == (2, None)
+            said_before = closed._replace(since=LATER)
+            assert disputed(said_before, an_id(), NOON, "x", moment(), DESKS, place_at("billing")).events == ()
 
 
 class TestClocks:

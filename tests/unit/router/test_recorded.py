@@ -11,6 +11,7 @@ from services.router.domain.commands import (
     RecordAnswer,
     RecordConfirmation,
     RecordDispute,
+    RecordTold,
 )
 from services.router.domain.rights import Actor, Role
 from services.router.domain.told import (
@@ -99,11 +100,26 @@ class TestRecordedByStaff:
         proposer = somebody("delivery")
         assert do(do(in_hand(), Propose(text="x"), proposer).case, RecordDispute(text="x"), proposer).case.stage == 2
 
-    def test_not_settled_reopens_after_closing_too_but_not_what_was_withdrawn(self) -> None:
+    def test_not_settled_reopens_after_closing_too_but_not_what_is_worked_on_elsewhere(self) -> None:
         closed = breached(proposed(), an_id(), "confirmation", 1, LATER, moment(LATER), DESKS).case
         assert do(closed, RecordDispute(text="x")).case.stage == 2
         gone = withdrawn(proposed(), an_id(), NOON, None, moment()).case
-        assert refused(gone, RecordDispute(text="x")) is Refusal.CLOSED
+        assert do(gone, RecordDispute(text="x")).case.stage == 2
+        assert refused(gone._replace(closed_how="merged"), RecordDispute(text="x")) is Refusal.CLOSED
+
+    def test_that_they_were_told_is_told_with_what_they_know_now(self) -> None:
+        """C4: a recorded call begins what silence ends."""
+        for case in (do(in_hand(), Ask(question="x")).case, proposed()):
+            known = do(case, RecordTold(text="28 Nov 14:05, herself"), somebody("delivery", Role.AGENT))
+            (event,) = known.events
+            assert (event.kind, event.tells_event_id) == (
+                "progress.reported.v1",
+                case.question_id or case.resolution_id,
+            )
+            assert [(line.what, line.text) for line in known.lines] == [("told_by_phone", "28 Nov 14:05, herself")]
+            assert (known.case.state, known.case.resolution_id) == (case.state, case.resolution_id)
+            assert refused(case, RecordTold(text="x", about=an_id())) is Refusal.STALE
+        assert refused(in_hand(), RecordTold(text="x")) is Refusal.NO_RESOLUTION
 
     def test_an_agent_of_the_owner_records_what_callers_say_but_no_confirmation(self) -> None:
         agent = somebody("delivery", Role.AGENT)

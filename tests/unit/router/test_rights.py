@@ -14,6 +14,7 @@ OWNER_ACTIONS = {
     Action.TRANSFER_WITHDRAW,
     Action.RESOLVE,
     Action.NOTE,
+    Action.RECORD_TOLD,
     Action.RECORD_ANSWER,
     Action.RECORD_CONFIRMATION,
     Action.RECORD_DISPUTE,
@@ -52,7 +53,7 @@ def test_handlers_of_other_departments_see_nothing_and_leads_only_read() -> None
 
 def test_agents_read_what_a_caller_may_ask_about_and_record_for_their_own_department() -> None:
     assert granted(somebody("marketing", Role.AGENT), a_case()) == READS | CHANGES
-    recorded = {Action.RECORD_ANSWER, Action.RECORD_DISPUTE}
+    recorded = {Action.RECORD_TOLD, Action.RECORD_ANSWER, Action.RECORD_DISPUTE}
     assert granted(somebody("delivery", Role.AGENT), a_case()) == LISTS | CHANGES | recorded
 
 
@@ -66,6 +67,7 @@ def test_the_office_reads_notes_assigns_and_records_everything() -> None:
     assert granted(office, a_case()) == LISTS | CHANGES | {
         Action.ASSIGN,
         Action.NOTE,
+        Action.RECORD_TOLD,
         Action.RECORD_ANSWER,
         Action.RECORD_CONFIRMATION,
         Action.RECORD_DISPUTE,

@@ -100,6 +100,17 @@ class Story:
     routed: int = 0
     noticed: int = 0
     events: list[Event] = field(default_factory=list)
+    last: Event = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.last = Event(
+            event_id=new_id(),
+            complaint_id=self.complaint_id,
+            reference=self.reference,
+            occurred_at=self.received_at,
+            version=1,
+            cause=Cause(kind="request", id="r", actor="policy"),
+        )
 
     def _tell(self, kind: type[Event], at: datetime, version: int, actor: str, **fields: Any) -> Event:
         event = kind(
@@ -140,8 +151,13 @@ class Story:
     def progress(self, at: datetime, promise_id: UUID | None = None) -> Event:
         return self.route(routing.ProgressReported, at, text=SEALED, promise_id=promise_id)
 
+    def told_by_phone(self, at: datetime) -> Event:
+        """Staff told the customer the last question or resolution on the phone."""
+        return self.route(routing.ProgressReported, at, text=SEALED, tells_event_id=self.last.event_id)
+
     def asked(self, at: datetime) -> Event:
-        return self.route(routing.CustomerAsked, at, question=SEALED)
+        self.last = self.route(routing.CustomerAsked, at, question=SEALED)
+        return self.last
 
     def answered(self, at: datetime, actor: str = "customer", answered: bool = True) -> Event:
         return self.route(routing.CustomerAnswered, at, actor, answered=answered)
@@ -154,7 +170,8 @@ class Story:
         return self.route(routing.PromiseRenewed, at, **fields)
 
     def resolved(self, at: datetime) -> Event:
-        return self.route(routing.ResolutionProposed, at, text=SEALED)
+        self.last = self.route(routing.ResolutionProposed, at, text=SEALED)
+        return self.last
 
     def closed(self, at: datetime, how: str = "confirmed") -> Event:
         return self.route(routing.ComplaintClosed, at, how=how)
@@ -166,9 +183,36 @@ class Story:
         return told
 
     def heard(self, at: datetime) -> Event:
+        """A notice of something else than a question or a resolution reached the customer."""
+        return self._heard(at, "progress", new_id())
+
+    def told(self, at: datetime) -> Event:
+        """The notice of the last question or resolution reached the customer."""
+        return self._heard(
+            at, "question" if type(self.last) is routing.CustomerAsked else "resolution", self.last.event_id
+        )
+
+    def _heard(self, at: datetime, notice: str, about: UUID) -> Event:
+        fields = {"notice_id": new_id(), "notice": notice, "about": str(about), "message_id": "<m@x>", "sent_at": at}
+        return self._notice(notices.NoticeSent, at, **fields)
+
+    def _notice(self, kind: type[Event], at: datetime, **fields: Any) -> Event:
         self.noticed += 1
-        fields = {"notice_id": new_id(), "notice": "progress", "about": "x", "message_id": "<m@x>", "sent_at": at}
-        return self._tell(notices.NoticeSent, at, self.noticed, "policy", **fields)
+        return self._tell(kind, at, self.noticed, "customer", **fields)
+
+    def replied(self, at: datetime) -> Event:
+        """The customer answers the last question on their page."""
+        return self._notice(
+            notices.CustomerReplied, at, person_id=PERSON, text=SEALED, question_event_id=self.last.event_id
+        )
+
+    def confirmed(self, at: datetime) -> Event:
+        """The customer says on their page that the last resolution settles it."""
+        return self._notice(notices.ComplaintConfirmed, at, resolution_event_id=self.last.event_id)
+
+    def disputed(self, at: datetime) -> Event:
+        """The customer says on their page that it does not."""
+        return self._notice(notices.ComplaintDisputed, at, person_id=PERSON, resolution_event_id=self.last.event_id)
 
 
 @dataclass

@@ -31,6 +31,11 @@ STEPS = {
     "accepted": Story.accepted,
     "progress": Story.progress,
     "asked": Story.asked,
+    "told": Story.told,
+    "told_by_phone": Story.told_by_phone,
+    "replied": Story.replied,
+    "confirmed": Story.confirmed,
+    "disputed": Story.disputed,
     "answered": Story.answered,
     "answered_by_phone": lambda story, at: story.answered(at, "staff:li"),
     "resolved": Story.resolved,
@@ -125,6 +130,7 @@ class TestWaitingForTheCustomer:
         story, desk = told()
         story.assigned()
         story.asked(after(hours=2))
+        story.told(after(hours=2))
         desk.hears()
         assert desk.clock("journey").state == desk.clock("owner").state == "paused"
         assert desk.clock("answer").deadline == after(days=5, hours=15)  # the end of the fifth day
@@ -139,6 +145,7 @@ class TestWaitingForTheCustomer:
         story, desk = told()
         story.assigned()
         story.asked(after(hours=2))
+        story.told(after(hours=2))
         story.assigned(after(hours=3), to="shops", how="transfer")
         desk.hears()
         assert desk.clock("owner").state == "paused"
@@ -152,6 +159,7 @@ class TestWaitingForTheCustomer:
         desk.hears()
         due = desk.clock("owner").deadline
         story.asked(due + timedelta(hours=1))
+        story.told(due + timedelta(hours=1))
         story.answered(due + timedelta(days=1))
         desk.hears()
         assert desk.clock("owner").deadline == due
@@ -162,6 +170,7 @@ class TestResolution:
         story, desk = told()
         story.assigned()
         story.resolved(after(days=1))
+        story.told(after(days=1))
         desk.hears()
         assert desk.clock("owner").outcome == "met"
         assert desk.clock("journey").state == "paused"
@@ -171,6 +180,7 @@ class TestResolution:
         story, desk = told()
         story.assigned()
         story.resolved(after(days=1))
+        story.told(after(days=1))
         story.closed(after(days=3))
         desk.hears()
         assert {clock.state for clock in desk.case.life.clocks.values()} == {"stopped"}
@@ -187,6 +197,7 @@ class TestResolution:
         story, desk = told()
         story.assigned()
         story.resolved(after(days=1))
+        story.told(after(days=1))
         story.reopened(after(days=3), to="office")
         desk.hears()
         journey = desk.clock("journey")
@@ -199,6 +210,7 @@ class TestResolution:
         story, desk = told()
         story.assigned()
         story.resolved(after(days=1))
+        story.told(after(days=1))
         story.closed(after(days=2), how="no_answer")
         story.reopened(after(days=30), to="office")
         desk.hears()
@@ -242,7 +254,7 @@ class TestSilence:
         story.asked(after(hours=2))
         desk.hears()
         assert desk.clock("silence").state == "running"
-        story.heard(after(hours=3))
+        story.told(after(hours=3))
         desk.hears()
         assert desk.clock("silence").state == "paused"
         story.answered(after(days=1, hours=1))
@@ -278,7 +290,7 @@ class TestSilence:
             story, desk = told()
             story.assigned()
             story.resolved(after(hours=2))
-            story.heard(after(hours=2, minutes=5))
+            story.told(after(hours=2, minutes=5))
             story.closed(after(hours=5))
             story.heard(after(hours=5, minutes=2))
             desk.hears(*(reversed(story.events) if crossed else story.events))
@@ -414,6 +426,7 @@ class TestLedger:
         story, desk = told()
         story.assigned(after(minutes=5))
         story.asked(after(hours=2))
+        story.told(after(hours=2))
         story.answered(after(hours=6))
         story.assigned(after(hours=7), to="shops", how="transfer")
         desk.hears()

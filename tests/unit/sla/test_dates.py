@@ -95,7 +95,7 @@ class TestComingBack:
         given = answer_date(desk.case.life)
         assert given is not None
         desk.story.asked(after(days=30, hours=1))
-        desk.story.heard(after(days=30, hours=1))
+        desk.story.told(after(days=30, hours=1))
         desk.hears()
         assert answer_date(desk.case.life) is None
         assert ("promise", "breach") not in told(run_until(desk, after(days=33)))

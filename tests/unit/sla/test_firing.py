@@ -79,7 +79,7 @@ class TestOrderOfLevels:
     def test_reminders_of_a_resolution_are_warnings_of_the_confirmation_clock(self) -> None:
         desk = at_owner()
         desk.story.resolved(after(hours=1))
-        desk.story.heard(after(hours=2))
+        desk.story.told(after(hours=1, minutes=5))
         said = run_until(desk.hears(), after(days=30))
         assert told(said) == [("confirmation", "warn_60"), ("confirmation", "breach")]
 
@@ -89,6 +89,7 @@ class TestSubject:
         for act in ("asked", "resolved"):
             desk = at_owner()
             waits = getattr(desk.story, act)(after(hours=1))
+            desk.story.told(after(hours=1))
             fired = [
                 e
                 for e in run_until(desk.hears(), after(days=60))
@@ -172,7 +173,7 @@ class TestStandingStill:
     def test_a_paused_clock_does_not_fire(self) -> None:
         desk = at_owner()
         desk.story.asked(after(hours=1))
-        desk.story.heard(after(hours=1))
+        desk.story.told(after(hours=1))
         desk.hears()
         fired = {clock for clock, _ in told(run_until(desk, after(days=60)))}
         assert fired == {"answer"}
@@ -188,6 +189,7 @@ class TestStandingStill:
         desk = at_owner()
         before = told(run_until(desk, after(days=3)))
         desk.story.resolved(after(days=3))
+        desk.story.told(after(days=3))
         desk.story.reopened(after(days=5), to="office")
         desk.hears()
         later = told(run_until(desk, after(days=40)))

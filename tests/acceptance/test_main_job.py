@@ -167,7 +167,9 @@ def test_a_caller_without_email_is_called_back_until_it_is_settled(redress: Worl
     redress.act("delivery-handler", reference, "ask", question="改到明天上午可以吗?").raise_for_status()
     redress.case_when(reference, lambda c: c["undelivered"] == "question", "the desk is to ring them")
     assert {"journey", "owner"} <= running(redress.case(reference)), "a question nobody was told stops no clock"
-    redress.act("delivery-handler", reference, "record/told", text="11 月 28 日 9:30,客户本人,要想一想").raise_for_status()
+    redress.act(
+        "delivery-handler", reference, "record/told", text="11 月 28 日 9:30,客户本人,要想一想"
+    ).raise_for_status()
     redress.case_when(reference, lambda c: not {"journey", "owner"} & running(c), "its clocks stand still")
     wait_for(lambda: "在电话里告诉了您" in shown(), "the page tells that they were told")
     wait_for(lambda: 'name="answer"' in shown(), "the page asks")

@@ -95,8 +95,13 @@ def test_forged_events_close_no_case_and_delete_nothing(redress: World) -> None:
     asyncio.run(_write(redress, NOTICES, confirmed, stranger))
     asyncio.run(_write(redress, NOTICES, unsigned, None))
     asyncio.run(_write(redress, INTAKE, erased, keys.own("notifier")))
-    wait_for(lambda: _letters(redress, confirmed) == [("router", "forged")], "the forged word is refused")
-    wait_for(lambda: _letters(redress, unsigned) == [("router", "unsigned")], "the unsigned word is refused")
+    wait_for(
+        lambda: _letters(redress, confirmed) == [("router", "forged"), ("sla", "forged")], "the forged word is refused"
+    )
+    wait_for(
+        lambda: _letters(redress, unsigned) == [("router", "unsigned"), ("sla", "unsigned")],
+        "the unsigned word is refused",
+    )
     wait_for(lambda: _letters(redress, erased) == [("notifier", "forged"), ("router", "forged")], "nobody is erased")
     now = redress.case(reference, "delivery-handler")
     assert now["state"] == "resolution_proposed"
@@ -117,7 +122,7 @@ def test_an_operator_can_let_an_unsigned_event_through_only_by_answering_for_it(
     case = redress.case_when(reference, lambda c: c["state"] == "resolution_proposed", "proposed")
     word = ComplaintConfirmed(**_common(case, told))
     asyncio.run(_write(redress, NOTICES, word, None))
-    wait_for(lambda: _letters(redress, word) == [("router", "unsigned")], "it is refused")
+    wait_for(lambda: _letters(redress, word) == [("router", "unsigned"), ("sla", "unsigned")], "it is refused")
     refused = redress.operator("dead-letters", "replay", "--reason", "unsigned")
     assert "--sign signs it for its writer" in refused and "0 of" in refused
     assert redress.case(reference)["state"] == "resolution_proposed"

@@ -10,6 +10,11 @@ from shared.policies.sla import SOON_SHARE
 Shown = Literal["late", "soon", "running", "paused", "settled"]
 
 
+_WORST_FIRST: tuple[Shown, ...] = ("late", "soon", "running")
+_THEIRS = frozenset({"answer", "confirmation"})
+"""Clocks that run for the customer: we are not late with them."""
+
+
 class Dial(NamedTuple):
     """One clock of a case.
 
@@ -33,6 +38,8 @@ class Dial(NamedTuple):
             return "late" if self.outcome == "late" else "settled"
         if self.state == "paused" or self.due_at is None:
             return "paused"
+        if self.kind in _THEIRS:
+            return "running"
         if self.due_at <= now:
             return "late"
         passed = (now - self.started_at) / (self.due_at - self.started_at) if self.due_at > self.started_at else 1.0
@@ -79,6 +86,12 @@ def nearest(dials: Dials) -> Dial | None:
     """The running clock whose date comes first."""
     running = [(dial.due_at, dial.kind, dial) for dial in dials.values() if dial.state == "running" and dial.due_at]
     return min(running)[2] if running else None
+
+
+def pressing(dials: Dials, now: datetime) -> Shown:
+    """The word for a case: of all clocks that run for us the worst, as on sla's board."""
+    said = {dial.shown(now) for dial in dials.values() if dial.state == "running"}
+    return next((word for word in _WORST_FIRST if word in said), "paused")
 
 
 def next_due(dials: Dials) -> tuple[datetime | None, str | None]:

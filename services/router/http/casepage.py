@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from starlette.requests import Request
 
 from services.router.domain.case import Case, Refusal, State
-from services.router.domain.clocks import nearest, unpacked
+from services.router.domain.clocks import nearest, pressing, unpacked
 from services.router.domain.life import refusal_of
 from services.router.domain.placing import desks_of
 from services.router.domain.rights import Action, Actor, Role, may, standing_of
@@ -172,7 +172,9 @@ class CasePage:
             "about": views.name_of(case.about, packs)[spoken] if case.about else None,
             "category": _category(case, pack, spoken),
             "clocks": [shown_dial(dial, row["now"]) for dial in views.in_order(dials)],
-            "nearest": shown_dial(first, row["now"]) if (first := nearest(dials)) else None,
+            "nearest": shown_dial(first, row["now"]) | {"shown": pressing(dials, row["now"])}
+            if (first := nearest(dials))
+            else None,
             "next_step": next_step(row, actor),
             "mine": actor.department in {case.department, case.offered_to},
             "primary": _primary(case, possible, actor, reach),

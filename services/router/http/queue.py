@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from services.router.domain.case import TELLING, State
-from services.router.domain.clocks import Dial, nearest, unpacked
+from services.router.domain.clocks import Dial, nearest, pressing, unpacked
 from services.router.domain.rights import Actor
 from services.router.http import views
 from services.router.http.api import wish_of
@@ -75,7 +75,8 @@ def wish(office: Office, actor: Actor, filters: Filters, limit: int) -> Wish:
 
 def entry(row: Any, actor: Actor, packs: Packs) -> dict[str, Any]:
     """One case in the queue."""
-    dial = nearest(unpacked(row["clocks"]))
+    dials = unpacked(row["clocks"])
+    dial = nearest(dials)
     return {
         "reference": row["reference"],
         "title": row["title"] or row["body"],
@@ -93,7 +94,7 @@ def entry(row: Any, actor: Actor, packs: Packs) -> dict[str, Any]:
         "escalated": row["escalated_to"] is not None and row["state"] != "closed",
         "undelivered": row["undelivered"],
         "next": next_step(row, actor),
-        "due": shown_dial(dial, row["now"]) if dial else None,
+        "due": shown_dial(dial, row["now"]) | {"shown": pressing(dials, row["now"])} if dial else None,
         "paused": row["state"] == State.WAITING and row["undelivered"] not in TELLING,
         "closed": row["state"] == State.CLOSED,
         "how": row["closed_how"],

@@ -146,6 +146,7 @@ def _deadline(clock: Clock) -> datetime:
 
 
 def _at_risk_from(clock: Clock) -> datetime:
+    """When its date is due soon; the desk reckons by the same share."""
     return clock.started_at + (clock.deadline - clock.started_at) * SOON_SHARE
 
 

@@ -91,6 +91,7 @@ BODIES: dict[Action, dict[str, Any]] = {
     Action.TRANSFER_WITHDRAW: {},
     Action.ASSIGN: {"department": "marketing", "reason": "x"}, Action.RESOLVE: {"text": "x"}, Action.NOTE: {"text": "x"},
     Action.RECORD_ANSWER: {"answer": "x"}, Action.RECORD_CONFIRMATION: {"note": "x"}, Action.RECORD_DISPUTE: {"text": "x"},
+    Action.RECORD_TOLD: {"text": "x"},
 }  # fmt: skip
 
 

@@ -55,7 +55,7 @@ def test_one_asks_and_another_approves(
     looker.check(page, f"persons-3-sure-{look}")
     page.locator("#sure").check()
     page.get_by_role("button", name=ASK[language]).click()
-    page.wait_for_url("**done=asked*")
+    expect(page.locator(".notice.done")).to_be_visible()
     looker.check(page, f"persons-4-asked-{look}")
     second = looker.open(
         f"{site.url}/persons", session=session(site, "wang.wei"), width=width, language=language, scheme=scheme
@@ -63,6 +63,6 @@ def test_one_asks_and_another_approves(
     looker.check(second, f"persons-5-waiting-{look}")
     second.locator("main a.id").first.click()
     second.locator("button.danger").click()
-    second.wait_for_url("**done=erased*")
+    expect(second.locator(".notice.done")).to_be_visible()
     expect(second.locator("main")).to_contain_text(DONE[language])
     looker.check(second, f"persons-6-erased-{look}")

@@ -39,6 +39,8 @@ ROWS = {
     "notice": """INSERT INTO notice (complaint_id, notice_id, kind, cause_id, recipient_ref, epoch, variant, state,
                                      created_at, due_since, settled_at)
                  VALUES ($1, $1, 'progress', $1, $1, 1, '', 'sent', $2, $2, $2)""",
+    "suppression": """INSERT INTO suppression (contact_hash, reason, since, until)
+                      VALUES (decode(replace($1::uuid::text, '-', ''), 'hex'), 'no_such_mailbox', $2, $2)""",
 }
 
 

@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,12 +19,6 @@ from tests.integration.notifier.scripted_smtp import ScriptedSmtp, Step
 from tests.integration.notifier.waiting import until
 from tests.support.stack import Database, DatabaseFactory
 from tests.unit.notifier.story import day
-
-
-@pytest.fixture
-async def smtp() -> AsyncIterator[ScriptedSmtp]:
-    async with ScriptedSmtp() as server:
-        yield server
 
 
 @pytest.fixture

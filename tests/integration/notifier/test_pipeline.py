@@ -17,12 +17,6 @@ from tests.unit.notifier.story import day
 
 
 @pytest.fixture
-async def smtp() -> AsyncIterator[ScriptedSmtp]:
-    async with ScriptedSmtp() as server:
-        yield server
-
-
-@pytest.fixture
 async def rig(fresh_database: DatabaseFactory, keys: Path, smtp: ScriptedSmtp) -> AsyncIterator[Rig]:
     async with rigged(fresh_database("notifier"), keys, smtp) as made:
         made.start()

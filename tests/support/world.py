@@ -37,7 +37,7 @@ PASSWORD = "correct horse battery"
 DEPARTMENTS_ROLES = ("handler", "lead")
 
 
-def wait_for(condition: Callable[[], Any], what: str, seconds: float = 40) -> Any:
+def wait_for(condition: Callable[[], Any], what: object, seconds: float = 40) -> Any:
     """Wait until the condition holds and answer its value; fail with what was awaited."""
     deadline = time.monotonic() + seconds
     while True:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Any, Literal, NamedTuple, Self
@@ -188,6 +188,11 @@ class Calendar(PolicyModel):
         if day in self.closed_days or f"{day.month:02d}-{day.day:02d}" in self.annual_holidays:
             return ()
         return self.overrides.get(day, self.week.get(WEEKDAYS[day.weekday()], ()))
+
+
+def is_beyond(known_until: date | None, at: datetime, zone: tzinfo) -> bool:
+    """Whether a limit lies behind the last day whose holidays are known; midnight belongs to the day that ends there."""
+    return known_until is not None and (at.astimezone(zone) - timedelta(microseconds=1)).date() > known_until
 
 
 def _country_days(country: CountryHolidays) -> dict[date, str]:

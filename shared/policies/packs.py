@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, tzinfo
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from shared.policies.calendars import Calendar, Calendars
+from shared.policies.calendars import Calendar, Calendars, is_beyond
 from shared.policies.crosschecks import Sources, check_pack, check_packs
 from shared.policies.departments import Department, Departments
 from shared.policies.errors import PolicyError, Problem
@@ -63,6 +63,18 @@ class Pack:
     def calendar_of(self, department: str) -> Calendar:
         """Return the calendar a department works by."""
         return self.calendars[self.departments[department].calendar]
+
+    @property
+    def known_until(self) -> date | None:
+        """The last day whose holidays are known in every calendar that has holidays; none where there is no such end."""
+        return min((one.known_until for one in self.calendars.values() if one.known_until is not None), default=None)
+
+    def is_beyond_known_holidays(self, at: datetime, zone: tzinfo) -> bool:
+        """Whether customers who are told a date have to be told too that the holidays of that time are not known yet.
+
+        It asks all calendars: a department that knows no holidays may work by a policy whose calendar has some.
+        """
+        return is_beyond(self.known_until, at, zone)
 
 
 @dataclass(frozen=True, slots=True)

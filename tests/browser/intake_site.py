@@ -25,10 +25,21 @@ STORY = {
 }
 NEXT = {"zh": "继续", "en": "Continue"}
 DUE = datetime(2041, 3, 1, 9, tzinfo=UTC)
-DUE_SAID = {"zh": "2041年3月1日 周五 17:00 前（北京时间）", "en": "by 17:00 on Fri 1 Mar 2041 (Beijing time)"}
+UNKNOWN_YET = {
+    "zh": "我们的日历里还没有那时的节假日安排。这个日期没有把它们算在内，也不会因此改变。",
+    "en": "Our calendar does not have the public holidays of that time yet."
+    " This date was set without them and does not move because of them.",
+}
+DUE_SAID = {
+    "zh": f"2041年3月1日 周五 17:00 前（北京时间）{UNKNOWN_YET['zh']}",
+    "en": f"by 17:00 on Fri 1 Mar 2041 (Beijing time){UNKNOWN_YET['en']}",
+}
 READ_OUT = {
-    "zh": "现在由售后维修负责，2041年3月1日 周五 17:00 前（北京时间）打电话给您答复。",
-    "en": "After-sales and repair has it now, and rings you with an answer by 17:00 on Fri 1 Mar 2041 (Beijing time).",
+    "zh": "现在由售后维修负责，2041年3月1日 周五 17:00 前（北京时间）打电话给您答复。"
+    "我们的日历里还没有那时的节假日安排，这个日期没有把它们算在内，也不会因此改变。",
+    "en": "After-sales and repair has it now, and rings you with an answer by 17:00 on Fri 1 Mar 2041 (Beijing time)."
+    " We do not have the public holidays of that time in our calendar yet;"
+    " the date was set without them and does not move because of them.",
 }
 
 

@@ -98,12 +98,17 @@ def department_name(parts: Parts, department: str | None, spoken: Language) -> s
 
 def zone_of(parts: Parts, department: str | None) -> ZoneInfo:
     """The zone dates are told in: that of the owning department, else of the complaints office."""
+    pack = _pack_of(parts, department)
+    owner = department if department is not None and department in pack.departments else pack.office.id
+    return pack.calendar_of(owner).zone
+
+
+def _pack_of(parts: Parts, department: str | None) -> Pack:
+    """The pack of a department; our own where there is none, or no pack has it any more."""
     try:
-        if department is not None:
-            return parts.policies.packs.zone_of(department)
+        return parts.policies.packs.pack_of(department or "")
     except KeyError:
-        pass  # no pack has it any more
-    return parts.pack.calendar_of(parts.pack.office.id).zone
+        return parts.pack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +120,7 @@ class Outlook:
         due_at: by when there is an answer; none while that is not known.
         zone: the department's, in which dates are told.
         reach: how the customer hears of it.
+        beyond_holidays: the date lies behind the last day whose holidays are known.
     """
 
     department: str | None
@@ -122,18 +128,21 @@ class Outlook:
     due_at: datetime | None
     zone: ZoneInfo
     reach: Reach
+    beyond_holidays: bool
 
 
 async def outlook_of(parts: Parts, reference: str, spoken: Language) -> Outlook:
     """Who has a complaint and by when there is an answer, as far as is known."""
     found = await parts.intake.by_reference(reference)
     department = found.department if found else None
+    due_at, zone = found.due_at if found else None, zone_of(parts, department)
     return Outlook(
         department=department,
         owner=department_name(parts, department, spoken),
-        due_at=found.due_at if found else None,
-        zone=zone_of(parts, department),
+        due_at=due_at,
+        zone=zone,
         reach=found.reach if found else "self",
+        beyond_holidays=due_at is not None and _pack_of(parts, department).is_beyond_known_holidays(due_at, zone),
     )
 
 

@@ -41,8 +41,13 @@ def compose(
     zone = zone_of(pack, journey.department)
     kind = facts.kind
 
+    told: list[datetime] = []
+
     def date(at: datetime | None) -> Spoken | None:
-        return before(at, now=now, zone=zone, language=language) if at is not None and at > now else None
+        if at is None or at <= now:
+            return None
+        told.append(at)
+        return before(at, now=now, zone=zone, language=language)
 
     due = former_due = answer_due = promise_due = None
     if kind == "delay" and facts.former_due_at is not None:
@@ -78,6 +83,7 @@ def compose(
         variant=facts.variant,
         remedy=remedies.get(journey.remedy or "", "") if kind == "resolution" else "",
         subject=f"{subject.in_(language)} ({journey.reference})" if subject else "",
+        beyond_holidays=any(pack.is_beyond_known_holidays(at, zone) for at in told),
     )
 
 

@@ -29,6 +29,7 @@ class Letter:
         remedy: the remedy in words.
         link: the private progress page.
         subject: the company's own subject line in place of the built-in one.
+        beyond_holidays: a date it tells lies behind the last day whose holidays are known.
     """
 
     kind: NoticeKind
@@ -50,6 +51,7 @@ class Letter:
     signature: str = ""
     contact: str = ""
     subject: str = ""
+    beyond_holidays: bool = False
 
 
 def greeted(name: str) -> str:

@@ -1,8 +1,9 @@
 """The progress page in words: where it is, who has it, until when, what happened, what the customer can do."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
+from functools import partial
 from typing import Any, get_args
 
 from services.notifier.domain.actions import Action, Answer, about_of, may
@@ -38,6 +39,7 @@ class Page:
         steps: of the way, each with its words and `past`, `now` or `todo`.
         waits_for_you: the page leads with a form.
         unwanted: the customer left an address and did not agree to be written to.
+        beyond_holidays: says of a date whether the holidays of that time are not known yet.
         errors: by field of the form that was refused; `kept` is what had been typed.
     """
 
@@ -62,6 +64,7 @@ class Page:
     unwanted: bool
     tz: tzinfo
     about: Mapping[str, str]
+    beyond_holidays: Callable[[datetime], bool]
     ends_at: datetime | None = None
     errors: Mapping[str, str] = field(default_factory=dict)
     kept: Mapping[str, str] = field(default_factory=dict)
@@ -98,6 +101,7 @@ def page_of(opened: Opened, packs: Packs, texts: Catalogue, language: Language) 
         unwanted=journey.reachable and not journey.consent,
         tz=_zone(packs, journey),
         about=_about(journey),
+        beyond_holidays=partial(_beyond_holidays, packs, journey),
         ends_at=opened.ends_at,
     )
 
@@ -156,6 +160,11 @@ def _remedy(texts: Catalogue, remedy: str | None, language: Language) -> str:
 def _zone(packs: Packs, journey: Journey) -> tzinfo:
     pack = packs.by_name.get(journey.pack)
     return zone_of(pack, journey.department) if pack is not None else DEFAULT_ZONE
+
+
+def _beyond_holidays(packs: Packs, journey: Journey, at: datetime) -> bool:
+    pack = packs.by_name.get(journey.pack)
+    return pack is not None and pack.is_beyond_known_holidays(at, _zone(packs, journey))
 
 
 def document_of(opened: Opened, packs: Packs) -> dict[str, Any]:

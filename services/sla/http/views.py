@@ -7,7 +7,6 @@ from typing import Any
 
 from services.sla.domain.case import Case
 from services.sla.domain.clocks import Clock
-from services.sla.domain.explanation import is_provisional
 from services.sla.domain.ledger import Line, ledger
 from services.sla.domain.levels import Level, levels_of, next_due
 from services.sla.domain.life import Life
@@ -15,6 +14,7 @@ from services.sla.http import models
 from services.sla.store import QUERIES, Rulebook
 from services.sla.store.rows import stored_of
 from shared.events.reference import BadReference, parse_reference
+from shared.policies.calendars import is_beyond
 from shared.policies.packs import Packs
 from shared.policies.watching import PolicySource
 from shared.rights import Action, may
@@ -52,7 +52,7 @@ class CaseView:
     def provisional(self, clock: Clock) -> bool:
         """Whether a clock's date lies beyond the holidays that are known."""
         calendar = self.case.rules.calendars.get(clock.budget.calendar) if self.case.rules else None
-        return calendar is not None and is_provisional(calendar, clock.deadline.astimezone(calendar.zone).date())
+        return calendar is not None and is_beyond(calendar.spec.known_until, clock.deadline, calendar.zone)
 
     @property
     def lines(self) -> list[Line]:

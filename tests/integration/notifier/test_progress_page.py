@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -70,6 +71,23 @@ async def test_who_did_not_agree_to_be_written_to_still_has_the_page_and_is_prom
     assert "您没有同意我们联系您" in page.text
     done = await http.post(f"/c/{story.token}/reply", data={"answer": "The third"}, headers=BROWSER)
     assert done.status_code == 303 and [type(event) for event in await said(rig)] == [notices.CustomerReplied]
+
+
+async def test_a_date_beyond_the_known_holidays_says_so_and_no_other_does(rig: Rig, http: httpx.AsyncClient) -> None:
+    said, far = "Our calendar does not have the public holidays of that time yet", datetime(2041, 3, 1, tzinfo=UTC)
+
+    async def times(story: Told) -> int:
+        page = await http.get(f"/c/{story.token}?lang=en", headers=BROWSER)
+        assert page.status_code == 200
+        return page.text.count(said)
+
+    story = await begun(rig)
+    assert await times(story) == 0
+    await rig.apply(story.accepted(), story.asked(story.seal("question", "哪一层？")), story.clocks(answer=far))
+    assert await times(story) == 1
+    other = await rig.story()
+    await rig.apply(*other.begun(far))
+    assert await times(other) == 1
 
 
 async def test_a_line_that_a_newer_copy_wrote_is_shown_as_news(rig: Rig, http: httpx.AsyncClient) -> None:

@@ -1,6 +1,6 @@
 """What goes into a letter: no date that has passed as one to come, and words under the name of who said them."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -58,3 +58,16 @@ def test_words_stand_under_the_name_of_the_department_that_said_them() -> None:
     made = letter("promise", said_by="online-shop", due_at=day(2), text="we ring you")
     assert (made.speaker, made.department) == ("Online shop", "Delivery")
     assert letter("progress", text="x").speaker == "Delivery"
+
+
+UNKNOWN = datetime(2028, 1, 5, 9, tzinfo=UTC)
+FAR = JOURNEY.evolve(journey_due_at=UNKNOWN, answer_due_at=UNKNOWN, confirmation_due_at=UNKNOWN)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_date_beyond_the_known_holidays_is_told_as_such_and_no_other(kind: NoticeKind) -> None:
+    """C13: later dates count holidays as working days, and the customer was not told."""
+    far, near = letter(kind, FAR, due_at=UNKNOWN), letter(kind, due_at=day(2), former_due_at=UNKNOWN)
+    assert far.beyond_holidays is any((far.due, far.answer_due, far.promise_due))
+    assert far.beyond_holidays or kind in ("closure", "withdrawn")
+    assert not near.beyond_holidays and not letter(kind).beyond_holidays

@@ -16,12 +16,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markupsafe import escape
 
-from services.notifier.domain.kinds import KINDS
+from services.notifier.domain.kinds import KINDS, NoticeKind
 from services.notifier.domain.letter import Letter, greeted
 from services.notifier.domain.timewords import Language
 from services.notifier.templates.render import Renderer
+from shared.runtime.web import texts
+from shared.runtime.web.texts import Catalogue
 from tests.unit.notifier.letters import CASES, SPEAKS, bare, full
 
+PAGES = Catalogue.load([Path(texts.__file__).parent / "texts"])
 GOLDEN = Path(__file__).parent / "golden"
 RENDERER = Renderer()
 BOTH: tuple[Language, ...] = ("zh", "en")
@@ -262,3 +265,17 @@ def test_every_message_says_how_else_the_company_is_reached(language: Language) 
         shown = render(letter)
         assert contact in shown.text and contact in shown.html
         assert contact not in render(full(kind, language, variant)).text
+
+
+@pytest.mark.parametrize(("kind", "variant", "language"), EVERY, ids=IDS)
+def test_a_date_beyond_the_known_holidays_has_one_sentence_more_the_same_as_on_the_pages(
+    kind: NoticeKind, variant: str, language: Language
+) -> None:
+    known = full(kind, language, variant)
+    said = PAGES.say("date.beyond_holidays", language)
+    text, html = (
+        [body.decode().replace("\r\n", "\n") for body in RENDERER.render(letter)[1:]]
+        for letter in (known, replace(known, beyond_holidays=True))
+    )
+    assert [body.count(said) for body in text] == [0, 0]
+    assert [body.count(said) for body in html] == [1, 1]

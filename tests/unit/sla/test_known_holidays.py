@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from services.sla.domain.calendar import Calendar
 from services.sla.domain.explanation import is_provisional
@@ -49,3 +51,17 @@ def test_why_this_date_names_the_days_nobody_knows_yet() -> None:
     assert _because(calendar, monday, was_open=True, has_counted=True) == "open"
     assert _because(calendar, later, was_open=True, has_counted=True) == "not_known_yet"
     assert later - monday < timedelta(days=9)
+
+
+def test_a_pack_says_of_a_date_whether_it_lies_beyond_what_any_of_its_calendars_knows() -> None:
+    shanghai = ZoneInfo("Asia/Shanghai")
+    retail = PACKS["retail"]
+    for at, beyond in (
+        (datetime(2027, 12, 31, 17, tzinfo=shanghai), False),
+        (datetime(2028, 1, 1, tzinfo=shanghai), False),  # the end of the 31st
+        (datetime(2028, 1, 1, 0, 1, tzinfo=shanghai), True),
+    ):
+        assert retail.is_beyond_known_holidays(at, shanghai) is beyond, at
+    assert retail.is_beyond_known_holidays(datetime(2027, 12, 31, 16, 1, tzinfo=UTC), shanghai)
+    alone = replace(retail, calendars={"always": retail.calendars["always"]})
+    assert not alone.is_beyond_known_holidays(datetime(2099, 1, 1, tzinfo=UTC), shanghai)

@@ -45,6 +45,7 @@ def check(
             "pack": pack.name,
             "version": pack.version,
             "departments": len(pack.departments),
+            "stores": len(pack.stores),
             "rules": len(pack.routing.rules),
             "topics": len(pack.routing.topics.choices) if pack.routing.topics else 0,
             "sla_policies": len(pack.sla.policies),
@@ -80,7 +81,7 @@ def explain(
     category: Annotated[str | None, typer.Option(help="Category chosen on the form.")] = None,
     channel: Annotated[str, typer.Option(help="web, phone or store.")] = "web",
     language: Annotated[str, typer.Option(help="zh or en; the language of the answer.")] = "en",
-    store: Annotated[str | None, typer.Option(help="Shop, if one is named.")] = None,
+    store: Annotated[str | None, typer.Option(help="Shop, if one is named: its id, or words.")] = None,
     order: Annotated[bool, typer.Option("--order", help="An order number was given.")] = False,
     about: Annotated[str | None, typer.Option(help="Department whose staff it is about.")] = None,
     repeat: Annotated[bool, typer.Option("--repeat", help="Reported before.")] = False,
@@ -145,10 +146,19 @@ def _as_json(decision: Decision, facts: Facts, pack: Pack) -> dict[str, object]:
         "points": decision.points,
         "priority_reasons": [_reason(reason) for reason in decision.priority_reasons],
         "category": decision.category,
+        "store": _store(facts, pack),
         "sla_policy": policy.id,
         "policy_version": decision.policy_version,
         "not_counted": [one._asdict() for one in _set_aside(facts, pack)],
     }
+
+
+def _store(facts: Facts, pack: Pack) -> dict[str, object] | None:
+    """The shop that was named; without a name where the pack has no such id, so that only `store: true` sees it."""
+    if facts.store_id is None:
+        return None
+    store = pack.stores.get(facts.store_id)
+    return {"id": facts.store_id, "name": store.name.model_dump() if store else None}
 
 
 def _set_aside(facts: Facts, pack: Pack) -> list[SetAside]:
@@ -175,10 +185,21 @@ def _page(decision: Decision, facts: Facts, pack: Pack) -> str:
         for one in _set_aside(facts, pack)
     ]
     lines.append(f"category  {decision.category or '-'}")
+    lines += _store_line(facts, pack)
     journey = policy.clocks.journey
     lines.append(f"deadlines {policy.id}: answer within {journey.amount:g} {journey.kind.replace('_', ' ')}")
     lines.append(f"policy    {decision.policy_version}, rule {decision.rule}")
     return "\n".join(lines)
+
+
+def _store_line(facts: Facts, pack: Pack) -> list[str]:
+    from shared.policies.stores import store_told
+
+    if facts.store_id is None:
+        return []
+    unknown = "  (not in stores.yaml: a shop is named, and no rule that names shops holds)"
+    listed = not pack.stores or facts.store_id in pack.stores
+    return [f"store     {store_told(pack.stores, facts.store_id, facts.language)}{'' if listed else unknown}"]
 
 
 def _words(reason: Reason) -> str:

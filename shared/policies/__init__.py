@@ -1,6 +1,6 @@
 """What a company decides about its complaints, as data: departments, routing, clocks, calendars, notices.
 
-A *pack* is one folder with five YAML files. `load_packs(folder)` reads every pack below a folder, validates all of it
+A *pack* is one folder with five YAML files, and a sixth where it lists its shops. `load_packs(folder)` reads every pack below a folder, validates all of it
 together and refuses the whole with one `PolicyError` that lists every problem as `file:line: reason (how to mend it)`.
 Nothing in here decides about a complaint; the services do, from these models.
 """
@@ -14,6 +14,7 @@ from shared.policies.packs import Pack, Packs, load_pack, load_packs
 from shared.policies.routing import PriorityRule, RoutingPolicy, Rule
 from shared.policies.sla import Clocks, SlaPolicy, SlaRules
 from shared.policies.spans import Span
+from shared.policies.stores import Store
 from shared.policies.texts import Text
 from shared.policies.watching import PolicySource
 
@@ -36,6 +37,7 @@ __all__ = [
     "SlaPolicy",
     "SlaRules",
     "Span",
+    "Store",
     "Text",
     "Words",
     "load_pack",

@@ -16,13 +16,16 @@ from shared.policies.notices import NoticePolicy
 from shared.policies.reachability import implies, shadowed_policies, shadowed_rules
 from shared.policies.routing import PriorityRule, RoutingPolicy, Rule
 from shared.policies.sla import SlaRules
+from shared.policies.stores import Stores
 from shared.policies.words import fold
 from shared.policies.yaml_source import Document, Place
+
+_NAMED = 30  # of the ids there are, as many as a message names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """The five files of a pack: as models, and as documents with lines."""
+    """The files of a pack: as models, and as documents with lines; `stores` is none where the pack has no such file."""
 
     folder: str
     documents: Mapping[str, Document]
@@ -31,6 +34,7 @@ class Sources:
     routing: RoutingPolicy
     sla: SlaRules
     notices: NoticePolicy
+    stores: Stores | None = None
 
     def problem(self, file: str, place: Place, reason: str, mend: str) -> Problem:
         """Return a problem at a place of one of the files."""
@@ -41,7 +45,8 @@ class Sources:
         if name in known:
             return []
         near = get_close_matches(name, known, 1)
-        mend = f"did you mean {near[0]}?" if near else f"use one of: {', '.join(sorted(known))}"
+        some = ", ".join(sorted(known)[:_NAMED]) + (" …" if len(known) > _NAMED else "")
+        mend = f"did you mean {near[0]}?" if near else f"use one of: {some}"
         return [self.problem(file, place, f"unknown {what} {name!r}", mend)]
 
     def doubles(self, file: str, list_name: Place, what: str, ids: Sequence[str]) -> list[Problem]:
@@ -57,7 +62,14 @@ class Sources:
 
 def check_pack(sources: Sources) -> list[Problem]:
     """Return every problem between the files of one pack."""
-    return [*_departments(sources), *_ladders(sources), *_routing(sources), *_rules(sources), *_sla(sources)]
+    return [
+        *_departments(sources),
+        *_ladders(sources),
+        *_stores(sources),
+        *_routing(sources),
+        *_rules(sources),
+        *_sla(sources),
+    ]
 
 
 def check_packs(all_sources: Sequence[Sources]) -> list[Problem]:
@@ -134,6 +146,18 @@ def _circles(upward: Mapping[str, Mapping[str, object]]) -> list[list[str]]:
     return circles
 
 
+def _stores(sources: Sources) -> Iterable[Problem]:
+    if sources.stores is None:
+        return
+    ids = [store.id for store in sources.stores.stores]
+    yield from sources.doubles("stores", ("stores",), "store", ids)
+    first: dict[str, str] = {}
+    for place, store_id in enumerate(ids):
+        if (other := first.setdefault(store_id.casefold(), store_id)) != store_id:
+            reason = f"store {store_id!r} differs from {other!r} by capital letters only"
+            yield sources.problem("stores", ("stores", place, "id"), reason, "give one of them another id")
+
+
 def _routing(sources: Sources) -> Iterable[Problem]:
     routing, departments = sources.routing, sources.departments.by_id
     needed: tuple[tuple[str, str, DepartmentKind | None], ...] = (
@@ -167,6 +191,7 @@ def _rules(sources: Sources) -> Iterable[Problem]:
             here: Place = (*list_name, place, "when")
             for number, category in enumerate(rule.when.category or ()):
                 yield from sources.unknown("routing", (*here, "category", number), "category", category, categories)
+            yield from _tested_stores(sources, (*here, "store"), rule.when.store)
             if rule.when.words:
                 yield from _words(sources, (*here, "words"), rule.when.words)
     for place, owned in enumerate(routing.rules):
@@ -195,6 +220,13 @@ def _rules(sources: Sources) -> Iterable[Problem]:
         yield sources.problem(
             "routing", ("rules", place, "id"), reason, "move it up, narrow the earlier rule, or remove it"
         )
+
+
+def _tested_stores(sources: Sources, place: Place, asked: bool | tuple[str, ...] | None) -> Iterable[Problem]:
+    if sources.stores is None or not isinstance(asked, tuple):
+        return
+    for number, store_id in enumerate(asked):
+        yield from sources.unknown("routing", (*place, number), "store", store_id, sources.stores.by_id)
 
 
 def _topics(sources: Sources) -> Iterable[Problem]:

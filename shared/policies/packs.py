@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 from pathlib import Path
@@ -20,6 +21,7 @@ from shared.policies.errors import PolicyError, Problem
 from shared.policies.notices import NoticePolicy
 from shared.policies.routing import RoutingPolicy
 from shared.policies.sla import SlaRules
+from shared.policies.stores import Store, Stores
 from shared.policies.texts import PolicyModel, Text
 from shared.policies.wording import explain
 from shared.policies.yaml_source import Document, parse_yaml, read_yaml
@@ -31,13 +33,21 @@ FILES: Mapping[str, type[PolicyModel]] = {
     "routing.yaml": RoutingPolicy,
     "sla.yaml": SlaRules,
     "notices.yaml": NoticePolicy,
+    "stores.yaml": Stores,
 }
+#: Those of them that a pack need not have.
+OPTIONAL = frozenset({"stores.yaml"})
 Model = TypeVar("Model", bound=PolicyModel)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pack:
-    """One company's policies, validated; `version` is the declared one + `+` + eight hex digits over all files."""
+    """One company's policies, validated.
+
+    Attributes:
+        version: the declared one + `+` + eight hex digits over all files.
+        stores: by id, in the order of the file; none: a shop is told in words.
+    """
 
     name: str
     title: Text
@@ -47,6 +57,7 @@ class Pack:
     routing: RoutingPolicy
     sla: SlaRules
     notices: NoticePolicy
+    stores: Mapping[str, Store] = field(default_factory=dict)
     phone_region: str = "CN"
     second_person_erases: bool = True
 
@@ -268,21 +279,23 @@ def _no_packs(folder: Path, reason: str) -> Problem:
 
 
 def _read_pack(folder: Path, prefix: str) -> Sources:
-    return _compile(folder.name, lambda name: read_yaml(folder / name, f"{prefix}{name}"))
+    there = [name for name in FILES if name not in OPTIONAL or os.path.lexists(folder / name)]
+    return _compile(folder.name, there, lambda name: read_yaml(folder / name, f"{prefix}{name}"))
 
 
 def _parse_pack(kept: KeptPack) -> Sources:
-    return _compile(kept.folder, lambda name: parse_yaml(kept.files.get(name, b""), f"{kept.folder}/{name}"))
+    there = [name for name in FILES if name not in OPTIONAL or name in kept.files]
+    return _compile(kept.folder, there, lambda name: parse_yaml(kept.files.get(name, b""), f"{kept.folder}/{name}"))
 
 
-def _compile(folder: str, read: Callable[[str], Document]) -> Sources:
+def _compile(folder: str, there: Sequence[str], read: Callable[[str], Document]) -> Sources:
     documents: dict[str, Document] = {}
     models: dict[str, PolicyModel] = {}
     problems: list[Problem] = []
-    for name, model in FILES.items():
+    for name in there:
         try:
             documents[name] = read(name)
-            models[name] = _validate(model, documents[name])
+            models[name] = _validate(FILES[name], documents[name])
         except PolicyError as error:
             problems += error.problems
     if problems:
@@ -296,6 +309,7 @@ def _compile(folder: str, read: Callable[[str], Document]) -> Sources:
         routing=cast(RoutingPolicy, models["routing.yaml"]),
         sla=cast(SlaRules, models["sla.yaml"]),
         notices=cast(NoticePolicy, models["notices.yaml"]),
+        stores=cast(Stores | None, models.get("stores.yaml")),
     )
     if problems := check_pack(sources):
         raise PolicyError(problems)
@@ -318,8 +332,8 @@ def _validate(model: type[Model], document: Document) -> Model:
 
 def _pack(sources: Sources) -> Pack:
     digest = hashlib.sha256()
-    for name in FILES:
-        raw = sources.documents[name].raw
+    for name, document in sources.documents.items():
+        raw = document.raw
         digest.update(f"{name} {len(raw)}\n".encode() + raw)
     version = f"{sources.departments.version}+{digest.hexdigest()[:8]}"
     routing = sources.routing.model_copy(update={"version": version})
@@ -334,6 +348,7 @@ def _pack(sources: Sources) -> Pack:
         routing=routing,
         sla=sources.sla,
         notices=sources.notices,
+        stores=sources.stores.by_id if sources.stores else {},
         phone_region=sources.departments.phone_region,
         second_person_erases=sources.departments.second_person_erases,
     )

@@ -17,6 +17,7 @@ _MENDS = {
     "literal_error": "use one of the names listed",
     "date_from_datetime_parsing": "write a date as 2026-10-01",
     "date_parsing": "write a date as 2026-10-01",
+    "string_too_long": "shorten it",
     "string_type": "write text, in quotes where it looks like a number",
 }
 

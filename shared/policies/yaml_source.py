@@ -81,7 +81,7 @@ def _read(path: Path, shown: str) -> bytes:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
         reason = f"cannot be read: {error.strerror or type(error).__name__}"
-        raise _refusal(shown, 1, reason, "a pack has all five files, readable by the service") from None
+        raise _refusal(shown, 1, reason, "a pack has all its files, readable by the service") from None
     if len(raw) > MAX_BYTES:
         raise _refusal(shown, 1, f"larger than {MAX_BYTES} bytes", "split the pack, or shorten its word lists")
     return raw

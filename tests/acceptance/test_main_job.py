@@ -291,7 +291,7 @@ def test_what_is_no_word_of_the_pack_travels_sealed_or_not_at_all(redress: World
             store_id=store,
         ),
     )
-    assert [one["code"] for one in told["warnings"]] == ["unknown_category", "unknown_department"]
+    assert [one["code"] for one in told["warnings"]] == ["unknown_category", "unknown_department", "unknown_store"]
     assert case["store_id"] == store, "the desk reads it"
     kept = redress.database.fetch(
         f"SELECT category, store_id, details->>'about_department' FROM intake.complaint"

@@ -173,15 +173,44 @@ def test_a_counter_says_which_shop_and_keeps_it_for_the_next_customer(looker: Lo
     page.keyboard.press("Control+Enter")
     expect(page.locator(".errors a")).to_have_attribute("href", "#store")
     looker.check(page, "agent-errors")
-    page.fill("#store", "S-012")
+    page.select_option("#store", label="Shanghai Xujiahui · SH-021")
+    page.reload()
+    expect(page.locator("#store")).to_have_value("SH-021")
     page.keyboard.press("Control+Enter")
     keys_work(page, "dl.facts")
+    expect(page.locator("dl.facts")).to_contain_text("Shanghai Xujiahui · SH-021")
     page.keyboard.press("Enter")
     keys_work(page, ".reference")
     page.keyboard.press("Enter")
     page.wait_for_selector("#phone")
-    assert (page.input_value("#channel"), page.input_value("#store")) == ("store", "S-012")
-    assert [(row["channel"], row["store_id"]) for row in site.filed()] == [("store", "S-012")]
+    assert (page.input_value("#channel"), page.input_value("#store")) == ("store", "SH-021")
+    assert [(row["channel"], row["store_id"]) for row in site.filed()] == [("store", "SH-021")]
+    page.select_option("#store", "")
+    page.fill("#store_other", "王府井的新店")
+    page.fill("#text", "No lift.")
+    looker.check(page, "agent-store-words")
+    page.keyboard.press("Control+Enter")
+    keys_work(page, "dl.facts")
+    expect(page.locator("dl.facts")).to_contain_text("王府井的新店")
+    page.keyboard.press("Enter")
+    keys_work(page, ".reference")
+    assert "Shop: 王府井的新店" in str(site.filed()[-1]["body"])
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#phone")
+    assert (page.input_value("#store"), page.input_value("#store_other")) == ("", "王府井的新店")
+
+
+def test_a_shop_that_left_the_list_during_the_call_is_kept_in_words(looker: Looker, site: Site) -> None:
+    page = call(looker, site)
+    page.select_option("#store", "SH-021")
+    page.fill("#store_other", "二楼")
+    page.evaluate(
+        "Object.keys(sessionStorage).forEach((key) =>"
+        " sessionStorage.setItem(key, sessionStorage.getItem(key).replaceAll('SH-021', 'SH-404')))"
+    )
+    page.reload()
+    expect(page.locator("#store")).to_have_value("")
+    expect(page.locator("#store_other")).to_have_value("SH-404 · 二楼")
 
 
 def test_wrong_numbers_are_told_apart_and_led_to(looker: Looker, site: Site) -> None:

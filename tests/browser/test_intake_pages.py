@@ -103,7 +103,7 @@ def walk_to_contact(page: Page, language: Language) -> None:
     press(page, NEXT[language])
     page.locator('input[name=category][value="repair"]').check()
     press(page, NEXT[language])
-    page.fill("#store", "朝阳店")
+    page.fill("#store_other", "朝阳店")
     page.fill("#order", "SO-2026-1122")
     press(page, NEXT[language])
     page.locator('input[name=wanted][value="exchange"]').check()
@@ -215,7 +215,7 @@ def test_the_phones_own_back_button_goes_one_question_back(looker: Looker, site:
     page.go_back()
     expect(page.locator("input[name=wanted]").first).to_be_visible()
     page.go_back()
-    expect(page.locator("#store")).to_have_value("朝阳店")
+    expect(page.locator("#store_other")).to_have_value("朝阳店")
     page.reload()
     expect(page.locator("#store")).to_be_visible()
 
@@ -227,12 +227,57 @@ def test_change_returns_to_the_question_with_everything_kept(looker: Looker, sit
     page.locator("#last [type=submit]").click()
     page.locator('.change button[value="3"]').click()
     expect(page.locator("#store")).to_be_visible()
-    page.fill("#store", "S-012")
+    page.select_option("#store", "SH-021")
     for _ in range(2):
         press(page, NEXT["zh"])
     page.locator("#last [type=submit]").click()
-    expect(page.locator("dl.facts")).to_contain_text("S-012")
+    expect(page.locator("dl.facts")).to_contain_text("上海徐家汇店 · SH-021 · 朝阳店")
     expect(page.locator("dl.facts")).to_contain_text("zhang@example.com")
+
+
+@pytest.mark.parametrize(("width", "language", "scheme"), KINDS)
+def test_a_shop_is_chosen_in_the_language_of_the_page_and_stays_chosen(
+    looker: Looker, site: Site, width: Width, language: Language, scheme: Scheme
+) -> None:
+    """From a list, or in words; over a change of language, a reload and a refusal (trial, D8)."""
+    looker.expect_noise("status of 422")
+    said = {"zh": "上海徐家汇店 · SH-021", "en": "Shanghai Xujiahui · SH-021"}
+    page = looker.open(f"{site.url}/file", width=width, language=language, scheme=scheme)
+    page.fill("#text", STORY[language])
+    press(page, NEXT[language])
+    press(page, NEXT[language])
+    expect(page.get_by_label("门店" if language == "zh" else "Shop").first).to_have_js_property("tagName", "SELECT")
+    expect(page.locator("#store option:checked")).to_have_attribute("value", "")
+    page.select_option("#store", label=said[language])
+    page.fill("#store_other", "二楼柜台")
+    looker.check(page, f"file-3-store-{width}-{language}-{scheme}")
+    other: Language = "en" if language == "zh" else "zh"
+    page.goto(f"{site.url}/file?lang={other}")
+    expect(page.locator("#store option:checked")).to_have_text(said[other])
+    expect(page.locator("#store_other")).to_have_value("二楼柜台")
+    page.goto(f"{site.url}/file?lang={language}")
+    press(page, NEXT[language])
+    press(page, NEXT[language])
+    page.locator("#last [type=submit]").click()
+    expect(page.locator(".errors a")).to_have_attribute("href", "#email")
+    page.fill("#email", "zhang@example.com")
+    page.locator("#last [type=submit]").click()
+    expect(page.locator("dl.facts")).to_contain_text(f"{said[language]} · 二楼柜台")
+    looker.check(page, f"file-6-store-{width}-{language}-{scheme}")
+    page.locator("button.big[name=action]").click()
+    page.wait_for_url("**/file/done*")
+    (filed,) = site.filed()
+    assert filed["store_id"] == "SH-021" and "二楼柜台" in str(filed["body"])
+
+
+def test_a_shop_that_left_the_list_while_somebody_wrote_is_kept_in_words(looker: Looker, site: Site) -> None:
+    page = looker.open(f"{site.url}/file")
+    page.evaluate(
+        "sessionStorage.setItem('redress-file', JSON.stringify({at: 2, typed: {store: 'SH-404', text: 'x'}}))"
+    )
+    page.reload()
+    expect(page.locator("#store_other")).to_have_value("SH-404")
+    expect(page.locator("#store")).to_have_value("")
 
 
 def test_sending_twice_files_once(looker: Looker, site: Site) -> None:

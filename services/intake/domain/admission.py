@@ -1,6 +1,6 @@
 """Who may file what, and how often."""
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.intake.domain.complaint import Complaint
@@ -33,6 +33,18 @@ def scope_faults(client: Client, complaint: Complaint) -> tuple[Fault, ...]:
     return tuple(faults)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What a pack has a word for, by id; each is None where the pack is not loaded here or has no such list.
+
+    The ids are in the order in which they are told, and quick to look up.
+    """
+
+    categories: Mapping[str, None] | None = None
+    departments: Mapping[str, None] | None = None
+    stores: Mapping[str, None] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Published:
     """What of a complaint travels in clear because it is the pack's own word; anybody may type anything there.
@@ -46,14 +58,12 @@ class Published:
     about_staff: bool
 
 
-def published(
-    complaint: Complaint, categories: Collection[str] | None, departments: Collection[str] | None
-) -> Published:
+def published(complaint: Complaint, known: Known) -> Published:
     """Tell the pack's words from others; where the pack is not known here there are none."""
     about = complaint.about_department
     return Published(
-        complaint.category if complaint.category in (categories or ()) else None,
-        about if about in (departments or ()) else None,
+        complaint.category if complaint.category in (known.categories or ()) else None,
+        about if about in (known.departments or ()) else None,
         complaint.about_staff or about is not None,
     )
 

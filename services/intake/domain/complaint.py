@@ -93,7 +93,11 @@ class Complaint(Told):
     received_at: GivenInstantAsTold | None = Field(
         default=None, description="When the organisation received it, if that was before this request"
     )
-    store_id: Identifier | None = None
+    store_id: Identifier | None = Field(
+        default=None,
+        description="The shop it is about: an id of the pack's stores. Another value is kept and shown as it is, and a"
+        " pack that lists its stores answers with the warning `unknown_store`",
+    )
     order_id: Identifier | None = None
     customer: Customer = Customer()
     wanted: Wanted | None = None

@@ -3,11 +3,15 @@
 import json
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
+from itertools import islice
 
+from services.intake.domain.admission import Known
 from services.intake.domain.complaint import Complaint
 from services.intake.domain.reach import is_lost
 from services.intake.domain.wording import WARNINGS
 from shared.events.envelope import Language
+
+_NAMED = 30  # of the ids there are, as many as a warning names
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +29,16 @@ class Warning:  # noqa: A001  the name of the contract
     detail: str
 
 
-def warnings_of(
-    complaint: Complaint, categories: Collection[str] | None, departments: Collection[str] | None
-) -> tuple[Warning, ...]:
-    """The warnings of a complaint.
-
-    Args:
-        complaint: as told.
-        categories: ids that the pack knows; none where the pack is not known here.
-        departments: the same of its departments.
-    """
+def warnings_of(complaint: Complaint, known: Known) -> tuple[Warning, ...]:
+    """The warnings of a complaint, as told, about what the pack does not know."""
     call_back, found = complaint.call_back, []
-    if complaint.category is not None and categories is not None and complaint.category not in categories:
-        found.append(_warning("unknown_category", "category", complaint.language, categories))
-    about = complaint.about_department
-    if about is not None and departments is not None and about not in departments:
-        found.append(_warning("unknown_department", "about_department", complaint.language, departments))
+    for code, name, told, ids in (
+        ("unknown_category", "category", complaint.category, known.categories),
+        ("unknown_department", "about_department", complaint.about_department, known.departments),
+        ("unknown_store", "store_id", complaint.store_id, known.stores),
+    ):
+        if told is not None and ids is not None and told not in ids:
+            found.append(_warning(code, name, complaint.language, ids))
     if call_back is not None and not (complaint.customer.phone or call_back.number):
         found.append(_warning("no_number", "call_back.number", complaint.language))
     if is_lost(complaint):
@@ -58,4 +56,5 @@ def in_json(warnings: Collection[Warning]) -> str:
 def _warning(code: str, field: str, language: Language, allowed: Collection[str] = ()) -> Warning:
     texts = WARNINGS[code]
     text = texts.zh if language == "zh" else texts.en
-    return Warning(code, field, text.format(allowed=("、" if language == "zh" else ", ").join(sorted(allowed))))
+    named = ("、" if language == "zh" else ", ").join(islice(allowed, _NAMED))
+    return Warning(code, field, text.format(allowed=named + (" …" if len(allowed) > _NAMED else "")))

@@ -164,6 +164,10 @@ WARNINGS: Mapping[str, Texts] = {
         "没有这个部门：已保存，按涉及员工的投诉处理。现有的部门：{allowed}。",
         "There is no such department: it is kept, and the complaint counts as one about staff. Those there are: {allowed}.",
     ),
+    "unknown_store": Texts(
+        "门店列表里没有这个编号：已原样保存，处理人员能看到，只是没有店名。列表中有：{allowed}。",
+        "The list of stores has no such id: it is kept and shown as it is, without a name. Those there are: {allowed}.",
+    ),
     "no_number": Texts(
         "客户希望回电，但没有电话号码；请问清后补充。",
         "A call-back is wanted, but there is no number to ring: ask for one and add it.",

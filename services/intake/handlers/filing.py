@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.intake import store
-from services.intake.domain.admission import Client, published, scope_faults
+from services.intake.domain.admission import Client, Known, published, scope_faults
 from services.intake.domain.complaint import Amendment, Complaint, Withdrawal
 from services.intake.domain.contact import DEFAULT_REGION, lookup_email
 from services.intake.domain.idempotency import digest_of
@@ -56,7 +56,7 @@ class Intake:
         default_pack: str,
     ) -> None:
         self._policies = policies
-        self._ids: dict[str, tuple[Pack | None, tuple[frozenset[str] | None, frozenset[str] | None]]] = {}
+        self._ids: dict[str, tuple[Pack | None, Known]] = {}
         self._writer = writer
         self._bulk = bulk
         self._database = database
@@ -127,8 +127,8 @@ class Intake:
             key=key,
             traceparent=current_traceparent.get(),
             actor=actor or "",
-            warnings=in_json(warnings_of(complaint, *known)),
-            published=published(complaint, *known),
+            warnings=in_json(warnings_of(complaint, known)),
+            published=published(complaint, known),
         )
 
     def told_in(self, client: Client) -> dict[str, str]:
@@ -136,17 +136,12 @@ class Intake:
         pack = self._policies.packs.by_name.get(client.pack)
         return {"region": pack.phone_region if pack else DEFAULT_REGION}
 
-    def _known(self, name: str) -> tuple[frozenset[str] | None, frozenset[str] | None]:
-        """Ids of the categories and departments of a pack; none where it is not loaded."""
+    def _known(self, name: str) -> Known:
+        """What a pack knows by id; nothing where it is not loaded."""
         pack = self._policies.packs.by_name.get(name)
         kept = self._ids.get(name)
         if kept is None or kept[0] is not pack:
-            ids = (
-                (frozenset(one.id for one in pack.routing.categories), frozenset(pack.departments))
-                if pack
-                else (None, None)
-            )
-            kept = self._ids[name] = pack, ids
+            kept = self._ids[name] = pack, _known_in(pack) if pack else Known()
         return kept[1]
 
     async def amend(self, complaint_id: UUID, amendment: Amendment, author: Author, key: UUID) -> Done:
@@ -212,6 +207,14 @@ class Intake:
             raise Refusal("unavailable", retry_after=30.0)
         async with self._transaction() as tx:
             return await make_once(change, author, key, keys[person_id], tx)
+
+
+def _known_in(pack: Pack) -> Known:
+    return Known(
+        categories=dict.fromkeys(sorted(one.id for one in pack.routing.categories)),
+        departments=dict.fromkeys(sorted(pack.departments)),
+        stores=dict.fromkeys(pack.stores) if pack.stores else None,
+    )
 
 
 def _answer(outcome: Outcome | Unavailable) -> Filed | Refusal:

@@ -30,7 +30,7 @@ _KEYED: Final = (*_ANY, *_BODY, "idempotency-key-missing", "idempotency-key-reus
 class Warning(BaseModel):  # noqa: A001  the name of the contract
     """Something that was kept and is not used, or that leaves somebody without an answer. The complaint is filed."""
 
-    code: Literal["unknown_category", "unknown_department", "no_number", "unreachable"]
+    code: Literal["unknown_category", "unknown_department", "unknown_store", "no_number", "unreachable"]
     field: str = Field(description="dotted, as in the request", examples=["call_back.number"])
     detail: str = Field(description="in the complaint's language")
 

@@ -15,9 +15,18 @@ from services.intake.domain.contact import normalise_email, normalise_phone
 from services.intake.domain.reach import is_lost
 from services.intake.domain.told_times import passed
 from services.intake.handlers import DESK, Refusal
-from services.intake.http.pages_parts import Parts, categories, department_name, look_of, outlook_of, zone_of
+from services.intake.http.pages_parts import (
+    Parts,
+    categories,
+    department_name,
+    look_of,
+    outlook_of,
+    store_said,
+    stores,
+    zone_of,
+)
 from services.intake.http.pages_receipt import Cookies, Receipt
-from services.intake.http.pages_told import FACTS, LONGEST, WANTED, errors_of, from_agent, next_step_of
+from services.intake.http.pages_told import FACTS, LONGEST, WANTED, ToldStore, errors_of, from_agent, next_step_of
 from services.intake.store import FiledComplaint
 from shared.policies.packs import Pack
 from shared.rights import Action, Standing, is_barred, may_anywhere
@@ -55,7 +64,7 @@ class CallForm:
 
     async def show(self, request: Request, staff: OnCall) -> Response:
         """An empty form; channel and shop are kept from the last customer by the address."""
-        kept = [(name, request.query_params.get(name, "")[:64]) for name in ("channel", "store")]
+        kept = [(name, request.query_params.get(name, "")[:100]) for name in ("channel", "store")]
         fresh = [("key", str(uuid.uuid4())), *kept]
         return await self._form(request, staff, Form(fresh), filled=False)
 
@@ -64,11 +73,9 @@ class CallForm:
         form = await read_form(request)
         if form["action"] in {"edit", "lookup"} or form[RESUMED]:
             return await self._form(request, staff, form)
-        spoken = languages.of(request)
+        spoken, pack = languages.of(request), self._parts.pack_of(staff)
         gone = passed(form["next_step"], await self._parts.intake.now(), zone_of(self._parts, None))
-        understood = from_agent(
-            form, look_of(request).texts, spoken, self._parts.pack_of(staff).phone_region, gone=gone
-        )
+        understood = from_agent(form, look_of(request).texts, spoken, pack.phone_region, pack.stores, gone=gone)
         if understood.complaint is None:
             return await self._form(request, staff, form, errors=understood.errors)
         if form["action"] == "send":
@@ -142,7 +149,8 @@ class CallForm:
 
     async def _file(self, request: Request, staff: Staff, form: Form, complaint: Complaint) -> Response:
         key = self._cookies.idempotency_key(request, f"{staff.user}|{form['key']}")
-        client = await self._parts.intake.built_in(DESK, self._parts.pack_of(staff).name)
+        pack = self._parts.pack_of(staff)
+        client = await self._parts.intake.built_in(DESK, pack.name)
         try:
             accepted = await self._parts.intake.accept(complaint, client, key, actor=f"staff:{staff.user}")
         except Refusal as refusal:
@@ -151,7 +159,10 @@ class CallForm:
         told = bool(complaint.customer.email) and complaint.consent
         spoken = languages.of(request)
         step = next_step_of(form, look_of(request).texts, spoken, spoken)
-        receipt = Receipt.of(accepted, complaint=complaint, told_by_mail=told, next_step=step, store=form["store"])
+        store = ToldStore.of(form, pack.stores)
+        receipt = Receipt.of(
+            accepted, complaint=complaint, told_by_mail=told, next_step=step, store=store.chosen or store.words
+        )
         self._cookies.keep_receipt(request, response, receipt)
         return response
 
@@ -179,7 +190,7 @@ class CallForm:
         *,
         filled: bool = True,
     ) -> Response:
-        look, spoken = look_of(request), languages.of(request)
+        look, spoken, pack = look_of(request), languages.of(request), self._parts.pack_of(staff)
         known = await self._known(request, staff, form)
         page = look.render(
             request,
@@ -189,7 +200,9 @@ class CallForm:
             form=form,
             filled=filled,
             errors=Errors(errors or {}),
-            categories=[known[:2] for known in categories(self._parts.pack_of(staff), spoken)],
+            categories=[known[:2] for known in categories(pack, spoken)],
+            stores=stores(pack, spoken),
+            store=ToldStore.of(form, pack.stores),
             wanted=WANTED,
             longest=LONGEST["agent"],
             facts=FACTS,
@@ -207,10 +220,8 @@ class CallForm:
         already: bool = False,
         lost: bool = False,
     ) -> Response:
-        look, spoken = look_of(request), languages.of(request)
-        category = {known[0]: known[1] for known in categories(self._parts.pack_of(staff), spoken)}.get(
-            form["category"]
-        )
+        look, spoken, pack = look_of(request), languages.of(request), self._parts.pack_of(staff)
+        category = {known[0]: known[1] for known in categories(pack, spoken)}.get(form["category"])
         return look.render(
             request,
             "agent_readback.html",
@@ -218,6 +229,7 @@ class CallForm:
             staff=staff,
             form=form,
             category=category,
+            store=store_said(form, pack, spoken),
             facts=FACTS,
             next_step=next_step_of(form, look.texts, spoken, spoken),
             lost=lost,

@@ -9,9 +9,18 @@ from starlette.responses import RedirectResponse, Response
 
 from services.intake.domain.complaint import Complaint
 from services.intake.handlers import FORM, Refusal
-from services.intake.http.pages_parts import Parts, address_of, categories, look_of, outlook_of, usual_spans
+from services.intake.http.pages_parts import (
+    Parts,
+    address_of,
+    categories,
+    look_of,
+    outlook_of,
+    store_said,
+    stores,
+    usual_spans,
+)
 from services.intake.http.pages_receipt import Cookies, Receipt
-from services.intake.http.pages_told import LONGEST, WANTED, errors_of, from_public
+from services.intake.http.pages_told import LONGEST, WANTED, ToldStore, errors_of, from_public
 from shared.runtime.web import language as languages
 from shared.runtime.web.forms import Errors, Form, read_form
 from shared.runtime.web.problems import Problem
@@ -53,8 +62,8 @@ class PublicForm:
             return self._slowed(request, form, seconds)
         if form["action"] == "edit":
             return self._form(request, form, key=form["key"])
-        spoken = languages.of(request)
-        understood = from_public(form, look_of(request).texts, spoken, self._parts.pack.phone_region)
+        spoken, pack = languages.of(request), self._parts.pack
+        understood = from_public(form, look_of(request).texts, spoken, pack.phone_region, pack.stores)
         if understood.complaint is None:
             return self._form(request, form, key=form["key"], errors=understood.errors)
         if form["action"] == "send":
@@ -130,7 +139,7 @@ class PublicForm:
         return response
 
     def _form(self, request: Request, form: Form, *, key: str, errors: Mapping[str, str] | None = None) -> Response:
-        spoken, look = languages.of(request), look_of(request)
+        spoken, look, pack = languages.of(request), look_of(request), self._parts.pack
         return look.render(
             request,
             "file.html",
@@ -138,13 +147,15 @@ class PublicForm:
             form=form,
             key=key,
             errors=Errors(errors or {}),
-            categories=categories(self._parts.pack, spoken),
+            categories=categories(pack, spoken),
+            stores=stores(pack, spoken),
+            store=ToldStore.of(form, pack.stores),
             wanted=WANTED,
             longest=LONGEST["file"],
         )
 
     def _review(self, request: Request, form: Form, status: int = 200) -> Response:
-        spoken, look = languages.of(request), look_of(request)
+        spoken, look, pack = languages.of(request), look_of(request), self._parts.pack
         return look.render(
             request,
             "file_review.html",
@@ -152,6 +163,7 @@ class PublicForm:
             form=form,
             failed=status == 503,
             slowed=status == 429,
-            category={known[0]: known[1] for known in categories(self._parts.pack, spoken)}.get(form["category"]),
-            spans=usual_spans(self._parts.pack, "web", form["category"], look.texts, spoken),
+            category={known[0]: known[1] for known in categories(pack, spoken)}.get(form["category"]),
+            store=store_said(form, pack, spoken),
+            spans=usual_spans(pack, "web", form["category"], look.texts, spoken),
         )

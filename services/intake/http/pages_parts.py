@@ -11,8 +11,10 @@ from services.intake.domain.reach import Reach
 from services.intake.handlers import Intake
 from services.intake.handlers.persons import Persons
 from services.intake.http.limits import FormLimits
+from services.intake.http.pages_told import ToldStore
 from shared.policies.packs import Pack
 from shared.policies.spans import Span
+from shared.policies.stores import store_told
 from shared.policies.watching import PolicySource
 from shared.rights import Action
 from shared.runtime.security_log import SecurityLog
@@ -84,6 +86,17 @@ def admit(request: Request, limits: FormLimits) -> None:
 def categories(pack: Pack, spoken: Language) -> list[tuple[str, str, str]]:
     """Id, words and hint of every category of a pack."""
     return [(known.id, known.name.in_(spoken), known.hint.in_(spoken)) for known in pack.routing.categories]
+
+
+def stores(pack: Pack, spoken: Language) -> list[tuple[str, str]]:
+    """Id and words of every shop a pack lists; none: a form asks for it in words."""
+    return [(store.id, store.in_(spoken)) for store in pack.stores.values()]
+
+
+def store_said(form: Mapping[str, str], pack: Pack, spoken: Language) -> str:
+    """The shop a form tells, read back."""
+    told = ToldStore.of(form, pack.stores)
+    return " · ".join(filter(None, (store_told(pack.stores, told.chosen, spoken), told.words)))
 
 
 def department_name(parts: Parts, department: str | None, spoken: Language) -> str | None:

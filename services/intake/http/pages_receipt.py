@@ -47,7 +47,7 @@ class Receipt:
             channel=complaint.channel,
             told_by_mail=told_by_mail,
             next_step=next_step[:200],
-            store=store[:64],
+            store=store[:100],
         )
 
     @property

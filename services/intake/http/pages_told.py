@@ -1,7 +1,7 @@
 """From what was typed into a page to a complaint, and from what is refused back to the field it was typed into. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -69,10 +69,39 @@ class Understood:
     errors: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class ToldStore:
+    """The shop as a form tells it: chosen from the pack's list, by id, and in words where the list has none of it."""
+
+    chosen: str = ""
+    words: str = ""
+
+    @classmethod
+    def of(cls, form: Mapping[str, str], stores: Collection[str]) -> "ToldStore":
+        """Whatever a page with a list or without one, of today or of before, has sent; nothing of it is lost."""
+        typed = [form["store"], form["store_other"]]
+        chosen = typed.pop(0) if typed[0] in stores else ""
+        return cls(chosen, " · ".join(dict.fromkeys(filter(None, typed))))
+
+    @property
+    def number(self) -> str:
+        """What is filed as the store: the chosen one, else the words where they may be a number of its own."""
+        return self.chosen or (self.words if _IDENTIFIER.fullmatch(self.words) else "")
+
+    @property
+    def line(self) -> str:
+        """What becomes a line of the story, because it is no number."""
+        return self.words if self.words != self.number else ""
+
+
 def from_public(
-    form: Mapping[str, str], texts: Catalogue, spoken: Language, region: str = DEFAULT_REGION
+    form: Mapping[str, str],
+    texts: Catalogue,
+    spoken: Language,
+    region: str = DEFAULT_REGION,
+    stores: Collection[str] = (),
 ) -> Understood:
-    """The complaint a customer typed into `/file`. Errors are in the language of the page.
+    """The complaint a customer typed into `/file`; `stores` are ids of the pack. Errors are in the language of the page.
 
     Whoever leaves an address for the receipt and news of their own complaint asks for them; a tick says no (`quiet`).
     """
@@ -84,10 +113,13 @@ def from_public(
     if not (form["email"] or form["phone"] or anonymous):
         errors["email"] = texts.say("file.contact.missing", spoken)
     language = _language(form["answer_in"], spoken)
-    extra = [("file.composed.store", form["store"]), ("file.composed.order", form["order"])]
-    told = _told(form, language) | {
+    store = ToldStore.of(form, stores)
+    lines = [("file.composed.store", store.line)]
+    if not _IDENTIFIER.fullmatch(form["order"]):
+        lines.append(("file.composed.order", form["order"]))
+    told = _told(form, language, store) | {
         "channel": "web",
-        "text": _composed(form["text"], [(k, v) for k, v in extra if not _IDENTIFIER.fullmatch(v)], texts, language),
+        "text": _composed(form["text"], lines, texts, language),
         "customer": {} if anonymous else _present(form, "name", "email", "phone"),
         "consent": form["quiet"] != "yes" and not anonymous,
     }
@@ -101,6 +133,7 @@ def from_agent(
     texts: Catalogue,
     spoken: Language,
     region: str = DEFAULT_REGION,
+    stores: Collection[str] = (),
     *,
     gone: str | None = None,
 ) -> Understood:
@@ -111,13 +144,15 @@ def from_agent(
         texts: the words of the pages.
         spoken: the agent's language.
         region: whose phone numbers have no country code.
+        stores: ids of the pack's stores.
         gone: a time in the next step that has passed, in its own words.
     """
     errors: dict[str, str] = {}
     if not form["text"]:
         errors["text"] = texts.say("agent.text.missing", spoken)
     errors |= _too_long("agent", form, texts, spoken)
-    if form["channel"] == "store" and not form["store"]:
+    store = ToldStore.of(form, stores)
+    if form["channel"] == "store" and store == ToldStore():
         errors["store"] = texts.say("agent.store.missing", spoken)
     if not form["next_step"]:
         errors["next_step"] = texts.say("agent.next_step.missing", spoken)
@@ -127,10 +162,11 @@ def from_agent(
         errors["consent"] = texts.say("agent.consent.missing", spoken)
     language = _language(form["customer_language"], spoken)
     lines = [(f"agent.composed.{fact}", form[f"fact_{fact}"]) for fact in FACTS]
+    lines.append(("file.composed.store", store.line))
     if not _IDENTIFIER.fullmatch(form["order"]):
         lines.append(("agent.composed.order", form["order"]))
     lines.append(("agent.composed.next_step", next_step_of(form, texts, spoken, language)))
-    told = _told(form, language) | {
+    told = _told(form, language, store) | {
         "channel": "store" if form["channel"] == "store" else "phone",
         "text": _composed(form["text"], lines, texts, language),
         "customer": _present(form, "name", "email", "phone"),
@@ -165,13 +201,14 @@ def _too_long(page: Page, form: Mapping[str, str], texts: Catalogue, spoken: Lan
     return {"text": texts.say("file.text.too_long", spoken, length=length, limit=limit)} if length > limit else {}
 
 
-def _told(form: Mapping[str, str], language: Language) -> dict[str, Any]:
+def _told(form: Mapping[str, str], language: Language, store: ToldStore) -> dict[str, Any]:
     """What both forms have in common."""
     told: dict[str, Any] = {"language": language, "about_staff": form["about_staff"] == "yes"}
     told |= _present(form, "category", "wanted", "repeat_of")
-    for name, typed in (("store_id", form["store"]), ("order_id", form["order"])):
-        if _IDENTIFIER.fullmatch(typed):
-            told[name] = typed
+    if store.number:
+        told["store_id"] = store.number
+    if _IDENTIFIER.fullmatch(form["order"]):
+        told["order_id"] = form["order"]
     return told
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import html
 import re
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from shared.runtime.web.sessions import Role, Staff
-from tests.integration.intake.conftest import Running
+from tests.integration.intake.conftest import POLICIES, Running
 from tests.support.staff import signed_in
 
 HTML = {"accept": "text/html"}
@@ -101,6 +103,42 @@ async def test_a_forged_receipt_is_no_receipt(intake: Running) -> None:
     page = await intake.http.get("/file/done", headers={"Cookie": "redress_receipt=eyJ4Ijoxfq.aaa.bbb"})
     assert page.status_code == 200
     assert 'class="reference"' not in page.text
+
+
+async def test_without_script_a_shop_is_chosen_kept_by_a_refusal_and_filed(intake: Running) -> None:
+    typed = {**FORM, "store": "SH-021", "store_other": "二楼", "key": await key_of(intake.http), "action": "review"}
+    chosen = '<option value="SH-021" selected>Shanghai Xujiahui · SH-021</option>'
+    for change, status in (({"email": ""}, 422), ({"action": "edit"}, 200)):
+        page = await intake.http.post("/file?lang=en", data=typed | change, headers=HTML)
+        assert page.status_code == status
+        assert chosen in page.text and 'value="二楼"' in page.text
+    review = await intake.http.post("/file?lang=zh", data=typed, headers=HTML)
+    assert "上海徐家汇店 · SH-021 · 二楼" in review.text
+    assert (await send(intake.http, **typed | {"action": "send"})).status_code == 303
+    (row,) = intake.rows("SELECT store_id, body FROM intake.complaint")
+    assert (row["store_id"], row["body"]) == ("SH-021", f"{FORM['text']}\n\n门店：二楼")
+
+
+async def test_the_call_form_keeps_the_shop_through_a_refusal(intake: Running) -> None:
+    staff = as_staff(intake)
+    typed = {**CALL, "channel": "store", "store": "SH-021", "text": "", "key": "k", "action": "review"}
+    page = await intake.http.post("/agent?lang=en", data=typed, headers=staff)
+    assert page.status_code == 422
+    assert '<option value="SH-021" selected>Shanghai Xujiahui · SH-021</option>' in page.text
+    page = await intake.http.post("/agent?lang=zh", data=typed | {"store": "", "text": "x"}, headers=staff)
+    assert page.status_code == 422 and "柜台登记请填写门店" in page.text
+
+
+async def test_a_pack_without_a_list_asks_for_the_shop_in_words(start: Callable[..., Any], tmp_path: Path) -> None:
+    shutil.copytree(POLICIES, tmp_path / "policies")
+    (tmp_path / "policies" / "retail" / "stores.yaml").unlink()
+    async with start(policies_dir=tmp_path / "policies") as intake:
+        for path, headers in (("/file", HTML), ("/agent", as_staff(intake))):
+            page = await intake.http.get(path, headers=headers)
+            assert '<input id="store" name="store" type="text"' in page.text
+            assert "store_other" not in page.text and '<select id="store"' not in page.text
+        typed = {**FORM, "store": "朝阳店", "key": await key_of(intake.http), "action": "edit"}
+        assert 'value="朝阳店"' in (await intake.http.post("/file", data=typed, headers=HTML)).text
 
 
 HOSTILE = ["{{7*7}}", "<img src=x onerror=alert(1)>", "'\"><script>alert(1)</script>", "${7*7}", "]]>", "&lt;b&gt;"]

@@ -9,7 +9,7 @@ from services.intake.domain.reach import is_lost, reach_of
 from services.intake.http.pages import TEMPLATES
 from services.intake.http.pages_receipt import Cookies
 from services.intake.http.pages_start import progress_link
-from services.intake.http.pages_told import WANTED, Understood, from_agent, from_public
+from services.intake.http.pages_told import WANTED, ToldStore, Understood, from_agent, from_public
 from shared.runtime.web import look
 from shared.runtime.web.forms import Form
 from shared.runtime.web.texts import LANGUAGES, Catalogue
@@ -62,6 +62,46 @@ def test_shop_and_order_become_fields_when_they_are_numbers_and_text_when_they_a
     words = told(public(store="Chaoyang shop", order="第 3 单"))
     assert (words.store_id, words.order_id) == (None, None)
     assert words.text == f"{PUBLIC['text']}\n\nShop: Chaoyang shop\nOrder number: 第 3 单"
+
+
+STORES = ("SH-021", "CD-005")
+
+
+@pytest.mark.parametrize(
+    ("typed", "store_id", "line", "again"),
+    [
+        ({"store": "SH-021"}, "SH-021", "", ("SH-021", "")),
+        ({"store": ""}, None, "", ("", "")),
+        ({"store": "", "store_other": "S-099"}, "S-099", "", ("", "S-099")),
+        ({"store": "", "store_other": "人民路那家"}, None, "人民路那家", ("", "人民路那家")),
+        ({"store": "SH-021", "store_other": "the counter upstairs"}, "SH-021", "the counter upstairs",
+         ("SH-021", "the counter upstairs")),
+        ({"store": "SH-021", "store_other": "SH-021"}, "SH-021", "", ("SH-021", "SH-021")),
+        ({"store": "the one by the lake"}, None, "the one by the lake", ("", "the one by the lake")),
+        ({"store": "S-1", "store_other": "by the lake"}, None, "S-1 · by the lake", ("", "S-1 · by the lake")),
+    ],
+)  # fmt: skip
+def test_a_shop_is_chosen_or_told_in_words_and_nothing_of_it_is_lost(
+    typed: dict[str, str], store_id: str | None, line: str, again: tuple[str, str]
+) -> None:
+    for understood in (
+        from_public(public(**typed), TEXTS, "en", stores=STORES),
+        from_agent(call(channel="store", **typed), TEXTS, "en", stores=STORES),
+    ):
+        if understood.complaint is None:
+            assert again == ("", "") and "store" in understood.errors, "a counter needs its shop"
+            continue
+        assert understood.complaint.store_id == store_id
+        assert [said for said in understood.complaint.text.split("\n") if "Shop:" in said] == (
+            [f"Shop: {line}"] if line else []
+        )
+    assert ToldStore.of(public(**typed), STORES) == ToldStore(*again), "as the form shows it again"
+
+
+def test_words_for_a_shop_are_kept_by_the_call_form_of_a_pack_without_a_list() -> None:
+    assert "门店：人民路那家" in taken(call(store="人民路那家", customer_language="zh")).text
+    assert taken(call(store="S-012")).store_id == "S-012"
+    assert taken(call(store="", store_other="S-012")).store_id == "S-012", "the page had a list when it was shown"
 
 
 def test_without_contact_only_on_purpose() -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from pydantic import TypeAdapter
 
-from services.intake.domain.admission import Client, Published, filed_store, published, scope_faults
+from services.intake.domain.admission import Client, Known, Published, filed_store, published, scope_faults
 from services.intake.domain.complaint import Amendment, BatchItem, Complaint, Withdrawal
 from services.intake.domain.idempotency import Verdict, digest, digest_of, judge
 from services.intake.domain.receipt import refusal, settle
@@ -89,10 +89,16 @@ class TestScope:
 
     def test_only_words_of_the_pack_travel_in_clear(self):
         told = complaint(category="delivery", about_department="stores")
-        assert published(told, {"delivery"}, {"stores"}) == Published("delivery", "stores", about_staff=True)
-        assert published(told, {"refund"}, {"office"}) == Published(None, None, about_staff=True)
-        assert published(told, None, None) == Published(None, None, about_staff=True), "the pack is not known here"
-        assert published(complaint(), {"delivery"}, {"stores"}) == Published(None, None, about_staff=False)
+        assert published(told, Known(categories={"delivery": None}, departments={"stores": None})) == Published(
+            "delivery", "stores", about_staff=True
+        )
+        assert published(told, Known(categories={"refund": None}, departments={"office": None})) == Published(
+            None, None, about_staff=True
+        )
+        assert published(told, Known()) == Published(None, None, about_staff=True), "the pack is not known here"
+        assert published(complaint(), Known(categories={"delivery": None}, departments={"stores": None})) == Published(
+            None, None, about_staff=False
+        )
 
     def test_the_call_desk_files_for_every_channel(self):
         desk = Client(client_id=2, name="agent-desk", channel=None, pack="retail")

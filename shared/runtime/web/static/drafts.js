@@ -30,6 +30,12 @@
     try { sessionStorage.setItem(place + form.dataset.draft, JSON.stringify({ user, at: Date.now(), typed: typed(form) })); } catch { /* private mode */ }
   }
   function fill(form, kept) {
+    // A choice that is not offered any more goes into the words beside it.
+    for (const list of form.querySelectorAll("[data-otherwise]")) {
+      const [, chosen] = kept.find(([name]) => name === list.name) ?? [];
+      const other = kept.find(([name]) => name === list.dataset.otherwise) ?? ["", ""];
+      if (chosen && [...list.options].every((option) => option.value !== chosen)) kept = [[list.dataset.otherwise, [chosen, other[1]].filter(Boolean).join(" · ")], ...kept.filter((one) => one !== other)];
+    }
     for (const input of form.elements) {
       if (!own(input)) continue;
       const found = kept.filter(([name]) => name === input.name).map(([, value]) => value);

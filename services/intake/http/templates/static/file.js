@@ -12,6 +12,11 @@
   const load = () => { try { return JSON.parse(sessionStorage.getItem(store)); } catch { return null; } };
 
   function fill(typed) {
+    // A choice that is not offered any more goes into the words beside it.
+    for (const list of form.querySelectorAll("[data-otherwise]")) {
+      const other = list.dataset.otherwise;
+      if ([...list.options].every((option) => option.value !== (typed[list.name] ?? ""))) typed[other] = [typed[list.name], typed[other]].filter(Boolean).join(" · ");
+    }
     for (const input of form.elements) {
       if (!input.name || input.type === "submit" || input.type === "button") continue;
       if (input.type === "radio") input.checked = (typed[input.name] ?? "") === input.value;

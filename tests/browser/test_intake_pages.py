@@ -246,7 +246,7 @@ def test_a_shop_is_chosen_in_the_language_of_the_page_and_stays_chosen(
     page.fill("#text", STORY[language])
     press(page, NEXT[language])
     press(page, NEXT[language])
-    expect(page.get_by_label("门店" if language == "zh" else "Shop").first).to_have_js_property("tagName", "SELECT")
+    expect(page.get_by_role("combobox", name="门店" if language == "zh" else "Shop")).to_have_id("store")
     expect(page.locator("#store option:checked")).to_have_attribute("value", "")
     page.select_option("#store", label=said[language])
     page.fill("#store_other", "二楼柜台")

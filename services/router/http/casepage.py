@@ -171,6 +171,7 @@ class CasePage:
             else "",
             "about": views.name_of(case.about, packs)[spoken] if case.about else None,
             "category": _category(case, pack, spoken),
+            "store": views.store_said(row, packs, spoken),
             "clocks": [shown_dial(dial, row["now"]) for dial in views.in_order(dials)],
             "nearest": shown_dial(first, row["now"]) | {"shown": pressing(dials, row["now"])}
             if (first := nearest(dials))

@@ -60,13 +60,13 @@ class Desk:
         wish = queue.wish(self._office, actor, filters, ROWS)
         page = await self._office.page(wish, actor)
         counts = await self._office.reading.counts(actor.department, self._office.listed_packs_of(actor))
-        entries = [queue.entry(row, actor, self._office.packs) for row in page.rows]
+        spoken = languages.of(request)
+        entries = [queue.entry(row, actor, self._office.packs, spoken) for row in page.rows]
         now = counts["now"]
-        digest = queue.digest_of(entries, page.total, f"{now:%H:%M} {languages.of(request)}")
+        digest = queue.digest_of(entries, page.total, f"{now:%H:%M} {spoken}")
         asked = request.query_params.get("seen")
         if asked == digest:
             return _NOTHING_NEW
-        spoken = languages.of(request)
         wide = self._office.reads_all(actor)
         return self._look.render(
             request,
@@ -106,16 +106,21 @@ class Desk:
             Kind.EXPORTED, actor, what="cases", view=wish.view, department=wish.department, searched=bool(wish.words)
         )
 
+        spoken, packs = languages.of(request), self._office.packs
+
         async def lines() -> AsyncIterator[bytes]:
             page, head, sent = first, True, 0
             while True:
-                yield csv_of((views.summary(row, self._office.packs) for row in page.rows), head=head)
+                yield csv_of(
+                    (views.summary(row, packs) | {"store": views.store_said(row, packs, spoken)} for row in page.rows),
+                    head=head,
+                )
                 head, sent = False, sent + len(page.rows)
                 if page.after is None:
                     break
                 page = await self._office.page(replace(wish, after=page.after), actor)
             if wish.words and sent >= COUNTED:
-                yield csv_of([], head=False, cut=self._look.texts.say("desk.csv_cut", languages.of(request), n=sent))
+                yield csv_of([], head=False, cut=self._look.texts.say("desk.csv_cut", spoken, n=sent))
 
         headers = {"Content-Disposition": 'attachment; filename="cases.csv"', "Cache-Control": "no-store"}
         return StreamingResponse(lines(), media_type="text/csv; charset=utf-8", headers=headers)

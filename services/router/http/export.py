@@ -18,6 +18,7 @@ COLUMNS = (
     "due_kind",
     "customer_name",
     "title",
+    "store",
 )
 
 

@@ -198,7 +198,10 @@ class Case(CaseInList):
     confirmed: bool
     customer: CaseCustomer
     order_id: str | None
-    store_id: str | None
+    store_id: str | None = Field(description="the shop as it was told")
+    store: Bilingual | None = Field(
+        description="the name of the shop; null: none was told, or the pack does not list it"
+    )
     wanted: str | None
     repeat_of: str | None
     client: str | None

@@ -73,8 +73,8 @@ def wish(office: Office, actor: Actor, filters: Filters, limit: int) -> Wish:
     )
 
 
-def entry(row: Any, actor: Actor, packs: Packs) -> dict[str, Any]:
-    """One case in the queue."""
+def entry(row: Any, actor: Actor, packs: Packs, spoken: str) -> dict[str, Any]:
+    """One case in the queue; `spoken` is the reader's language."""
     dials = unpacked(row["clocks"])
     dial = nearest(dials)
     return {
@@ -86,6 +86,7 @@ def entry(row: Any, actor: Actor, packs: Packs) -> dict[str, Any]:
         "state": row["closed_how"] if row["closed_how"] == "withdrawn" else row["state"],
         "priority": row["priority"],
         "channel": row["channel"],
+        "store": views.store_said(row, packs, spoken),
         "stage": row["stage"],
         "department": views.name_of(row["department"], packs),
         "customer": row["name"],

@@ -12,6 +12,7 @@ from services.router.domain.rights import COMMANDS, Action, Actor
 from services.router.store.cases import case_of
 from shared.events.intake import CALL_FORM
 from shared.policies.packs import Pack, Packs
+from shared.policies.stores import store_told
 
 _ORDER = ("promise", "first_response", "owner", "silence", "answer", "confirmation", "journey")
 
@@ -32,7 +33,7 @@ class Reach(NamedTuple):
     linked: bool
 
 
-_WORDS = ("title", "body", "name", "email", "phone", "call_back", "order_id", "on_behalf_of", "wanted")
+_WORDS = ("title", "body", "name", "email", "phone", "call_back", "order_id", "store_id", "on_behalf_of", "wanted")
 
 
 def withheld(row: Any) -> dict[str, Any]:
@@ -123,6 +124,7 @@ def whole(row: Any, history: Iterable[Any], actor: Actor, packs: Packs, pack: Pa
         },
         "order_id": row["order_id"],
         "store_id": row["store_id"],
+        "store": store.name.model_dump() if (store := pack.stores.get(row["store_id"])) else None,
         "wanted": row["wanted"],
         "repeat_of": row["repeat_of"],
         "client": row["client"],
@@ -200,6 +202,12 @@ def name_of(department: str, packs: Packs) -> Mapping[str, str]:
     except KeyError:
         return {"zh": department, "en": department}
     return {"zh": name.zh, "en": name.en}
+
+
+def store_said(row: Any, packs: Packs, spoken: str) -> str | None:
+    """The shop of a case as people read it; none where none was told."""
+    told, pack = row["store_id"], packs.by_name.get(row["pack"])
+    return store_told(pack.stores, told, spoken) if told and pack else told
 
 
 def _time(at: datetime | None) -> str | None:

@@ -441,6 +441,43 @@ async def test_the_list_comes_as_a_file_that_no_spreadsheet_runs(running: Runnin
     ]
 
 
+async def test_a_shop_has_its_name_in_the_readers_language_and_an_unknown_one_the_words_as_given(
+    running: Running,
+) -> None:
+    """On the desk, the case page, in the file and for programs; events of before, with the store in clear, too (D8)."""
+    told = {
+        "SH-021": ("上海徐家汇店 · SH-021", "Shanghai Xujiahui · SH-021"),
+        "S-9/by the lake": ("S-9/by the lake", "S-9/by the lake"),
+        "CD-005": ("成都科华店 · CD-005", "Chengdu Kehua · CD-005"),
+    }
+    cases: dict[str, Told] = {}
+    for store in told:
+        cases[store] = one = Told(await running.person())
+        sealed = {"store_id": store} if store == "CD-005" else {"store": one.seal("store", store)}
+        await running.feed(one.submitted.model_copy(update=sealed))
+    for place, language in enumerate(("zh", "en")):
+        async with browser(running, "li.delivery", language) as client:
+            desk = html.unescape((await client.get("/desk")).text)
+            lines = csv.DictReader(io.StringIO((await client.get("/desk.csv")).content.decode("utf-8-sig")))
+            by_reference = {row["reference"]: row["store"] for row in lines}
+            for store, said in told.items():
+                page = html.unescape((await client.get(f"/desk/cases/{cases[store].reference}")).text)
+                assert f'<dd dir="auto">{said[place]}</dd>' in page
+                assert f">{said[place]}</bdi>" in desk
+                assert by_reference[cases[store].reference] == said[place]
+    async with await running.as_user("li.delivery") as client:
+        shown = {
+            store: (await client.get(f"/v1/cases/{cases[store].reference}")).json()
+            for store in ("SH-021", "S-9/by the lake")
+        }
+    assert shown["SH-021"]["store"] == {"zh": "上海徐家汇店", "en": "Shanghai Xujiahui"}
+    assert shown["SH-021"]["store_id"] == "SH-021"
+    assert (shown["S-9/by the lake"]["store"], shown["S-9/by the lake"]["store_id"]) == (None, "S-9/by the lake")
+    async with await running.as_user("ops") as client:
+        seen = (await client.get(f"/v1/cases/{cases['S-9/by the lake'].reference}")).json()
+    assert seen["withheld"] and (seen["store"], seen["store_id"]) == (None, None), "they are the customer's words"
+
+
 @pytest.mark.parametrize("trigger", list("=+-@\t\r\n＝＋－＠"))
 def test_no_cell_begins_as_a_formula(trigger: str) -> None:
     assert safe_cell(f"{trigger}1") == f"'{trigger}1"

@@ -36,6 +36,9 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "not-allowed": _T(403, "the credential does not reach so far", "use another key or another person's session"),
     "not-yours": _T(403, "the case belongs to another department", "hand it to them"),
     "own-resolution": _T(403, "who proposed a resolution cannot record its confirmation", "let a colleague do it"),
+    "resolution-disputed": _T(
+        403, "the customer did not accept what this person proposed last, and a colleague may", "let the colleague propose"
+    ),
     "foreign-origin": _T(403, "a browser sent this from a page that is not ours", "send it without the cookie"),
     "not-found": _T(404, "there is nothing of that name, or not for this credential", "check the address"),
     "no-such-link": _T(404, "there is nothing behind this private link", "try again in a minute if it is new"),

@@ -35,7 +35,15 @@ def build(settings: Settings, reached: Reached = nothing_reached) -> Service:
     )
     router = Router(service.policies, service.vault, settings.default_pack, new_id)
     reading = Reading(service.database)
-    acting = Acting(service.transaction, reading, service.policies, service.vault, settings.default_pack, new_id)
+    acting = Acting(
+        service.transaction,
+        reading,
+        service.policies,
+        service.vault,
+        settings.default_pack,
+        new_id,
+        service.sessions.directory,
+    )
     staff = Staff(service.database)
     office = Office(reading, acting, service.policies, service.security)
     devices = Devices(settings.session_key, secure=settings.is_secure)

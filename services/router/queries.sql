@@ -19,7 +19,11 @@ SELECT complaint_id, reference, person_id, pack, channel, language, received_at,
        CASE WHEN state = 'resolution_proposed' THEN
            (SELECT ARRAY[e.who, e.event_id::text] FROM case_event AS e WHERE e.complaint_id = c.complaint_id
               AND e.epoch = c.epoch AND e.what = 'resolution_proposed' ORDER BY e.at DESC, e.event_id DESC LIMIT 1)
-           END AS proposal
+           END AS proposal,
+       CASE WHEN stage > 1 THEN
+           (SELECT e.who FROM case_event AS e WHERE e.complaint_id = c.complaint_id AND e.epoch < c.epoch
+              AND e.what = 'resolution_proposed' ORDER BY e.at DESC, e.event_id DESC LIMIT 1)
+           END AS contested_by
 FROM cases AS c WHERE complaint_id = ANY ($1::uuid[]) ORDER BY complaint_id FOR UPDATE;
 
 -- name: is_erased
@@ -283,7 +287,11 @@ SELECT c.complaint_id, c.reference, c.person_id, c.pack, c.channel, c.language, 
        CASE WHEN c.state = 'resolution_proposed' THEN
            (SELECT ARRAY[e.who, e.event_id::text] FROM case_event AS e WHERE e.complaint_id = c.complaint_id
               AND e.epoch = c.epoch AND e.what = 'resolution_proposed' ORDER BY e.at DESC, e.event_id DESC LIMIT 1)
-           END AS proposal
+           END AS proposal,
+       CASE WHEN c.stage > 1 THEN
+           (SELECT e.who FROM case_event AS e WHERE e.complaint_id = c.complaint_id AND e.epoch < c.epoch
+              AND e.what = 'resolution_proposed' ORDER BY e.at DESC, e.event_id DESC LIMIT 1)
+           END AS contested_by
 FROM cases c JOIN case_text x USING (complaint_id) WHERE c.complaint_id = ANY ($1::uuid[]);
 
 -- name: history

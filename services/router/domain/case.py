@@ -8,6 +8,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from shared.events.envelope import Bilingual, Channel, Language, Priority
+from shared.rights import Person
 
 
 class State(StrEnum):
@@ -32,8 +33,8 @@ IN_HAND = frozenset({State.ACCEPTED, State.IN_PROGRESS})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desks:
-    """The departments of a policy pack, the two among them that decide, when the office has to, and how many days ahead a
-    promise may reach.
+    """The departments of a policy pack, the two among them that decide, when the office has to, how many days ahead a
+    promise may reach, and who of the staff is there, where that is asked.
     """
 
     triage: str
@@ -41,6 +42,7 @@ class Desks:
     departments: frozenset[str]
     max_transfers: int = 2
     promise_days: int = 730
+    staff: tuple[Person, ...] = ()
 
 
 class Placement(NamedTuple):
@@ -94,6 +96,7 @@ class Case(NamedTuple):
         since: when the present state began.
         proposed_by: the actor who proposed the resolution that waits for the customer's word.
         resolution_id: the event of that resolution.
+        contested_by: the actor who proposed the last resolution that the customer did not accept.
     """
 
     complaint_id: UUID
@@ -126,6 +129,7 @@ class Case(NamedTuple):
     escalated_to: str | None = None
     proposed_by: str | None = None
     resolution_id: UUID | None = None
+    contested_by: str | None = None
 
     @property
     def offered_to(self) -> str | None:
@@ -156,6 +160,7 @@ class Refusal(StrEnum):
     NO_QUESTION = "no_question"
     NO_RESOLUTION = "no_resolution"
     OWN_RESOLUTION = "own_resolution"
+    RESOLUTION_DISPUTED = "resolution_disputed"
     STALE = "stale"
 
 
@@ -210,6 +215,11 @@ REFUSAL_TEXTS: Mapping[Refusal, Bilingual] = {
         zh="处理结果是你提出的，不能由你登记客户确认；请本部门同事、负责人或投诉管理部登记。",
         en="You proposed this resolution, so you cannot record that it is confirmed: "
         "a colleague or the lead of your department, or the complaints office, may.",
+    ),
+    Refusal.RESOLUTION_DISPUTED: Bilingual(
+        zh="客户没有接受你提出的处理结果，这一次不能再由你提出；请现在负责这件投诉的部门的同事或负责人提出。",
+        en="The customer did not accept the resolution you proposed, so the next one is not yours to propose: "
+        "a colleague or the lead in the department that has the case may.",
     ),
     Refusal.STALE: Bilingual(
         zh="在你填写时，这件投诉已经变化；请核对后再提交。",

@@ -114,11 +114,15 @@ def withdraw(story: Story, _command: WithdrawTransfer, _desks: Desks) -> None:
     )
 
 
+def has_last_word(case: Case, actor: Actor, desks: Desks) -> bool:
+    """Whether the complaints office decides for good: nobody is left whose resolution the customer could accept."""
+    return actor.department == desks.office and desks.office in case.contested
+
+
 def assign(story: Story, command: Assign, desks: Desks, actor: Actor) -> None:
     """Name the owner: the triage desk for what lies there, the complaints office for any open case."""
     case = story.case
-    by_last_word = actor.department == desks.office and desks.office in case.contested
-    refuse_target(case, command.department, desks, by_last_word=by_last_word)
+    refuse_target(case, command.department, desks, by_last_word=has_last_word(case, actor, desks))
     in_triage = case.state is State.TRIAGE or case.department == desks.triage
     arbitrated = actor.department == desks.office and not in_triage
     stays = command.department == case.department

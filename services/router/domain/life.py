@@ -76,7 +76,7 @@ def obey(
         theirs = story.case.department == actor.department and actor.role is not Role.AGENT
         story.change(attention=story.case.state is not State.CLOSED and not theirs)
     elif command.action is not Action.NOTE:
-        story.change(attention=False)
+        story.change(attention=command.action is Action.RESOLVE and is_again(case, actor))
     return story.end()
 
 
@@ -90,9 +90,21 @@ def refusal_of(case: Case, action: Action, actor: Actor, desks: Desks) -> Refusa
         return None if action is Action.RECORD_DISPUTE and disputable(case) else Refusal.CLOSED
     wrong = _STATES.get(action)
     refusal = wrong(case) if wrong else None
+    if refusal is None and action is Action.RESOLVE and is_again(case, actor) and has_colleague(case, actor, desks):
+        return Refusal.RESOLUTION_DISPUTED
     if refusal is None and action is Action.RECORD_CONFIRMATION and case.proposed_by in (None, actor.name):
         return Refusal.OWN_RESOLUTION  # four eyes: nobody closes a case by their own word alone, nor when in doubt
     return refusal
+
+
+def is_again(case: Case, actor: Actor) -> bool:
+    """Whether the customer did not accept what this person proposed last: somebody else looks at it then (C15)."""
+    return case.contested_by == actor.name
+
+
+def has_colleague(case: Case, actor: Actor, desks: Desks) -> bool:
+    """Whether somebody else of the staff may propose a resolution. In a department of one its only person goes on."""
+    return any(one.user != actor.user and may(one, Action.RESOLVE, case, desks) for one in desks.staff)
 
 
 def _unaccepted(case: Case) -> Refusal | None:
@@ -235,12 +247,13 @@ def _promise(story: Story, command: Promise, desks: Desks) -> None:
 
 
 def _propose(story: Story, command: Propose, _desks: Desks) -> None:
-    story.change(state=State.PROPOSED, offer=None, proposed_by=story.moment.cause.actor)
+    actor = story.moment.cause.actor
+    story.change(state=State.PROPOSED, offer=None, proposed_by=actor)
     proposed = story.tell(
         ResolutionProposed,
         "resolution_proposed",
         said=command.text,
-        detail={"remedy": command.remedy},
+        detail={"remedy": command.remedy, **({"again": True} if story.case.contested_by == actor else {})},
         text=story.sealed("text", command.text),
         remedy=command.remedy,
     )

@@ -4,6 +4,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from services.router.domain.case import Case, Desks, Placement
+from services.router.domain.rights import Actor
 from services.router.domain.routing import Decision, Facts, Reason, decide, second_stage_owner
 from services.router.domain.told import NEXT_STAGE
 from shared.events.envelope import Bilingual
@@ -24,14 +25,15 @@ class Placed(NamedTuple):
     reasons: dict[str, list[dict[str, Any]]]
 
 
-def desks_of(pack: Pack) -> Desks:
-    """The departments of a pack as the rules of a case need them."""
+def desks_of(pack: Pack, staff: tuple[Actor, ...] = ()) -> Desks:
+    """The departments of a pack, and who is there, as the rules of a case need them."""
     return Desks(
         triage=pack.routing.fallback,
         office=pack.routing.office,
         departments=frozenset(pack.departments),
         max_transfers=pack.routing.max_transfers,
         promise_days=pack.sla.promise_limit_days,
+        staff=staff,
     )
 
 

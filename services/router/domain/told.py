@@ -149,6 +149,7 @@ def reopen(story: Story, said: str | None, desks: Desks, place: Callable[[Case],
         confirmed=False,
         closed_how=None,
         pledge=None,
+        contested_by=case.proposed_by or case.contested_by,
         proposed_by=None,
         resolution_id=None,
     )

@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from services.router.domain.case import REFUSAL_TEXTS, Case, Refusal, Refused
+from services.router.domain.case import REFUSAL_TEXTS, Case, Desks, Refusal, Refused
 from services.router.domain.commands import Command
 from services.router.domain.life import obey
 from services.router.domain.placing import desks_of, place_again
@@ -23,9 +23,11 @@ from shared.policies.packs import Pack
 from shared.policies.watching import PolicySource
 from shared.problems import status_of
 from shared.runtime import once
+from shared.runtime.directory import Directory
 from shared.runtime.transaction import Tx
 from shared.runtime.vault import PersonKey, Vault
 from shared.runtime.web import moments
+from shared.runtime.web.persons import person_of
 from shared.runtime.web.problems import Problem
 from shared.runtime.web.texts import Language, Text
 
@@ -101,6 +103,7 @@ class Acting:
         vault: Vault,
         default_pack: str,
         new_id: Callable[[], UUID],
+        directory: Directory,
     ) -> None:
         self._transaction = transaction
         self._reading = reading
@@ -108,6 +111,7 @@ class Acting:
         self._vault = vault
         self._default_pack = default_pack
         self._new_id = new_id
+        self._directory = directory
 
     async def act(
         self,
@@ -159,7 +163,7 @@ class Acting:
     ) -> None:
         pack, moment = self.pack(case.pack), self._moment(tx, case, actor, key)
         try:
-            outcome = obey(case, command, actor, desks_of(pack), moment, lambda reopened: place_again(reopened, pack))
+            outcome = obey(case, command, actor, self.desks(case), moment, lambda reopened: place_again(reopened, pack))
             if seen is not None and seen != mark_of(case):
                 raise Refused(Refusal.STALE)
         except Refused as refused:
@@ -190,6 +194,13 @@ class Acting:
         """The pack of a case."""
         packs = self._policies.packs.by_name
         return packs.get(name) or packs[self._default_pack]
+
+    def desks(self, case: Case) -> Desks:
+        """The departments of a case's pack; and who is there, where it matters who proposes the next resolution."""
+        pack = self.pack(case.pack)
+        view = self._directory.view if case.contested_by else None
+        members = view.members.values() if view else ()
+        return desks_of(pack, tuple(person_of(one, self._policies.packs) for one in members if one.active))
 
 
 def mark_of(case: Case) -> str:

@@ -30,8 +30,8 @@ KeyHeader = Annotated[
 ]
 _SIGNED = security("staffToken", "staffSession")
 _REFUSED = (
-    "idempotency-key-missing", "idempotency-key-reused", "in-progress", "not-yours", "own-resolution", "invalid",
-    "unknown-department", "due-in-past", "due-too-far", *STATES,
+    "idempotency-key-missing", "idempotency-key-reused", "in-progress", "not-yours", "own-resolution",
+    "resolution-disputed", "invalid", "unknown-department", "due-in-past", "due-too-far", *STATES,
 )  # fmt: skip
 
 

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 from starlette.requests import Request
 
-from services.router.domain.case import Case, Refusal, State
+from services.router.domain.case import Case, Desks, Refusal, State
 from services.router.domain.clocks import nearest, pressing, unpacked
-from services.router.domain.life import refusal_of
-from services.router.domain.placing import desks_of
+from services.router.domain.handover import has_last_word
+from services.router.domain.life import has_colleague, is_again, refusal_of
 from services.router.domain.rights import Action, Actor, Role, may, standing_of
 from services.router.http import story, views
 from services.router.http.acting import mark_of
@@ -149,9 +149,10 @@ class CasePage:
         spoken, packs, look = languages.of(request), self._office.packs, self._look
         pack = self._office.acting.pack(row["pack"])
         case = case_of(row)
-        whole = views.whole(row, history, actor, packs, pack)
+        desks = self._office.acting.desks(case)
+        whole = views.whole(row, history, actor, packs, desks)
         possible = [action for action in _FIRST if action.value in whole["actions"]]
-        reach, desks = views.reach_of(row), desks_of(pack)
+        reach = views.reach_of(row)
         dials = unpacked(row["clocks"])
 
         def t(key: str, /, **values: object) -> str:
@@ -181,8 +182,12 @@ class CasePage:
             "primary": _primary(case, possible, actor, reach),
             "reach": reach,
             "own_resolution": refusal_of(case, Action.RECORD_CONFIRMATION, actor, desks) is Refusal.OWN_RESOLUTION,
+            "again": _again(case, actor, desks),
             "possible": [action.value for action in possible],
-            "departments": _choices(case, pack, spoken),
+            "departments": {
+                "transfer": _choices(case, pack, spoken, case.contested),
+                "assign": _choices(case, pack, spoken, () if has_last_word(case, actor, desks) else case.contested),
+            },
             "remedies": [(code, t(f"remedy.{code}")) for code in REMEDIES],
             "story": story.items(whole["history"], spoken, case.language, packs, t, look.texts),
             "limit_of_words": MAX_WORDS,
@@ -214,10 +219,16 @@ def _primary(case: Case, possible: list[Action], actor: Actor, reach: Reach) -> 
     return wanted.value if wanted in possible else None
 
 
-def _choices(case: Case, pack: Any, spoken: str) -> list[tuple[str, str]]:
+def _again(case: Case, actor: Actor, desks: Desks) -> str | None:
+    """What is to be known, before they write, by whoever proposed what the customer did not accept."""
+    if case.state is State.CLOSED or not is_again(case, actor) or not may(actor, Action.RESOLVE, case, desks):
+        return None
+    return "case.again.colleague" if has_colleague(case, actor, desks) else "case.again.alone"
+
+
+def _choices(case: Case, pack: Any, spoken: str, barred: Iterable[str]) -> list[tuple[str, str]]:
     """Departments that may get the case, those with a triage or office duty last."""
-    barred = {*case.contested, case.about}
-    found = [one for one in pack.departments.values() if one.id not in barred]
+    found = [one for one in pack.departments.values() if one.id not in {*barred, case.about}]
     found.sort(key=lambda one: one.kind != "ordinary")
     return [(one.id, one.name.in_(spoken)) for one in found if one.id != case.department or case.offer is not None]
 

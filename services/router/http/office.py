@@ -133,7 +133,7 @@ class Office:
         reading = reading or self.reading
         row = await self.row(reference, actor, reading=reading)
         history = await reading.history(row["complaint_id"])
-        return views.whole(row, history, actor, self.packs, self.acting.pack(row["pack"]))
+        return views.whole(row, history, actor, self.packs, self.acting.desks(case_of(row)))
 
     async def after(self, reference: str, actor: Actor) -> dict[str, Any]:
         """The case after a command, or its reference alone where it cannot be read: what was done is done all the same.

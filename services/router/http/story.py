@@ -81,6 +81,8 @@ def _item(
 def _title(what: str, detail: Mapping[str, Any], values: Mapping[str, Any], t: Say, titles: Container[str]) -> str:
     if what == "assigned":
         return t(f"story.assigned.{detail.get('how', 'policy')}", to=values["to"])
+    if what == "resolution_proposed" and detail.get("again"):
+        return t("story.resolution_proposed_again")
     if what == "closed":
         return t(f"story.closed.{detail.get('how', 'confirmed')}")
     if what == "transfer_offered" and detail.get("arbitration"):

@@ -4,14 +4,13 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from services.router.domain.case import Case
+from services.router.domain.case import Case, Desks
 from services.router.domain.clocks import Dial, Dials, unpacked
 from services.router.domain.life import refusal_of
-from services.router.domain.placing import desks_of
 from services.router.domain.rights import COMMANDS, Action, Actor
 from services.router.store.cases import case_of
 from shared.events.intake import CALL_FORM
-from shared.policies.packs import Pack, Packs
+from shared.policies.packs import Packs
 from shared.policies.stores import store_told
 
 _ORDER = ("promise", "first_response", "owner", "silence", "answer", "confirmation", "journey")
@@ -92,9 +91,10 @@ def summary(row: Any, packs: Packs) -> dict[str, Any]:
     }
 
 
-def whole(row: Any, history: Iterable[Any], actor: Actor, packs: Packs, pack: Pack) -> dict[str, Any]:
+def whole(row: Any, history: Iterable[Any], actor: Actor, packs: Packs, desks: Desks) -> dict[str, Any]:
     """One case with its story and what the actor may do now."""
-    case = case_of(row)
+    case, pack = case_of(row), packs.by_name.get(row["pack"])
+    store = pack.stores.get(row["store_id"]) if pack else None
     shown = summary(row, packs)
     del shown["customer_name"]
     return shown | {
@@ -124,20 +124,19 @@ def whole(row: Any, history: Iterable[Any], actor: Actor, packs: Packs, pack: Pa
         },
         "order_id": row["order_id"],
         "store_id": row["store_id"],
-        "store": store.name.model_dump() if (store := pack.stores.get(row["store_id"])) else None,
+        "store": store.name.model_dump() if store else None,
         "wanted": row["wanted"],
         "repeat_of": row["repeat_of"],
         "client": row["client"],
         "about_staff": row["about_staff"],
         "trace_id": row["trace_id"],
-        "actions": [action.value for action in possible(case, actor, pack)],
+        "actions": [action.value for action in possible(case, actor, desks)],
         "history": [_beginning(row), *(line(one, words=not is_withheld(row)) for one in history)],
     }
 
 
-def possible(case: Case, actor: Actor, pack: Pack) -> list[Action]:
+def possible(case: Case, actor: Actor, desks: Desks) -> list[Action]:
     """What the actor may do to the case now."""
-    desks = desks_of(pack)
     return [action for action in COMMANDS if refusal_of(case, action, actor, desks) is None]
 
 

@@ -72,6 +72,7 @@ def case_of(row: Any) -> Case:
         escalated_to=row["escalated_to"],
         proposed_by=by,
         resolution_id=UUID(resolution_id) if resolution_id else None,
+        contested_by=row["contested_by"],
     )
 
 

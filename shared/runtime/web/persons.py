@@ -2,12 +2,13 @@
 
 from shared.policies.packs import Packs
 from shared.rights import Action, Person, Role, Standing, may
+from shared.runtime.directory import Member
 from shared.runtime.web.problems import Problem
 from shared.runtime.web.sessions import Staff
 
 
-def person_of(staff: Staff, packs: Packs) -> Person:
-    """A signed-in member of staff. Where no pack has their department any more, the one it was of counts."""
+def person_of(staff: Staff | Member, packs: Packs) -> Person:
+    """A member of staff, signed in or as the directory has them. Where no pack has their department any more, the one it was of counts."""
     return Person(
         user=staff.user,
         role=Role(staff.role),

@@ -1,10 +1,11 @@
 """What staff can do to a case, and what is refused by name."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from services.router.domain.case import Case, Refusal, Refused, State
+from services.router.domain.case import REFUSAL_TEXTS, Case, Desks, Refusal, Refused, State
 from services.router.domain.commands import (
     Accept,
     AcceptTransfer,
@@ -19,8 +20,8 @@ from services.router.domain.commands import (
     Transfer,
     WithdrawTransfer,
 )
-from services.router.domain.life import obey
-from services.router.domain.rights import Actor, Role
+from services.router.domain.life import obey, refusal_of
+from services.router.domain.rights import Action, Actor, Role
 from services.router.domain.story import Outcome
 from services.router.domain.told import (
     amended,
@@ -37,18 +38,24 @@ from tests.unit.router.cases import DESKS, NOON, a_case, an_id, moment, placed, 
 LATER = NOON + timedelta(hours=3)
 
 
-def do(case: Case, command: Command, actor: Actor | None = None, place_at: str = "complaints-office") -> Outcome:
+def do(
+    case: Case,
+    command: Command,
+    actor: Actor | None = None,
+    place_at: str = "complaints-office",
+    desks: Desks = DESKS,
+) -> Outcome:
     actor = actor or somebody(case.department)
-    return obey(case, command, actor, DESKS, moment(actor=actor.name), lambda _case: placed(place_at))
+    return obey(case, command, actor, desks, moment(actor=actor.name), lambda _case: placed(place_at))
 
 
 def kinds(outcome: Outcome) -> list[str]:
     return [event.kind.removesuffix(".v1") for event in outcome.events]
 
 
-def refused(case: Case, command: Command, actor: Actor | None = None) -> Refusal:
+def refused(case: Case, command: Command, actor: Actor | None = None, desks: Desks = DESKS) -> Refusal:
     with pytest.raises(Refused) as caught:
-        do(case, command, actor)
+        do(case, command, actor, desks=desks)
     return caught.value.reason
 
 
@@ -318,6 +325,35 @@ class TestCustomer:
             assert (case.department, case.state) == ("complaints-office", State.ASSIGNED)
             case = case._replace(state=State.PROPOSED, proposed_by="staff:wang")
         assert case.stage == 4 and case.escalated_to == "lead"
+
+    def test_who_proposed_what_was_not_accepted_does_not_propose_the_next_while_a_colleague_can(self) -> None:
+        """C15: nothing stopped the same person of the office from answering a third time."""
+        wang, sun = (replace(somebody("complaints-office", Role.OFFICE), user=user) for user in ("wang", "sun"))
+        again = Propose(text="同上")
+        desks = replace(DESKS, staff=(wang, sun))
+        case = a_case("complaints-office", state=State.ACCEPTED, stage=3, contested_by=wang.name)
+        assert refused(case, again, wang, desks) is Refusal.RESOLUTION_DISPUTED
+        assert refusal_of(case, Action.PROGRESS, wang, desks) is None, "all else is theirs as before"
+        done = do(case, again, sun, desks=desks)
+        assert not done.case.attention and "again" not in done.lines[-1].detail
+        for missing in ((), (wang,), (wang, replace(sun, department="delivery")), (wang, replace(sun, pack="bank"))):
+            alone = replace(DESKS, staff=missing)
+            done = do(case, again, wang, desks=alone)
+            assert done.case.attention and done.lines[-1].detail["again"] is True
+
+    def test_the_author_of_an_older_resolution_may_propose_again(self) -> None:
+        case = disputed(
+            proposed()._replace(proposed_by="staff:wang"), an_id(), NOON, "x", moment(), DESKS, place_at("billing")
+        ).case
+        assert case.contested_by == "staff:wang"
+        later = case._replace(state=State.PROPOSED, proposed_by="staff:sun")
+        assert (
+            disputed(later, an_id(), NOON, "x", moment(), DESKS, place_at("billing")).case.contested_by == "staff:sun"
+        )
+
+    def test_what_is_refused_says_who_may(self) -> None:
+        for words in (REFUSAL_TEXTS[Refusal.RESOLUTION_DISPUTED].zh, REFUSAL_TEXTS[Refusal.RESOLUTION_DISPUTED].en):
+            assert "同事" in words or "colleague" in words
 
     def test_with_the_last_word_the_office_may_give_it_to_whom_it_wants(self) -> None:
         case = a_case("complaints-office", stage=3, contested=("delivery", "complaints-office"))

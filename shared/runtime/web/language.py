@@ -59,6 +59,9 @@ def is_secure(request: Request) -> bool:
 
 
 def same_page(request: Request, at: str | None, language: Language) -> str:
-    """The address of this page in another language: path and filters stay. `at`: its path, where a form was sent to another."""
+    """The address of this page in another language: path and filters stay. `at`: its path, where a form was sent to another.
+
+    The path itself is not repeated: one that begins with `//` would name another host.
+    """
     kept = [(name, value) for name, value in request.query_params.multi_items() if name != "lang"]
-    return f"{at or request.url.path}?{urlencode([*kept, ('lang', language)])}"
+    return f"{at or ''}?{urlencode([*kept, ('lang', language)])}"

@@ -44,7 +44,16 @@ async def test_an_unknown_choice_falls_through(http: httpx.AsyncClient, wish: st
 
 async def test_the_switch_keeps_the_page_and_its_filters(http: httpx.AsyncClient) -> None:
     page = await http.get("/hello?name=a%26b&lang=zh")
-    assert 'href="/hello?name=a%26b&amp;lang=en" lang="en"' in page.text
+    assert 'href="?name=a%26b&amp;lang=en" lang="en"' in page.text
+
+
+@pytest.mark.parametrize("path", ["//evil.example/", "/\\evil.example/", "//evil.example//a"])
+async def test_the_switch_stays_with_us_whatever_the_path(http: httpx.AsyncClient, path: str) -> None:
+    """D10: a link of ours to a page that is not there carried people on to the host that its path names."""
+    page = await http.get(httpx.URL(f"http://127.0.0.1:8101{path}"), headers={"Accept": "text/html"})
+    assert page.status_code == 404
+    assert 'href="?lang=en" lang="en"' in page.text
+    assert "evil.example" not in page.text
 
 
 async def test_a_page_says_its_language_to_caches(http: httpx.AsyncClient) -> None:

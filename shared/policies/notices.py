@@ -78,6 +78,12 @@ class NoticePolicy(PolicyModel):
     wait_for_owner_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
     kinds: dict[NoticeKind, NoticeSetting] = Field(default_factory=dict)
 
+    @property
+    def own_addresses(self) -> tuple[str, ...]:
+        """From which mails come, and at which the company is reached."""
+        named = self.contact.email if self.contact else None
+        return (self.sender.address, named) if named else (self.sender.address,)
+
     def is_on(self, kind: NoticeKind) -> bool:
         """Tell whether notices of this kind are sent."""
         setting = self.kinds.get(kind)

@@ -90,14 +90,21 @@ class Pack:
 
 @dataclass(frozen=True, slots=True)
 class Packs:
-    """All packs of one folder; department ids are unique over all of them."""
+    """All packs of one folder; department ids are unique over all of them.
+
+    Attributes:
+        own_addresses: in lower case, from which the packs' mails come and at which their customers reach the companies.
+    """
 
     by_name: Mapping[str, Pack]
+    own_addresses: frozenset[str] = field(init=False, repr=False)
     _owners: Mapping[str, Pack] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         owners = {department: pack for pack in self.by_name.values() for department in pack.departments}
         object.__setattr__(self, "_owners", owners)
+        own = frozenset(address.lower() for pack in self.by_name.values() for address in pack.notices.own_addresses)
+        object.__setattr__(self, "own_addresses", own)
 
     @property
     def departments(self) -> tuple[Department, ...]:

@@ -19,13 +19,21 @@ MAX_BATCH_BYTES = 4 * 1024 * 1024
 
 
 def _phone(value: str, info: ValidationInfo) -> str:
-    return contact.normalise_phone(value, info.context["region"] if info.context else contact.DEFAULT_REGION)
+    return contact.normalise_phone(value, _taker(info).region)
+
+
+def _email(value: str, info: ValidationInfo) -> str:
+    return contact.customers_email(value, _taker(info).own_addresses)
+
+
+def _taker(info: ValidationInfo) -> contact.Taker:
+    return info.context or contact.NOBODY
 
 
 Email = Annotated[
     str,
     StringConstraints(min_length=1, max_length=320),
-    AfterValidator(contact.normalise_email),
+    AfterValidator(_email),
     Field(json_schema_extra={"format": "email"}),
 ]
 Phone = Annotated[

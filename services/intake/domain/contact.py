@@ -8,6 +8,8 @@ them, at a hundredth of the cost of the library; what it does not match, the lib
 
 import re
 import unicodedata
+from collections.abc import Set
+from dataclasses import dataclass
 from functools import lru_cache
 
 import phonenumbers
@@ -16,6 +18,20 @@ from pydantic_core import PydanticCustomError
 
 DEFAULT_REGION = "CN"
 """Numbers without a country code are read as numbers of this region (ISO 3166), unless the pack says another one."""
+
+_OF_MACHINES = frozenset({"mailer-daemon", "postmaster", "double-bounce"})
+"""Mailboxes that mail systems answer from (RFC 5321 §4.5.1, RFC 3834): no customer reads what comes there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taker:
+    """Whoever is told: whose region a number without a country code is of, and which addresses are our own."""
+
+    region: str = DEFAULT_REGION
+    own_addresses: Set[str] = frozenset()
+
+
+NOBODY = Taker()
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -39,6 +55,21 @@ def normalise_email(value: str) -> str:
         raise PydanticCustomError("email", "not an e-mail address")
     local, _, domain = address.rpartition("@")
     return f"{local}@{domain.lower()}"
+
+
+def customers_email(value: str, own_addresses: Set[str] = frozenset()) -> str:
+    """The address of a customer: neither ours, which would write to itself, nor a mail system's.
+
+    Raises:
+        PydanticCustomError: `email` when it is not one plain address, `not_a_customers_email` when it is no customer's.
+    """
+    address = normalise_email(value)
+    looked_up = lookup_email(address)
+    local, _, domain = looked_up.rpartition("@")
+    local = local.partition("+")[0]
+    if local in _OF_MACHINES or f"{local}@{domain}" in own_addresses:
+        raise PydanticCustomError("not_a_customers_email", "not a customer's address")
+    return address
 
 
 def normalise_phone(value: str, region: str = DEFAULT_REGION) -> str:

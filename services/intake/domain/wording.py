@@ -58,6 +58,10 @@ FAULTS: Mapping[str, Texts] = {
         "含有控制字符或此处不允许的换行。", "Has a control character, or a line break where none may be."
     ),
     "email": Texts("不是有效的电子邮箱，例如 name@example.com。", "Is not an e-mail address like name@example.com."),
+    "not_a_customers_email": Texts(
+        "是我们自己的或邮件系统的地址，不是客户的。请填写客户本人的邮箱，或者不填。",
+        "Is an address of ours or of a mail system, not a customer's: give the customer's own, or none.",
+    ),
     "phone": Texts(
         "不是有效的电话号码；境外号码请加国家代码，例如 +44 20 7946 0018。",
         "Is not a phone number; outside China add the country code, such as +44 20 7946 0018.",

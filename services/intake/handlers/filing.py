@@ -10,7 +10,7 @@ from uuid import UUID
 from services.intake import store
 from services.intake.domain.admission import Client, Known, published, scope_faults
 from services.intake.domain.complaint import Amendment, Complaint, Withdrawal
-from services.intake.domain.contact import DEFAULT_REGION, lookup_email
+from services.intake.domain.contact import Taker, lookup_email
 from services.intake.domain.idempotency import digest_of
 from services.intake.domain.warnings import in_json, warnings_of
 from services.intake.handlers.changes import Author, Change, Done, make_once
@@ -131,10 +131,11 @@ class Intake:
             published=published(complaint, known),
         )
 
-    def told_in(self, client: Client) -> dict[str, str]:
-        """What the models have to know of whoever files: the region of phone numbers without a country code."""
-        pack = self._policies.packs.by_name.get(client.pack)
-        return {"region": pack.phone_region if pack else DEFAULT_REGION}
+    def taker(self, pack_name: str) -> Taker:
+        """What the models have to know of the pack that is told."""
+        packs = self._policies.packs
+        pack = packs.by_name.get(pack_name)
+        return Taker(pack.phone_region, packs.own_addresses) if pack else Taker(own_addresses=packs.own_addresses)
 
     def _known(self, name: str) -> Known:
         """What a pack knows by id; nothing where it is not loaded."""

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import TypeAdapter, ValidationError
 
 from services.intake.domain.complaint import Batch, BatchItem, Complaint
+from services.intake.domain.contact import Taker
 from services.intake.domain.faults import Fault, in_language
 from services.intake.handlers import Refusal
 from services.intake.http.exact_json import entries_of, faults_in, is_exact, told_in, why_invalid
@@ -47,9 +48,7 @@ class Bad:
     faults: tuple[Fault, ...]
 
 
-def read(
-    raw: bytes, named: Language | None, fallback: Callable[[], Language], context: dict[str, str]
-) -> list[Good | Bad]:
+def read(raw: bytes, named: Language | None, fallback: Callable[[], Language], context: Taker) -> list[Good | Bad]:
     """The entries of a batch, in order.
 
     Args:
@@ -107,7 +106,7 @@ def _refuse_whole(error: ValidationError, found: Sequence[Any]) -> None:
             raise error
 
 
-def _read_one(raw: bytes, named: Language | None, fallback: Language, context: dict[str, str]) -> Good | Bad:
+def _read_one(raw: bytes, named: Language | None, fallback: Language, context: Taker) -> Good | Bad:
     try:
         item = _ITEM.validate_json(raw, context=context)
     except ValidationError as error:

@@ -75,7 +75,7 @@ class ChannelApi:
         key = idempotency_key(request)
         raw = await read_json(request, MAX_BODY_BYTES)
         try:
-            complaint = _COMPLAINT.validate_json(raw, context=self._intake.told_in(client))
+            complaint = _COMPLAINT.validate_json(raw, context=self._intake.taker(client.pack))
         except ValidationError as error:
             raise Invalid(request, raw, error) from None
         if not is_exact(raw, complaint) and faults_in(raw, complaint.language):
@@ -102,7 +102,7 @@ class ChannelApi:
         raw = await read_json(request, MAX_BATCH_BYTES)
         named = languages.named(header(request, b"accept-language"))
         try:
-            entries = batch.read(raw, named, partial(language_of, raw, request), self._intake.told_in(client))
+            entries = batch.read(raw, named, partial(language_of, raw, request), self._intake.taker(client.pack))
         except ValidationError as error:
             raise Invalid(request, raw, error) from None
         _refuse_wait(self._keys.wait(client, len(entries)))

@@ -75,7 +75,9 @@ class CallForm:
             return await self._form(request, staff, form)
         spoken, pack = languages.of(request), self._parts.pack_of(staff)
         gone = passed(form["next_step"], await self._parts.intake.now(), zone_of(self._parts, None))
-        understood = from_agent(form, look_of(request).texts, spoken, pack.phone_region, pack.stores, gone=gone)
+        understood = from_agent(
+            form, look_of(request).texts, spoken, self._parts.intake.taker(pack.name), pack.stores, gone=gone
+        )
         if understood.complaint is None:
             return await self._form(request, staff, form, errors=understood.errors)
         if form["action"] == "send":

@@ -63,7 +63,8 @@ class PublicForm:
         if form["action"] == "edit":
             return self._form(request, form, key=form["key"])
         spoken, pack = languages.of(request), self._parts.pack
-        understood = from_public(form, look_of(request).texts, spoken, pack.phone_region, pack.stores)
+        taker = self._parts.intake.taker(pack.name)
+        understood = from_public(form, look_of(request).texts, spoken, taker, pack.stores)
         if understood.complaint is None:
             return self._form(request, form, key=form["key"], errors=understood.errors)
         if form["action"] == "send":

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from services.intake.domain.complaint import Complaint
-from services.intake.domain.contact import DEFAULT_REGION
+from services.intake.domain.contact import NOBODY, Taker
 from services.intake.domain.faults import Fault, faults_of
 from services.intake.domain.reach import reach
 from shared.runtime.web.texts import LANGUAGES, Catalogue, Language
@@ -98,7 +98,7 @@ def from_public(
     form: Mapping[str, str],
     texts: Catalogue,
     spoken: Language,
-    region: str = DEFAULT_REGION,
+    taker: Taker = NOBODY,
     stores: Collection[str] = (),
 ) -> Understood:
     """The complaint a customer typed into `/file`; `stores` are ids of the pack. Errors are in the language of the page.
@@ -125,14 +125,14 @@ def from_public(
     }
     if not anonymous and form["phone"] and form["hours"]:
         told["call_back"] = {"number": form["phone"], "hours": form["hours"]}
-    return _understand(told, errors, "file", form, texts, spoken, region)
+    return _understand(told, errors, "file", form, texts, spoken, taker)
 
 
 def from_agent(
     form: Mapping[str, str],
     texts: Catalogue,
     spoken: Language,
-    region: str = DEFAULT_REGION,
+    taker: Taker = NOBODY,
     stores: Collection[str] = (),
     *,
     gone: str | None = None,
@@ -143,7 +143,7 @@ def from_agent(
         form: what was typed.
         texts: the words of the pages.
         spoken: the agent's language.
-        region: whose phone numbers have no country code.
+        taker: the pack that is told.
         stores: ids of the pack's stores.
         gone: a time in the next step that has passed, in its own words.
     """
@@ -178,7 +178,7 @@ def from_agent(
         number = form["call_back"] or form["phone"]
         wishes = {"number": number, "hours": form["hours"], "language": form["call_back_language"]}
         told["call_back"] = {name: wish for name, wish in wishes.items() if wish}
-    return _understand(told, errors, "agent", form, texts, spoken, region)
+    return _understand(told, errors, "agent", form, texts, spoken, taker)
 
 
 def errors_of(
@@ -246,10 +246,10 @@ def _understand(
     form: Mapping[str, str],
     texts: Catalogue,
     spoken: Language,
-    region: str,
+    taker: Taker,
 ) -> Understood:
     try:
-        complaint = Complaint.model_validate(told, context={"region": region})
+        complaint = Complaint.model_validate(told, context=taker)
     except ValidationError as error:
         found = errors_of(faults_of(error, spoken), page, form, texts, spoken)
         return Understood(errors={**found, **errors})

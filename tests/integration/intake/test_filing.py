@@ -266,3 +266,15 @@ async def _file_three_numbers(intake: Running) -> None:
         "+12124567890;ext=12", "+12124567890", "+862162881234",
     }  # fmt: skip
     assert intake.rows("SELECT count(DISTINCT person_id) AS n FROM intake.complaint")[0]["n"] == 3
+
+
+async def test_nobody_files_for_an_address_of_ours(start: Any):
+    """D9: our own senders were taken for customers, and we wrote to ourselves."""
+    async with start(clients={"till": {"pack": "bank"}}) as intake:
+        for address in ("Complaints@retail.example", "service@retail.example", "mailer-daemon@example.com"):
+            for channel in ("web", "till"):
+                answer = await intake.post(BODY | {"customer": {"email": address}}, channel=channel)
+                assert answer.status_code == 422
+                [error] = answer.json()["errors"]
+                assert (error["field"], error["code"]) == ("customer.email", "not_a_customers_email")
+        assert (await intake.post(BODY | {"customer": {"email": "post@retail.example"}})).status_code == 201

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
-from services.intake.domain.contact import lookup_email, normalise_email, normalise_phone
+from services.intake.domain.contact import customers_email, lookup_email, normalise_email, normalise_phone
 
 
 @pytest.mark.parametrize(
@@ -104,3 +104,26 @@ def test_normalising_a_number_twice_changes_nothing(text: str):
 
 def test_addresses_that_differ_in_case_are_looked_up_as_one():
     assert lookup_email("Wang@example.com") == lookup_email("wang@example.com")
+
+
+OWN = frozenset({"complaints@retail.example"})
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "complaints@retail.example", "Complaints@RETAIL.example", "complaints+1@retail.example", "ｃomplaints@retail.example",
+        "MAILER-DAEMON@example.com", "mailer-daemon+x@example.com", "postmaster@example.com",
+    ],
+)  # fmt: skip
+def test_neither_we_nor_a_mail_system_are_customers(typed: str):
+    """D9: our own mails and the answers of mail systems were written to as if a customer had asked for them."""
+    with pytest.raises(PydanticCustomError) as refused:
+        customers_email(typed, OWN)
+    assert refused.value.type == "not_a_customers_email"
+    assert normalise_email(typed), "whoever was filed so before can still be looked up"
+
+
+@pytest.mark.parametrize("typed", ["complaints@other.example", "post@retail.example", "daemon@example.com"])
+def test_others_are_customers(typed: str):
+    assert customers_email(typed, OWN) == typed

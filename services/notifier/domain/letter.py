@@ -1,6 +1,7 @@
 """What a message says, before it has a shape: the values that the templates put into words."""
 
 import re
+import unicodedata
 
 from services.notifier.domain.kinds import NoticeKind
 from services.notifier.domain.timewords import Language, Spoken
@@ -58,12 +59,14 @@ def greeted(name: str) -> str:
     """The name in the greeting; empty where what stands in its place is none.
 
     Whoever fills in a form chooses the address and the "name" of our mail: links, addresses and numbers in it would make
-    the mail another's advertisement, sent by us. Such a customer is greeted without a name.
+    the mail another's advertisement, sent by us; mail programs make links of addresses in any script, and with the full
+    stops of 中文. Such a customer is greeted without a name.
     """
     name = " ".join(kept(name).split())
-    return "" if _NO_NAME.search(_TITLE.sub("", name)) or not has_content(name) else name[:_MAX_NAME]
+    told = _TITLE.sub("", unicodedata.normalize("NFKC", name).replace("\u3002", "."))
+    return "" if _NO_NAME.search(told) or not has_content(name) else name[:_MAX_NAME]
 
 
 _MAX_NAME = 60
 _TITLE = re.compile(r"\b(?:mr|mrs|ms|dr|prof|st|jr|sr)\.", re.IGNORECASE)
-_NO_NAME = re.compile(r"[:/@#$€£¥%<>]|www\.|\.[a-z]{2}|(?:\d.*){4}", re.IGNORECASE)
+_NO_NAME = re.compile(r"[:/@#$€£¥%<>]|www\.|\.[^\W\d_]{2}|(?:\d.*){4}", re.IGNORECASE)

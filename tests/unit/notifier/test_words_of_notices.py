@@ -238,7 +238,10 @@ def test_a_subject_of_the_companys_own_takes_the_place_of_ours() -> None:
     assert rendered.subject == "All done (R-1)" and "<h1" in rendered.html and "All done (R-1)</h1>" in rendered.html
 
 
-@pytest.mark.parametrize("name", ["王小明", "Ms. J. R. O'Neill-Smith", "Mr.Smith", "سارة", "Jo 2nd", "𠮷野家 👨‍👩‍👧"])
+@pytest.mark.parametrize(
+    "name",
+    ["王小明", "Ms. J. R. O'Neill-Smith", "Mr.Smith", "سارة", "Jo 2nd", "J.R.R. Tolkien", "王。", "𠮷野家 👨‍👩‍👧"],
+)
 def test_people_are_greeted_by_their_names(name: str) -> None:
     assert greeted(f" {name}\n") == name
 
@@ -248,6 +251,7 @@ def test_people_are_greeted_by_their_names(name: str) -> None:
     [
         "Win 5,000 USD now: http://example.com", "see www.example", "go to win.example.com", "me@example.com",
         "加微信 12345678", "win $900", "50% off", "ㅤ", "\u200b\u2060", "", "<b>you</b>",
+        "go to evil。example", "evil．example", "evil｡example", "evil.рф", "加群：八八八",
     ],
 )  # fmt: skip
 def test_what_is_no_name_greets_nobody(name: str) -> None:

@@ -173,6 +173,8 @@ class Door(HttpToolsProtocol):
             self._stop(Why.MALFORMED)  # RFC 9112 §3.2
         if len(self.pipeline) >= _MAX_PIPELINED:
             self._stop(Why.MALFORMED)
+        if self.parser.should_upgrade() and self.parser.get_method() == b"CONNECT":
+            self._stop(Why.MALFORMED)  # we are no proxy, and what follows its head is no HTTP
         why: Why | None = None
         if self._length > self._limit and self._length > self._widen():
             why = Why.BODY

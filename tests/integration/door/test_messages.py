@@ -42,6 +42,16 @@ async def test_a_request_that_would_rather_upgrade_is_read_to_its_end(opened: Op
         assert [status for status, _, _ in answers] == [200]
 
 
+async def test_we_are_no_proxy(opened: Opening, caplog: pytest.LogCaptureFixture):
+    """`CONNECT` broke the connection without an answer, and left an error with its stack in the log."""
+    async with opened() as door:
+        for target in (b"evil.example:443", b"127.0.0.1:22"):
+            tunnelled = b"CONNECT " + target + b" HTTP/1.1\r\nHost: h\r\n\r\n" + INNER
+            assert [status for status, _, _ in await door.ask(tunnelled)] == [400]
+        assert door.ran == []
+        assert not [line for line in caplog.records if line.levelname == "ERROR"]
+
+
 async def test_a_connection_goes_on_after_an_upgrade_that_was_ignored(opened: Opening):
     async with opened() as door:
         line = await door.connect()

@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help install up down status logs reset demo bench faults check docs test format
+.PHONY: help install up down status logs reset demo bench faults journeys check docs test format
 
 BIN := .venv/bin
 INSTALL := @deploy/stack/install.sh
@@ -45,6 +45,11 @@ faults: ## Do every fault of the matrix to a running Redress; ROWS="12 19" for s
 	$(INSTALL) dev
 	@$(BIN)/redress fetch
 	@$(BIN)/python -m tests.fault.matrix $(ROWS)
+
+journeys: ## Any order of words, commands, deliveries, timers and outages; EXAMPLES=300 SEED=7 for more and others
+	$(INSTALL) dev
+	@$(BIN)/redress fetch
+	@REDRESS_EXAMPLES=$(or $(EXAMPLES),60) $(BIN)/python -m pytest tests/integration/journeys $(if $(SEED),--hypothesis-seed=$(SEED)) --hypothesis-show-statistics
 
 check: ## Lint, types, import rules
 	$(INSTALL) dev

@@ -30,6 +30,7 @@ STAFF: dict[str, dict[str, Any]] = {
     "record/answer": {"answer": "SF123"},
 }
 SERVICES = ("router", "sla", "notifier")
+EXAMPLES = int(os.environ.get("REDRESS_EXAMPLES", "12"))
 steps = st.one_of(
     st.tuples(st.just("staff"), st.sampled_from(sorted(STAFF))),
     st.tuples(st.just("promise"), st.sampled_from((1, 3, 20))),
@@ -205,8 +206,9 @@ def test_a_story(plays: Any, story: str) -> None:
     assert ends == ENDS[story]
 
 
+@pytest.mark.timeout(120 + 8 * EXAMPLES)
 @settings(
-    max_examples=int(os.environ.get("REDRESS_EXAMPLES", "12")),
+    max_examples=EXAMPLES,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

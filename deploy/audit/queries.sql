@@ -155,14 +155,14 @@ WITH gone AS (
     SELECT person_id, min(blanked_at) AS since FROM intake.erasure WHERE state IN ('blanked', 'done') GROUP BY person_id
 )
 SELECT c.complaint_id, c.person_id, greatest(g.since, c.accepted_at) AS since, array_remove(ARRAY[
-    CASE WHEN c.erased_at IS NULL OR num_nonnulls(c.title, c.body, c.order_id, c.customer_name, c.email, c.phone,
+    CASE WHEN c.erased_at IS NULL OR num_nonnulls(c.title, c.body, c.category, c.store_id, c.order_id, c.customer_name, c.email, c.phone,
                                                   c.email_hash, c.phone_hash, c.details) > 0
          THEN 'intake holds what they told' END,
     CASE WHEN EXISTS (SELECT FROM intake.addition a WHERE a.complaint_id = c.complaint_id AND a.body IS NOT NULL)
          THEN 'intake holds what they added' END,
     CASE WHEN EXISTS (SELECT FROM router.case_text t WHERE t.complaint_id = c.complaint_id AND (
              NOT t.erased OR t.search::text <> '' OR num_nonnulls(t.title, t.body, t.name, t.email, t.phone, t.call_back,
-                                                                  t.order_id, t.on_behalf_of) > 0))
+                                                                  t.order_id, t.store_id, t.on_behalf_of) > 0))
          THEN 'router holds what they told' END,
     CASE WHEN EXISTS (SELECT FROM router.case_event e WHERE e.complaint_id = c.complaint_id AND e.body IS NOT NULL)
          THEN 'router holds words in their history' END,

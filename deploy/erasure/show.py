@@ -24,7 +24,7 @@ def lines(person: Person, held: Mapping[str, int], mails: int | None) -> Iterato
     yield f"  intake: the texts of {_many(held['texts'], 'complaint')}, {_many(held['additions'], 'addition')}"
     yield f"  router: the texts of {_many(held['cases'], 'case')}, {_many(held['lines'], 'line')} of their history"
     yield f"  notifier: {_many(held['links'], 'private link')}, {_many(held['entries'], 'text')} on progress pages"
-    yield f"  {_many(held['waiting'], 'message')} that waits to be sent; {held['sent']} were sent and cannot be called back"
+    yield f"  {_many(held['waiting'], 'message')} not sent yet; sent already, and not to be called back: {held['sent']}"
     if mails is not None:
         yield f"  {_many(mails, 'mail')} in the local mail catcher"
     yield "What stays: references, codes, times, and who did what, without anybody's words."

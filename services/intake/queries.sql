@@ -308,10 +308,11 @@ WHERE answered_at = ANY (ARRAY(SELECT at FROM moments)) AND complaint_id = ANY (
 UPDATE addition SET body = NULL WHERE complaint_id = ANY ($1::uuid[]) AND body IS NOT NULL
 
 -- name: blank_complaints
--- What was told; codes, times and the reference stay. Answers what is to be said of each; $4: it is said, and counts.
+-- What was told, with the codes of whoever told it: a store and a category may be anybody's words. The reference and times
+-- stay, and in the router the category that the pack knows. Answers what is to be said of each; $4: it is said, and counts.
 UPDATE complaint SET
-    title = NULL, body = NULL, order_id = NULL, customer_name = NULL, email = NULL, phone = NULL, email_hash = NULL,
-    phone_hash = NULL, details = NULL, erased_at = $3,
+    title = NULL, body = NULL, category = NULL, store_id = NULL, order_id = NULL, customer_name = NULL, email = NULL,
+    phone = NULL, email_hash = NULL, phone_hash = NULL, details = NULL, erased_at = $3,
     version = version + CASE WHEN NOT $4 THEN 0 WHEN complaint_id = ANY ($2::uuid[]) THEN 2 ELSE 1 END
 WHERE complaint_id = ANY ($1::uuid[]) RETURNING complaint_id, reference, person_id, version
 

@@ -156,7 +156,7 @@ SELECT complaint_id FROM cases WHERE person_id = ANY ($1::uuid[]) ORDER BY compl
 -- name: erase_texts
 -- Blank what these complaints hold in clear.
 UPDATE case_text SET title = NULL, body = NULL, name = NULL, email = NULL, phone = NULL, call_back = NULL, order_id = NULL,
-                     on_behalf_of = NULL, reasons = '{}', search = '', erased = true
+                     store_id = NULL, on_behalf_of = NULL, reasons = '{}', search = '', erased = true
 WHERE complaint_id = ANY ($1::uuid[]);
 
 -- name: erase_lines

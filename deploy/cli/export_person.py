@@ -22,9 +22,12 @@ def command(
 
     Read it before: notes of staff are in it, and may speak of other people.
     """
-    from services.intake.handlers.person_file import as_pdf
+    from deploy.stack.settings import load_settings
+    from services.intake.handlers.person_file import as_pdf, with_stores
+    from shared.policies.packs import load_sound
 
-    document = asyncio.run(_gather(reference, f"operator:{getpass.getuser()}"))
+    packs = load_sound(load_settings().policies_dir, {}).packs  # without a pack that is refused: its shops go unnamed
+    document = with_stores(asyncio.run(_gather(reference, f"operator:{getpass.getuser()}")), packs)
     text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
     name = f"person-{document['person_id']}"
     try:

@@ -232,4 +232,6 @@ def _contact(event: ComplaintSubmitted) -> Contact:
         email=event.email if event.consent else None,  # an address that must not be written to is not kept
         token=event.progress_token,
         token_hash=bytes.fromhex(event.progress_token_hash),
+        store=event.store,
+        store_id=event.store_id,
     )

@@ -21,22 +21,22 @@ ON CONFLICT DO NOTHING RETURNING 1;
 -- Complaints that begin with their submission and nothing else, as most do: journey, contact, first line and notice.
 -- Without ON CONFLICT, whose speculative insertion costs as much again; the keys refuse what another copy has begun.
 WITH begun AS MATERIALIZED (
-    SELECT *, email IS NOT NULL AS reachable, $18::timestamptz + patience AS next_at
+    SELECT *, email IS NOT NULL AS reachable, $20::timestamptz + patience AS next_at
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::timestamptz[], $8::int[],
-                $9::uuid[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bytea[], $15::uuid[], $16::text[],
-                $17::interval[])
+                $9::uuid[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bytea[], $15::text[], $16::text[],
+                $17::uuid[], $18::text[], $19::interval[])
          AS t (complaint_id, reference, pack, language, person_id, channel, received_at, intake_version, event_id, text,
-               name, email, token, token_hash, notice_id, traceparent, patience)
+               name, email, token, token_hash, store, store_id, notice_id, traceparent, patience)
 ), contacts AS (
-    INSERT INTO contact (complaint_id, person_id, name, email, token, token_hash)
-    SELECT complaint_id, person_id, name, email, token, token_hash FROM begun
+    INSERT INTO contact (complaint_id, person_id, name, email, token, token_hash, store, store_id)
+    SELECT complaint_id, person_id, name, email, token, token_hash, store, store_id FROM begun
 ), entries AS (
     INSERT INTO entry (complaint_id, event_id, at, what, text, field)
     SELECT complaint_id, event_id, received_at, 'received', text, 'text' FROM begun
 ), notices AS (
     INSERT INTO notice (complaint_id, notice_id, kind, cause_id, recipient_ref, epoch, variant, state, next_at,
                         traceparent, created_at, due_since)
-    SELECT complaint_id, notice_id, 'acknowledgement', event_id, person_id, 0, '', 'pending', next_at, traceparent, $18,
+    SELECT complaint_id, notice_id, 'acknowledgement', event_id, person_id, 0, '', 'pending', next_at, traceparent, $20,
            next_at
     FROM begun
 )
@@ -96,8 +96,8 @@ UPDATE journey SET held = true, acknowledged = 'full' WHERE complaint_id = ANY (
 
 -- name: insert_contacts
 -- How to reach the customers of new complaints, sealed.
-INSERT INTO contact (complaint_id, person_id, name, email, token, token_hash)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bytea[])
+INSERT INTO contact (complaint_id, person_id, name, email, token, token_hash, store, store_id)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::text[], $8::text[])
 ON CONFLICT DO NOTHING;
 
 -- name: insert_entries
@@ -160,7 +160,9 @@ SELECT complaint_id FROM contact WHERE person_id = ANY ($1::uuid[]) ORDER BY com
 
 -- name: erase_contacts
 -- Nothing of a contact stays; the private link leads nowhere from now on.
-UPDATE contact SET name = NULL, email = NULL, token = NULL, token_hash = NULL WHERE complaint_id = ANY ($1::uuid[]);
+UPDATE contact
+SET name = NULL, email = NULL, token = NULL, token_hash = NULL, store = NULL, store_id = NULL
+WHERE complaint_id = ANY ($1::uuid[]);
 
 -- name: erase_entries
 -- The words go, the lines stay.
@@ -307,8 +309,9 @@ SELECT complaint_id, person_id FROM contact WHERE token_hash = $1;
 SELECT * FROM journey WHERE reference = $1 LIMIT 1;
 
 -- name: read_journey
--- One journey, how its customer is addressed, and what time it is, without locking.
-SELECT j.*, c.name, clock.now() AS now FROM journey AS j LEFT JOIN contact AS c USING (complaint_id) WHERE j.complaint_id = $1;
+-- One journey, how its customer is addressed, the shop they told of, and what time it is, without locking.
+SELECT j.*, c.name, c.store, c.store_id, clock.now() AS now
+FROM journey AS j LEFT JOIN contact AS c USING (complaint_id) WHERE j.complaint_id = $1;
 
 -- name: read_entries
 -- The story of one complaint, oldest first; of a very long one its latest 500 lines.

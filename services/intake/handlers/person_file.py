@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from shared.policies.packs import Packs
 from shared.runtime.paper import Part, pdf
 
 _TITLE: Final = "个人数据副本 Copy of your personal data"
@@ -31,14 +32,31 @@ LABELS: Final[Mapping[str, str]] = {
 
 
 def as_pdf(document: Mapping[str, Any]) -> bytes:
-    """The PDF of a document; its form is told in the runbook."""
+    """The PDF of a document with its stores; its form is told in the runbook."""
     made = [("编号 person", str(document["person_id"])), ("制作时间 made", str(document["made_at"]))]
     complaints: Sequence[Mapping[str, Any]] = document["complaints"]
     return pdf(_TITLE, _LEAD, [Part("", made), *(part for one in complaints for part in _parts(one))])
 
 
+def with_stores(document: Mapping[str, Any], packs: Packs) -> dict[str, Any]:
+    """The document with the name of each shop in both languages; null where none was told or no pack lists it."""
+    complaints = [one | {"store": _name_of(one, packs)} for one in document["complaints"]]
+    return {**document, "complaints": complaints}
+
+
+def _name_of(one: Mapping[str, Any], packs: Packs) -> dict[str, str] | None:
+    pack = packs.by_name.get(one["pack"])
+    store = pack.stores.get(one["store_id"]) if pack else None
+    return store.name.model_dump() if store else None
+
+
+def _shown(one: Mapping[str, Any], name: str) -> str:
+    store = one["store"] if name == "store_id" else None
+    return f"{one[name]} · {store['zh']} · {store['en']}" if store else str(one[name])
+
+
 def _parts(one: Mapping[str, Any]) -> Iterator[Part]:
-    facts = [(label, str(one[name])) for name, label in LABELS.items() if one.get(name) not in (None, "", {})]
+    facts = [(label, _shown(one, name)) for name, label in LABELS.items() if one.get(name) not in (None, "", {})]
     yield Part(f"投诉 Complaint {one['reference']}", facts, [("原话 in your words", str(one["text"] or "–"))])
     added = [(f"{line['at']} · {line['kind']}", line["text"] or "–") for line in one["additions"]]
     if added:

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from services.intake.domain.contact import lookup_email, normalise_email, normalise_phone
 from services.intake.domain.erasure import No
-from services.intake.handlers.person_file import as_pdf
+from services.intake.handlers.person_file import as_pdf, with_stores
 from services.intake.handlers.persons import PersonFile, as_json
 from services.intake.http.pages_parts import Parts, look_of
 from shared.events.reference import BadReference, parse_reference
@@ -76,7 +76,7 @@ class PersonPages:
         kind, made = _TYPES.get((await read_form(request))["as"], _TYPES["json"])
         if found.erased_at is not None:
             raise Problem(410, "erased")
-        document = await self._parts.persons.copy(found)
+        document = with_stores(await self._parts.persons.copy(found), self._parts.policies.packs)
         for one in found.complaints:
             self._note(Kind.PERSON_EXPORTED, staff, one.reference)
         name = f"person-{found.person_id}.{'pdf' if kind.endswith('pdf') else 'json'}"

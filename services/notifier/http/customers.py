@@ -44,12 +44,17 @@ class LinkEnded(Exception):
         self.journey = journey
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A complaint as its customer may see it, with its texts opened; `now` is the database's time."""
+    """A complaint as its customer may see it, with its texts opened; `now` is the database's time.
+
+    Attributes:
+        store: the shop as it was told; empty where none was.
+    """
 
     journey: Journey
     name: str
+    store: str
     lines: tuple[tuple[Line, str], ...]
     sent: tuple[Sent, ...]
     now: datetime
@@ -95,10 +100,15 @@ class Customers:
         told = await reading.read(self._database, complaint_id)
         if told is None:
             raise NoSuchLink
-        journey, name, lines, sent, now = told
-        ends_at = self._alive(journey, now)
-        opened = tuple((line, _open(key, complaint_id, line.field, line.text)) for line in lines)
-        return Opened(journey, _open(key, complaint_id, "name", name), opened, sent, now, ends_at)
+        return Opened(
+            journey=told.journey,
+            name=_open(key, complaint_id, "name", told.name),
+            store=told.store_id or _open(key, complaint_id, "store", told.store),
+            lines=tuple((line, _open(key, complaint_id, line.field, line.text)) for line in told.lines),
+            sent=told.sent,
+            now=told.now,
+            ends_at=self._alive(told.journey, told.now),
+        )
 
     def _alive(self, journey: Journey, now: datetime) -> datetime | None:
         """When the link ends; none while it does not."""

@@ -50,6 +50,13 @@ class Owner(Answer):
     name: Bilingual
 
 
+class Shop(Answer):
+    """The shop the complaint is about, as it was told."""
+
+    id: str
+    name: Bilingual | None = Field(description="null: the company lists no such shop")
+
+
 class StoryLine(Answer):
     """One thing that happened, as its customer may see it."""
 
@@ -74,6 +81,7 @@ class Progress(Answer):
     state: Phase
     closed_how: str | None
     owner: Owner | None
+    store: Shop | None = Field(default=None, description="null: none was told")
     due_at: datetime | None
     question: str | None
     answer_due_at: datetime | None

@@ -12,7 +12,8 @@ from services.notifier.domain.journey import Journey
 from services.notifier.domain.plans import What
 from services.notifier.http.customers import Opened
 from services.notifier.store.reading import Line, Sent
-from shared.policies import Packs
+from shared.policies import Packs, Store
+from shared.policies.stores import store_told
 from shared.runtime.web.look import DEFAULT_ZONE
 from shared.runtime.web.texts import Catalogue, Language
 
@@ -44,6 +45,7 @@ class Page:
     """
 
     reference: str
+    store: str
     state: str
     department: str
     duty: str
@@ -78,6 +80,7 @@ def page_of(opened: Opened, packs: Packs, texts: Catalogue, language: Language) 
     waits_until = journey.answer_due_at if journey.phase == "waiting" else journey.confirmation_due_at
     return Page(
         reference=journey.reference,
+        store=store_told(_stores(packs, journey), opened.store, language),
         state=_state(journey),
         department=department_name(packs, journey.department, language),
         duty=_duty(packs, journey.department, language),
@@ -104,6 +107,11 @@ def page_of(opened: Opened, packs: Packs, texts: Catalogue, language: Language) 
         beyond_holidays=partial(_beyond_holidays, packs, journey),
         ends_at=opened.ends_at,
     )
+
+
+def _stores(packs: Packs, journey: Journey) -> Mapping[str, Store]:
+    pack = packs.by_name.get(journey.pack)
+    return pack.stores if pack is not None else {}
 
 
 def _about(journey: Journey) -> dict[str, str]:
@@ -180,6 +188,7 @@ def document_of(opened: Opened, packs: Packs) -> dict[str, Any]:
         }
         if journey.department
         else None,
+        "store": _store(opened, packs),
         "due_at": _iso(journey.due_at),
         "question": opened.words_of(journey.question_id) or None,
         "answer_due_at": _iso(journey.answer_due_at) if journey.phase == "waiting" else None,
@@ -193,6 +202,11 @@ def document_of(opened: Opened, packs: Packs) -> dict[str, Any]:
             for sent in opened.sent
         ],
     }
+
+
+def _store(opened: Opened, packs: Packs) -> dict[str, Any] | None:
+    store = _stores(packs, opened.journey).get(opened.store)
+    return {"id": opened.store, "name": store.name.model_dump() if store else None} if opened.store else None
 
 
 def _iso(at: datetime | None) -> str | None:

@@ -24,7 +24,7 @@ _journey_row = attrgetter(
     "intake_version",
 )
 _entry_row = attrgetter("event_id", "text")
-_contact_row = attrgetter("name", "email", "token", "token_hash")
+_contact_row = attrgetter("name", "email", "token", "token_hash", "store", "store_id")
 _notice_row = attrgetter("notice_id", "traceparent")
 
 

@@ -34,14 +34,18 @@ _ROUTINE = (
 _row_of = attrgetter(*FIELDS)
 _routine_row = attrgetter(*_ROUTINE)
 _others = attrgetter(*(name for name in FIELDS if name not in _ROUTINE))
-_contact_row = attrgetter("complaint_id", "person_id", "name", "email", "token", "token_hash")
+_contact_row = attrgetter("complaint_id", "person_id", "name", "email", "token", "token_hash", "store", "store_id")
 _entry_row = attrgetter(*(field.name for field in fields(Entry)))
 _NO_LINES: list[list[Any]] = [[] for _ in fields(Entry)]
 
 
 @value
 class Contact:
-    """How to reach the customer of a complaint; `name`, `email` and `token` are sealed."""
+    """How to reach the customer of a complaint, and the shop it is about; `name`, `email`, `token` and `store` are sealed.
+
+    Attributes:
+        store_id: the shop, where an operator has bound the client to it.
+    """
 
     complaint_id: UUID
     person_id: UUID
@@ -49,6 +53,8 @@ class Contact:
     email: str | None
     token: str
     token_hash: bytes
+    store: str | None
+    store_id: str | None
 
 
 def columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:

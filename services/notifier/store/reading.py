@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.notifier.domain.journey import Journey
@@ -90,17 +90,35 @@ async def find_by_reference(database: Database, reference: str) -> Journey | Non
     return journey_of(row) if row is not None else None
 
 
-async def read(
-    database: Database, complaint_id: UUID
-) -> tuple[Journey, str | None, tuple[Line, ...], tuple[Sent, ...], datetime] | None:
-    """Journey, sealed name, story and ledger of one complaint, and the database's time."""
+class Whole(NamedTuple):
+    """Everything about one complaint: `name` and `store` are sealed, `now` is the database's time."""
+
+    journey: Journey
+    name: str | None
+    store: str | None
+    store_id: str | None
+    lines: tuple[Line, ...]
+    sent: tuple[Sent, ...]
+    now: datetime
+
+
+async def read(database: Database, complaint_id: UUID) -> Whole | None:
+    """All that the page of one complaint shows; None where nothing is told any more."""
     async with database.connection() as connection:
         row = await connection.fetchrow(QUERIES.read_journey, complaint_id)
         if row is None or row["erased"]:
             return None
         lines = await connection.fetch(QUERIES.read_entries, complaint_id)
         sent = await connection.fetch(QUERIES.read_notices, complaint_id)
-    return journey_of(row), row["name"], tuple(map(_line_of, lines)), tuple(map(sent_of, sent)), row["now"]
+    return Whole(
+        journey_of(row),
+        row["name"],
+        row["store"],
+        row["store_id"],
+        tuple(map(_line_of, lines)),
+        tuple(map(sent_of, sent)),
+        row["now"],
+    )
 
 
 async def notices_of(database: Database, complaint_id: UUID) -> tuple[Sent, ...]:

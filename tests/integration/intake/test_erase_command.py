@@ -88,7 +88,7 @@ async def test_what_cannot_be_meant_is_said(everything: Running, tmp_path: Path)
 async def test_a_persons_data_are_written_as_json_and_pdf(everything: Running, tmp_path: Path) -> None:
     first = await _filed(everything, phone=PHONE, email="li@example.com")
     second = (await everything.post({**BODY, "language": "en", "text": "王小明 wrote <b>this</b> & \U00030000 مرحبا", "title": "Ünique",
-                                     "order_id": "MARK-7", "customer": {"name": "MARKNAME", "phone": PHONE}})).json()  # fmt: skip
+                                     "order_id": "MARK-7", "store_id": "SH-021", "customer": {"name": "MARKNAME", "phone": PHONE}})).json()  # fmt: skip
     other = await _filed(everything, phone="13800001111")
     out = tmp_path / "copies" / "of"
     done = _run(everything, tmp_path, "export-person", second["reference"], "--out", str(out))
@@ -98,6 +98,7 @@ async def test_a_persons_data_are_written_as_json_and_pdf(everything: Running, t
     assert [one["reference"] for one in told["complaints"]] == [first, second["reference"]]
     assert told["complaints"][1]["text"].startswith("王小明 wrote <b>this</b>")
     assert told["complaints"][1]["order_id"] == "MARK-7" and told["complaints"][0]["email"] == "li@example.com"
+    assert [one["store"] for one in told["complaints"]] == [None, {"zh": "上海徐家汇店", "en": "Shanghai Xujiahui"}]
     assert other not in as_json.read_text("utf-8")
     assert as_pdf.read_bytes().startswith(b"%PDF-") and as_pdf.read_bytes().rstrip().endswith(b"%%EOF")
     assert [path.stat().st_mode & 0o077 for path in (as_json, as_pdf)] == [0, 0]

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from services.intake.handlers.person_file import _parts
 from shared.runtime.web.sessions import Staff
 from tests.integration.intake.conftest import BODY, Running
 from tests.support.staff import signed_in
@@ -107,7 +108,12 @@ async def test_what_was_asked_can_be_taken_back_and_a_hold_refuses(intake: Runni
 
 async def test_a_copy_is_handed_out_as_json_and_pdf(intake: Running):
     reference = await filed(intake)
+    shop = await intake.post({**BODY, "store_id": "SH-021", "customer": {"email": "wu@example.com"}})
     li = Office(intake, "li")
+    copied = await li.post(f"/persons/{shop.json()['reference']}/copy", **{"as": "json"})
+    (one,) = json.loads(copied.content)["complaints"]
+    assert (one["store_id"], one["store"]) == ("SH-021", {"zh": "上海徐家汇店", "en": "Shanghai Xujiahui"})
+    assert ("门店 store", "SH-021 · 上海徐家汇店 · Shanghai Xujiahui") in next(_parts(one)).facts
     told = await li.post(f"/persons/{reference}/copy", **{"as": "json"})
     assert told.status_code == 200 and "attachment" in told.headers["content-disposition"]
     (one,) = json.loads(told.content)["complaints"]

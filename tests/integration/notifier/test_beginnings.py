@@ -38,7 +38,8 @@ async def test_the_short_form_writes_the_same_rows(rig: Rig, monkeypatch: pytest
         (await rig.story(f"c{number}@example.com", language=language))
         for number, language in enumerate(("zh", "en", "zh"))
     ]
-    events = [story.filed(name=None) if number == 1 else story.filed() for number, story in enumerate(filed)]
+    shops: list[dict[str, Any]] = [{"store_id": "SH-021"}, {"name": None}, {"store": filed[2].seal("store", "SH-003")}]
+    events = [story.filed(**shop) for story, shop in zip(filed, shops, strict=True)]
     # Beside them, what never takes the short form: nobody who may be written to, and more than the submission in one batch.
     silent, unasked = await rig.story("silent@example.com"), await rig.story("unasked@example.com")
     more = await rig.story("more@example.com")

@@ -1,5 +1,6 @@
 """What a customer sees and does behind the private link, and that nobody else gets in."""
 
+import html
 import re
 import time
 from collections.abc import AsyncIterator
@@ -71,6 +72,39 @@ async def test_who_did_not_agree_to_be_written_to_still_has_the_page_and_is_prom
     assert "您没有同意我们联系您" in page.text
     done = await http.post(f"/c/{story.token}/reply", data={"answer": "The third"}, headers=BROWSER)
     assert done.status_code == 303 and [type(event) for event in await said(rig)] == [notices.CustomerReplied]
+
+
+@pytest.mark.parametrize("alone", [True, False], ids=["by itself", "with its owner in one batch"])
+async def test_the_shop_has_its_name_in_the_readers_language_and_an_unknown_one_the_words_as_given(
+    rig: Rig, http: httpx.AsyncClient, alone: bool
+) -> None:
+    """Sealed where it was told, in clear where an operator bound the client to it (D8); gone with the person."""
+    told = [
+        ({"store": "SH-021"}, ("上海徐家汇店 · SH-021", "Shanghai Xujiahui · SH-021"), {"zh": "上海徐家汇店", "en": "Shanghai Xujiahui"}),
+        ({"store": "S-9/by-the-lake"}, ("S-9/by-the-lake", "S-9/by-the-lake"), None),
+        ({"store_id": "CD-005"}, ("成都科华店 · CD-005", "Chengdu Kehua · CD-005"), {"zh": "成都科华店", "en": "Chengdu Kehua"}),
+        ({}, ("", ""), None),
+    ]  # fmt: skip
+    for number, (given, said, name) in enumerate(told):
+        story = await rig.story(f"shop{number}@example.com")
+        sealed = {key: story.seal(key, word) if key == "store" else word for key, word in given.items()}
+        rest = (story.assigned(), story.clocks(journey=day(7)))
+        await rig.apply(story.filed(**sealed), *(() if alone else rest))
+        await rig.apply(*(rest if alone else ()))
+        for place, (language, label) in enumerate((("zh", "门店"), ("en", "Shop"))):
+            page = html.unescape((await http.get(f"/c/{story.token}?lang={language}", headers=BROWSER)).text)
+            assert (f'<dt>{label}</dt><dd dir="auto">{said[place]}</dd>' in page) == bool(given), (given, language)
+        shown = (await http.get(f"/c/{story.token}")).json()["store"]
+        assert shown == ({"id": next(iter(given.values())), "name": name} if given else None)
+    kept = await rig.fetch("SELECT store, store_id FROM notifier.contact")
+    assert not [row for row in kept if row["store"] and not row["store"].startswith("s1.")], "sealed as it came"
+
+
+async def test_an_erased_persons_shop_is_gone(rig: Rig, http: httpx.AsyncClient) -> None:
+    story = await rig.story()
+    await rig.apply(story.filed(store=story.seal("store", "SH-021"), store_id="SH-021"), story.erased())
+    (row,) = await rig.fetch("SELECT store, store_id FROM notifier.contact")
+    assert (row["store"], row["store_id"]) == (None, None)
 
 
 async def test_a_date_beyond_the_known_holidays_says_so_and_no_other_does(rig: Rig, http: httpx.AsyncClient) -> None:

@@ -61,7 +61,8 @@ class Site:
 
         told = Told(run(person()), "wang.fang@example.com", at=NOW - timedelta(hours=3), **more)
         text = "快递晚了三周还没到，客服电话打不通。" if told.language == "zh" else "The parcel is three weeks late."
-        filed = told.filed(text=told.seal("text", text), received_at=NOW - timedelta(hours=3))
+        words = {name: told.seal(name, word) for name, word in (("text", text), ("store", "SH-021"))}
+        filed = told.filed(**words, received_at=NOW - timedelta(hours=3))
         self.feed(filed, told.assigned(), told.clocks(journey=NOW + timedelta(days=2)), told.accepted())
         return told
 
@@ -169,6 +170,9 @@ def test_the_page_stands_in_every_state(
     page = looker.open(site.link(told, language), width=width, language=language, scheme=scheme)
     for summary in page.locator("summary").all():
         summary.click()
+    expect(page.locator("dl.facts")).to_contain_text(
+        "上海徐家汇店 · SH-021" if language == "zh" else "Shanghai Xujiahui · SH-021"
+    )
     looker.check(page, f"progress-{state}-{width}-{language}-{scheme}")
 
 

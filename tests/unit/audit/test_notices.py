@@ -8,9 +8,9 @@ from uuid import UUID
 
 import pytest
 
-from deploy.audit.snapshot import Suppression
+from deploy.audit.snapshot import ErasedRow, Suppression
 from tests.unit.audit.changes import MAIL, Broken, Tolerated, assert_caught, assert_silent, mails, notice
-from tests.unit.audit.healthy import MESSAGE_ID, NOW, RECEIVED, event_id, plus, told, without
+from tests.unit.audit.healthy import COMPLAINT, MESSAGE_ID, NOW, RECEIVED, event_id, plus, told, without
 
 BROKEN: Broken = {
     # I9
@@ -69,6 +69,9 @@ TOLERATED: Tolerated = {
     ),
     "a suppression after the message": lambda seen: replace(seen, suppressions=(Suppression("person-1", NOW, NOW + timedelta(days=30)),)),
     "a suppression that was over": lambda seen: replace(seen, suppressions=(Suppression("person-1", RECEIVED, RECEIVED),)),
+    "their mails went with them when they were erased": lambda seen: replace(
+        seen, mailbox=(), erased={COMPLAINT: ErasedRow(RECEIVED, ())}
+    ),
     "no mail catcher": lambda seen: replace(seen, mailbox=None, mailbox_whole=False),
 }  # fmt: skip
 

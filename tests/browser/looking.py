@@ -33,6 +33,29 @@ _SPILLS = """() => [...document.querySelectorAll(".card time, .card .tag, .card 
   const card = one.closest(".card").getBoundingClientRect(), box = one.getBoundingClientRect();
   return box.width > 0 && box.right > card.right + 1 && !one.closest(".scroll");
 }).map((one) => one.textContent.trim().slice(0, 60))"""
+# Text that leaves the page or its own box, or that an ancestor cuts. A name in the band may end in an ellipsis.
+_CUT = """() => {
+  const wide = document.documentElement.clientWidth, found = new Set();
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+    const parent = text.parentElement;
+    if (!text.textContent.trim() || !parent.offsetParent || getComputedStyle(parent).visibility === 'hidden'
+      || parent.closest('.unseen, .skip, .who, .scroll, pre, script, style, noscript, option, textarea')) continue;
+    const range = document.createRange();
+    range.selectNodeContents(text);
+    for (const box of range.getClientRects()) {
+      if (box.width < 1) continue;
+      const said = text.textContent.trim().slice(0, 60), own = parent.closest('td, th, button, .button, .tag, .notice');
+      if (box.right > wide + 1 || box.left < -1) found.add(`off the page: ${said}`);
+      if (own && box.right > own.getBoundingClientRect().right + 2) found.add(`out of its box: ${said}`);
+      for (let around = parent; around !== document.body; around = around.parentElement) {
+        const cuts = ['hidden', 'clip', 'auto', 'scroll'].includes(getComputedStyle(around).overflowX);
+        if (cuts && box.right > around.getBoundingClientRect().right + 2) found.add(`cut: ${said}`);
+      }
+    }
+  }
+  return [...found];
+}"""
 _SMALL = """() => [...document.querySelectorAll('button, .button, input, select, textarea, .choice, summary, nav a')]
   .filter((one) => one.type !== 'hidden' && one.offsetParent && !one.closest('.choice:not(label)')
     && !one.matches('.choice input'))
@@ -104,6 +127,8 @@ class Looker:
         assert page.evaluate(_LOADED) <= SCRIPT_LIMIT
         spills = page.evaluate(_SPILLS)
         assert spills == [], f"{name} has text outside its card: {spills}"
+        cut = page.evaluate(_CUT)
+        assert cut == [], f"{name} has text that is cut: {cut}"
         if size["width"] < 500:
             assert page.evaluate(_SMALL) == [], f"{name} has small targets"
         page.evaluate(self.axe)

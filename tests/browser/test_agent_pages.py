@@ -141,6 +141,9 @@ def test_open_cases_of_the_caller_appear_while_the_number_is_typed(looker: Looke
     expect(second.locator(".case")).to_contain_text("2041年3月1日 周五 17:00 前")
     looker.check(second, "agent-known")
     expect(second.locator("#known")).to_contain_text(earlier)
+    second.reload()
+    expect(second.locator("#phone")).to_have_value("138 1234 5678")
+    second.locator(".case").wait_for()  # a restored number is looked up as well
     second.locator(".case input").check()
     second.fill("#text", "Broken again on Friday")
     second.locator("#consent").check()

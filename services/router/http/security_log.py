@@ -14,10 +14,12 @@ from services.router.store.cases import QUERIES
 from shared.events.instants import GivenInstant
 from shared.rights import may
 from shared.runtime.pg import Database
+from shared.runtime.web import language as languages
 from shared.runtime.web.look import Look
 from shared.runtime.web.openapi import refusals, security
 from shared.runtime.web.persons import standing_in
 from shared.runtime.web.problems import Problem
+from shared.runtime.web.texts import Catalogue, Language
 
 ROWS = 200
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -63,12 +65,26 @@ class SecurityPages:
         return self._look.render(
             request,
             "security_log.html",
-            lines=found,
+            lines=[self._in_words(line, languages.of(request)) for line in found],
             user=user,
             reference=reference,
             first_page=bool(place),
             next_place=found[-1]["id"] if more else None,
         )
+
+    def _in_words(self, line: dict[str, Any], spoken: Language) -> dict[str, Any]:
+        """A line in the reader's language; what a newer copy wrote and this one has no words for is shown as it is."""
+        texts = self._look.texts
+        kind = f"security.kind.{line['kind']}"
+        did = texts.say(kind if kind in texts else "security.kind.other", spoken)
+        more = [_detail(texts, spoken, name, value) for name, value in line["detail"].items() if value]
+        return line | {"did": did, "more": more}
+
+
+def _detail(texts: Catalogue, spoken: Language, name: str, value: object) -> str:
+    key, known = f"security.detail.{name}", f"security.what.{value}"
+    said = texts.say(known, spoken) if name == "what" and known in texts else str(value)
+    return texts.say(key, spoken, value=said) if key in texts else f"{name}: {said}"
 
 
 def _writable(text: str) -> str:

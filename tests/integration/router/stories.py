@@ -140,6 +140,10 @@ class Told:
         )
         return sla.ClockPaused(**self._clock_base(epoch, NOON), clocks=clocks)
 
+    def stopped(self, kind: str, outcome: str | None, *, epoch: int = 1, at: datetime = NOON) -> sla.ClockStopped:
+        clock = sla.Clock(kind=kind, epoch=epoch, state="stopped", started_at=at, due_at=at, outcome=outcome)
+        return sla.ClockStopped(**self._clock_base(epoch, at), clocks=(clock,))
+
     def breached(self, clock: str, *, epoch: int = 1, at: datetime | None = None) -> sla.DeadlineBreached:
         at = at or datetime.now(UTC)
         return sla.DeadlineBreached(**self._clock_base(epoch, at), **self._deadline(clock, at, "breach"))

@@ -19,6 +19,7 @@ import pytest
 from services.router.http.export import csv_of, safe_cell
 from services.router.http.office import WITHOUT_PACK
 from shared.events.intake import CALL_FORM
+from shared.runtime.security_log import WRITE
 from tests.integration.router.conftest import PASSWORD, Running
 from tests.integration.router.stories import Told
 from tests.integration.router.test_api import do, filed, see
@@ -614,3 +615,33 @@ async def test_cases_of_a_pack_that_is_not_loaded_are_seen_by_operators_who_are_
     async with browser(running, "li.delivery", "en") as client:
         assert (await client.get(f"/desk/cases/{told.reference}")).status_code == 403
         assert "not loaded" not in (await client.get("/desk")).text
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"), [("met", "按时完成"), ("late", "超时完成"), (None, "已改期")], ids=["met", "late", "moved"]
+)
+async def test_a_date_that_is_over_says_how_and_not_that_the_complaint_is_settled(
+    running: Running, outcome: str | None, said: str
+) -> None:
+    told = await filed(running)
+    await running.feed(told.started("owner"), told.stopped("owner", outcome))
+    async with browser(running, "li.delivery") as client:
+        page = (await client.get(f"/desk/cases/{told.reference}")).text
+    clocks = page.split('<ul class="clocks">')[1].split("</ul>")[0]
+    assert said in clocks
+    assert "已解决" not in clocks
+
+
+async def test_a_hold_stands_in_the_security_log_in_words(running: Running) -> None:
+    kinds = ("held", "hold_lifted", "erasure_asked", "erasure_declined", "viewed", "of_a_newer_copy")
+    lines = [
+        {"at": datetime.now(UTC).isoformat(), "kind": kind, "actor": "chen.office", "role": "office", "pack": "retail",
+         "reference": None, "address": None, "detail": {"what": "clocks", "new_name": "x"}}
+        for kind in kinds
+    ]  # fmt: skip
+    await running.service.database.execute(WRITE, lines)
+    async with browser(running, "chen.office") as client:
+        page = await client.get("/security-log")
+    assert page.status_code == 200
+    for words in ("暂缓删除", "取消暂缓", "申请删除个人信息", "没有批准删除", "其他", "内容：时限", "new_name: x"):
+        assert words in page.text

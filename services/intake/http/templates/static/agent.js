@@ -9,3 +9,8 @@ addEventListener("keydown", (event) => {
 });
 // Browsers heed autofocus at a later frame and lose what is typed until then; links have no autofocus at all.
 if (document.activeElement === document.body) document.querySelector("[autofocus], [data-focus]")?.focus();
+// A number that is there from the start (a draft, a form that came back) is looked up like one that is typed.
+addEventListener("load", () => {
+  const known = document.getElementById("known");
+  if (known && ["phone", "email"].some((id) => document.getElementById(id)?.value)) known.dispatchEvent(new Event("filled"));
+});

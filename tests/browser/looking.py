@@ -56,6 +56,9 @@ _CUT = """() => {
   }
   return [...found];
 }"""
+# Entries of the navigation that lead here and do not say so.
+_UNMARKED = """() => [...document.querySelectorAll('.band .menu a:not([aria-current])')]
+  .filter((one) => location.href.split('?')[0] === one.href).map((one) => one.textContent)"""
 _SMALL = """() => [...document.querySelectorAll('button, .button, input, select, textarea, .choice, summary, nav a')]
   .filter((one) => one.type !== 'hidden' && one.offsetParent && !one.closest('.choice:not(label)')
     && !one.matches('.choice input'))
@@ -127,6 +130,7 @@ class Looker:
         assert page.evaluate(_LOADED) <= SCRIPT_LIMIT
         spills = page.evaluate(_SPILLS)
         assert spills == [], f"{name} has text outside its card: {spills}"
+        assert page.evaluate(_UNMARKED) == [], f"{name} is not marked in the navigation"
         cut = page.evaluate(_CUT)
         assert cut == [], f"{name} has text that is cut: {cut}"
         if size["width"] < 500:

@@ -49,7 +49,7 @@ class Pages:
             at_risk=[case for case in board.cases if not case.late],
             save_first=0 if after else SAVE_FIRST,
             totals=_totals(board),
-            here=_address(board.department, after),
+            here_list=_address(board.department, after),
             first_page=_address(board.department) if after else None,
             next_page=_address(board.department, board.after) if board.after else None,
             departments=[(one.department, self._department(one.department, spoken)) for one in board.counts],

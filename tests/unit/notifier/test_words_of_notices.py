@@ -32,6 +32,10 @@ EVERY = [(kind, variant, language) for kind, variant in CASES for language in BO
 IDS = ["-".join(filter(None, case)) for case in EVERY]
 NO_FIRST = re.compile(r"^(no\b|unfortunately|不|无法|抱歉，不)", re.IGNORECASE)
 JARGON = re.compile(r"\b(SLA|ticket|epoch|breach|assignee|stakeholder|escalat\w*)\b|工单|时限|超时|派单", re.IGNORECASE)
+#: What nobody can know when a mail is written: that somebody was told, or has read what they may read (trial C8, C16).
+CLAIMED = re.compile(
+    r"ha(s|ve) been told|(has|have) (your|the) whole story|已(得知|获知|知悉)|已经?(通知|告知)投诉", re.IGNORECASE
+)
 
 
 class Words(HTMLParser):
@@ -132,6 +136,7 @@ def test_says_who_has_it_what_comes_next_and_where_to_act(kind, variant, languag
     assert letter.name in greeting
     assert not NO_FIRST.search(concern), "a letter never begins with no (service-rules.md S74)"
     assert not JARGON.search(rendered.subject + rendered.text)
+    assert not CLAIMED.search(rendered.text)
     assert len(rendered.subject) <= 78
 
 

@@ -1,5 +1,6 @@
 """Any order of customers' words, staff's commands, deliveries, timers and outages: no word is ignored, no case is closed
-unheard, no promise is broken that was kept or moved (trial C1, C2, C4; the proof of issue 8).
+unheard, no promise is broken that was kept or moved, no mail tells a date that has passed (trial C1 to C4; the proof of
+issue 8).
 
 Twelve orders are played; `make journeys EXAMPLES=300 SEED=7` (or `REDRESS_EXAMPLES`, `--hypothesis-seed`) plays more and others.
 """
@@ -8,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -85,6 +88,7 @@ async def play(world: World, acts: Sequence[tuple[str, Any]]) -> list[Event]:
 
 
 async def check(world: World, told: Told) -> None:
+    _check_dates(world, told)
     events, lines = world.of(told.complaint_id), await world.lines(told)
     words = [e for kind in WORDS for e in said(events, kind)]
     assert {e.event_id for e in words} <= lines.keys(), "a word was ignored"
@@ -111,6 +115,21 @@ async def check(world: World, told: Told) -> None:
         assert said(events, "complaint.closed"), confirmed
 
 
+def _check_dates(world: World, told: Told) -> None:
+    """What a mail gives as a date to come is still to come when the mail is taken."""
+    world.note_letters()
+    letters = [(at, text) for at, recipient, text in world.letters if recipient == told.email]
+    dates = [(at, _instant(*map(int, found.groups()))) for at, text in letters for found in DATE.finditer(text)]
+    assert dates or not letters, "no date was looked at"
+    for at, due in dates:
+        assert due > at, f"{due} was told at {at} as a date to come"
+
+
+def _instant(year: int, month: int, day: int, hour: int, minute: int) -> datetime:
+    """A day ends at 24:00."""
+    return datetime(year, month, day, tzinfo=ZONE) + timedelta(hours=hour, minutes=minute)
+
+
 def _check_promise(events: list[Event], fired: Any) -> None:
     """It was not kept, moved or needless before its date. Dates that delay notices gave are sla's own."""
     promises = [e for e in events if e.kind in ("promise.made.v1", "promise.renewed.v1")]
@@ -134,6 +153,9 @@ def _check_promise(events: list[Event], fired: Any) -> None:
     assert not later, f"broken although {[e.kind for e in later]}"
 
 
+#: As mails give dates to come: the answer, the customer's own word, a promise.
+DATE = re.compile(r"(?:答复期限|请您回复的期限|承诺期限): (\d+)年(\d+)月(\d+)日 周. (\d+):(\d+)（UTC\+8）")
+ZONE = ZoneInfo("Asia/Shanghai")
 _END = ("complaint.closed", "customer.answered")
 WORDS = ("complaint.confirmed", "complaint.disputed", "customer.replied", "customer.added")
 

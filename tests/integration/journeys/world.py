@@ -68,6 +68,8 @@ class World:
         self.smtp = smtp
         self.now = START
         self.away: set[str] = set()
+        self.letters: list[tuple[datetime, str, str]] = []
+        """When each mail was taken, for whom, and its text."""
         self._running = running
         self._admin = admin
         self._vault = vault
@@ -85,8 +87,14 @@ class World:
 
     async def pass_time(self, length: timedelta) -> None:
         """Later."""
+        self.note_letters()
         self.now += length
         await self._admin.execute(_SET_CLOCK.format(self.now.isoformat()))
+
+    def note_letters(self) -> None:
+        """What was taken up to now; the sender works by itself, whenever something is due."""
+        new = self.smtp.taken[len(self.letters) :]
+        self.letters += [(self.now, taken.recipient, taken.text) for taken in new]
 
     def of(self, complaint_id: UUID) -> list[Event]:
         """Everything that was said about a complaint, in the order in which it was written."""

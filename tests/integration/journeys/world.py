@@ -86,7 +86,10 @@ class World:
     # -- time and topics -----------------------------------------------------------------------------------------------
 
     async def pass_time(self, length: timedelta) -> None:
-        """Later."""
+        """Later; a mail that is on its way is taken before."""
+        async with asyncio.timeout(60):
+            while self._pipeline._in_flight > 0:  # noqa: ASYNC110  the sender has no event for it
+                await asyncio.sleep(0.01)
         self.note_letters()
         self.now += length
         await self._admin.execute(_SET_CLOCK.format(self.now.isoformat()))

@@ -46,9 +46,10 @@ def why_refused(letter: Letter, signatures: Signatures | None) -> str | None:
     if signatures is None or letter.topic not in WRITERS:
         return None
     told = [value for name, value in letter.headers if name == HEADER]
-    signature = told[-1].decode("utf-8", "replace") if told and told[-1] is not None else None
     try:
-        signatures.check(_Again(letter.topic, letter.key, letter.value), covered_of(letter.headers), signature)
+        signatures.check(
+            _Again(letter.topic, letter.key, letter.value), covered_of(letter.headers), told[-1] if told else None
+        )
     except Permanent as error:
         return error.reason.value
     return None

@@ -1,7 +1,7 @@
 """From a Kafka record to an event, or to the reason why it is none. Never raises: poison is a value."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -12,12 +12,13 @@ from pydantic import ValidationError
 from shared.events.envelope import Event
 from shared.events.topics import ADAPTERS
 from shared.runtime.errors import Permanent, Reason
-from shared.runtime.event_keys import HEADER, Covered, covered_of
+from shared.runtime.event_keys import HEADER, covered_of
 from shared.runtime.kafka import MAX_RECORD_BYTES
 from shared.runtime.signatures import Signatures
 from shared.runtime.telemetry import valid_traceparent
 
 Record: TypeAlias = ConsumerRecord
+Headers: TypeAlias = Sequence[tuple[Any, bytes | None]]
 _KNOWN_NAMES = frozenset(kind.rpartition(".")[0] for kind in ADAPTERS)
 _MAX_DEPTH = 40
 
@@ -27,6 +28,7 @@ class Received:
     """A record with what became of it: an event, or nothing because this service does not read its type.
 
     Attributes:
+        traceparent: the trace of an event.
         skipped: why a record was left alone although it is none of the events we know; to be counted.
         unsigned: whether an event is believed without a signature, because it is older than signatures.
     """
@@ -48,7 +50,9 @@ def decode(record: Record, wanted: frozenset[str], signatures: Signatures | None
     Raises:
         Permanent: with the reason, when the record can never become an event.
     """
-    kind, trace, signature, covered = _heads(record)
+    headers = record.headers or ()
+    found = _by_name(headers)
+    kind = _text(found.get("ce_type"))
     if kind is None:
         raise Permanent(Reason.NO_TYPE, "the record has no ce_type header")
     value = record.value
@@ -60,8 +64,8 @@ def decode(record: Record, wanted: frozenset[str], signatures: Signatures | None
         raise Permanent(Reason.NO_KEY, "the key must be the complaint id")
     if kind not in wanted:
         skipped = None if kind in ADAPTERS else _strange(kind, wanted)
-        return Received(record, None, trace, skipped)
-    signed = True if signatures is None else signatures.check(record, covered, signature)
+        return Received(record, None, None, skipped)
+    signed = signatures is None or signatures.check(record, covered_of(headers, found), found.get(HEADER))
     adapter = ADAPTERS[kind]
     try:
         event = adapter.validate_json(value)
@@ -71,7 +75,7 @@ def decode(record: Record, wanted: frozenset[str], signatures: Signatures | None
         raise Permanent(Reason.BAD_SCHEMA, f"{type(error).__name__} while it was read") from None
     if record.key != str(event.complaint_id).encode():
         raise Permanent(Reason.KEY_MISMATCH, "the key is not the complaint id of the event")
-    return Received(record, event, trace, unsigned=not signed)
+    return Received(record, event, valid_traceparent(_text(found.get("traceparent"))), unsigned=not signed)
 
 
 def _strange(kind: str, wanted: frozenset[str]) -> Reason:
@@ -100,25 +104,37 @@ def event_id_of(record: Record) -> UUID | None:
     return None
 
 
-def _heads(record: Record) -> tuple[str | None, str | None, str | None, Covered]:
-    """Type, trace and signature of a record, and what of its headers a signature covers."""
-    headers = record.headers or ()
+def _by_name(headers: Headers) -> dict[str, bytes | None]:
+    """The headers of a record; of those with the same name the last.
+
+    Raises:
+        Permanent: a name or a value is not UTF-8.
+    """
     found = dict(headers)
+    if len(found) == len(headers) and _is_plain(found):
+        return found
     try:
         "".join(found)
-        b"\n".join(filter(None, (value for _, value in headers))).decode()
+        b"\n".join(value for _, value in headers if value).decode()
     except (TypeError, UnicodeDecodeError):
         raise _bad_header(headers) from None
-    trace, signature = _text(found.get("traceparent")), _text(found.get(HEADER))
-    valid = valid_traceparent(trace) if trace is not None else None
-    return _text(found.get("ce_type")), valid, signature, covered_of(headers, found)
+    return found
+
+
+def _is_plain(found: Mapping[str, bytes | None]) -> bool:
+    """Whether all names are texts and all values ASCII, as our own writers' are."""
+    try:
+        "".join(found)
+        return b"".join(found.values()).isascii()  # type: ignore[arg-type]
+    except TypeError:  # a name that is no text, or a header without a value
+        return False
 
 
 def _text(value: bytes | None) -> str | None:
     return None if value is None else value.decode()
 
 
-def _bad_header(headers: Sequence[tuple[Any, bytes | None]]) -> Permanent:
+def _bad_header(headers: Headers) -> Permanent:
     for name, value in headers:
         if type(name) is not str:
             return Permanent(Reason.BAD_HEADER, "the name of a header is not UTF-8")

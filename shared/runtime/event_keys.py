@@ -22,10 +22,13 @@ HEADER: Final = "redress-signature"
 COVERED: Final = ("ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time", "ce_subject", "content-type")
 """The headers that a signature covers, in its order; `traceparent` moves no case, and tools on the way may write it."""
 _covered = itemgetter(*COVERED)
-Covered = tuple[bytes, ...] | None
+Covered = tuple[bytes | None, ...] | None
+_NO_KEYS: Final[Mapping[bytes, "EventKey"]] = {}
 WRITERS: Final = {topic.name: topic.writer for topic in TOPICS}
 _BLOCK = 64
 _TAG_BYTES = 16
+_PREFIX_BYTES = 11
+_sha256 = hashlib.sha256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,42 +38,43 @@ class EventKey:
     Attributes:
         key_id: 8 hexadecimal digits that follow from the key and tell nothing of it.
         signs: whether its writer signs by it; else what it signed is still believed.
+        prefix: how each of its headers begins; 11 bytes.
     """
 
     writer: str
     key_id: str
     signs: bool
+    prefix: bytes
     secret: bytes = field(repr=False)
-    _inner: Any = field(repr=False)
-    _outer: Any = field(repr=False)
+    _inner: bytes = field(repr=False)
+    _outer: bytes = field(repr=False)
 
     @classmethod
     def of(cls, writer: str, secret: bytes, *, signs: bool) -> "EventKey":
-        """The key of 32 random bytes. The two halves of the HMAC are begun once, which makes it twice as fast."""
+        """The key of 32 random bytes. The two keys of its HMAC (RFC 2104) are padded once."""
         padded = secret.ljust(_BLOCK, b"\0")
+        key_id = hashlib.sha256(b"redress.event|" + secret).hexdigest()[:8]
         return cls(
             writer,
-            hashlib.sha256(b"redress.event|" + secret).hexdigest()[:8],
+            key_id,
             signs,
+            f"1 {key_id} ".encode(),
             secret,
-            hashlib.sha256(bytes(byte ^ 0x36 for byte in padded)),
-            hashlib.sha256(bytes(byte ^ 0x5C for byte in padded)),
+            bytes(byte ^ 0x36 for byte in padded),
+            bytes(byte ^ 0x5C for byte in padded),
         )
 
-    def tag(self, message: bytes) -> bytes:
-        """The truncated HMAC-SHA256 of a message."""
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(message)
-        outer.update(inner.digest())
-        return hexlify(outer.digest()[:_TAG_BYTES])
-
     def header(self, message: bytes) -> bytes:
-        """What the header says."""
-        return b"1 %b %b" % (self.key_id.encode(), self.tag(message))
+        """What the header says: the truncated HMAC-SHA256 of a message behind the key's id.
 
-    def made(self, tag: str, message: bytes) -> bool:
-        """Whether this key made a tag."""
-        return hmac.compare_digest(self.tag(message), tag.encode())
+        By hand, as `hmac.digest` takes half as long again: it finds OpenSSL's parts anew each time.
+        """
+        tag = _sha256(self._outer + _sha256(self._inner + message).digest()).digest()
+        return self.prefix + hexlify(tag[:_TAG_BYTES])
+
+    def made(self, header: bytes, message: bytes) -> bool:
+        """Whether this key made a header."""
+        return hmac.compare_digest(self.header(message), header)
 
 
 def covered_of(
@@ -83,7 +87,7 @@ def covered_of(
     """
     found = dict(headers) if by_name is None else by_name
     try:
-        covered: tuple[bytes, ...] = _covered(found)
+        covered: tuple[bytes | None, ...] = _covered(found)
     except KeyError:
         return None
     if len(found) != len(headers) and sum(name in COVERED for name, _ in headers) != len(COVERED):
@@ -96,13 +100,14 @@ def message_of(topic: str, key: bytes | None, covered: Covered, value: bytes | N
 
     None for parts that could be cut in two ways, or are missing: no writer of ours makes such.
     """
+    if covered is None:
+        return None
+    value = value or b""
     try:
-        heads = b"\n".join((topic.encode(), key or b"", *(covered or ())))
+        message = b"\n".join((topic.encode(), key or b"", *covered, value))  # type: ignore[arg-type]
     except TypeError:  # a header without a value
         return None
-    if heads.count(b"\n") != len(COVERED) + 1:
-        return None
-    return b"%b\n%b" % (heads, value or b"")
+    return message if message.count(b"\n", 0, len(message) - len(value)) == len(COVERED) + 2 else None
 
 
 def signed(
@@ -123,8 +128,10 @@ class EventKeys:
     def __init__(self, keys: Iterable[EventKey]) -> None:
         self._keys = tuple(keys)
         self._by_writer: dict[str, dict[str, EventKey]] = {}
+        self._by_prefix: dict[str, dict[bytes, EventKey]] = {}
         for key in self._keys:
             self._by_writer.setdefault(key.writer, {})[key.key_id] = key
+            self._by_prefix.setdefault(key.writer, {})[key.prefix] = key
 
     def __repr__(self) -> str:
         """Ids only."""
@@ -148,6 +155,10 @@ class EventKeys:
     def of(self, writer: str) -> Mapping[str, EventKey]:
         """All keys of a writer, by id."""
         return self._by_writer.get(writer, {})
+
+    def named_by(self, writer: str, header: bytes) -> EventKey | None:
+        """The key of a writer that a header names; none where it names no such key, or is of another scheme."""
+        return self._by_prefix.get(writer, _NO_KEYS).get(header[:_PREFIX_BYTES])
 
     @classmethod
     def read(cls, path: Path) -> "EventKeys":

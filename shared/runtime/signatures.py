@@ -37,24 +37,25 @@ class Signatures:
         self.rules = rules
         self._again = again
 
-    def check(self, record: ConsumerRecord, covered: Covered, signature: str | None) -> bool:
+    def check(self, record: ConsumerRecord, covered: Covered, header: bytes | None) -> bool:
         """Judge a record; answers whether it is signed: it may be unsigned where it is older than signatures.
+
+        Args:
+            header: its signature.
 
         Raises:
             Permanent: it is signed by none of its topic's writer's keys, or not signed and not that old.
         """
-        if signature is None:
+        if header is None:
             self._unsigned(record)
             return False
-        version, _, rest = signature.partition(" ")
-        key_id, _, tag = rest.partition(" ")
         writer = WRITERS.get(record.topic, "")
-        key = self.keys.of(writer).get(key_id) or self._just_made(writer, key_id)
-        if version != "1" or key is None:
-            raise Permanent(Reason.FORGED, f"signed by key {key_id[:16]!a}, which is none of {writer}'s")
+        key = self.keys.named_by(writer, header) or self._just_made(writer, header)
         message = message_of(record.topic, record.key, covered, record.value)
-        if message is None or not key.made(tag, message):
-            raise Permanent(Reason.FORGED, f"key {key_id} of {writer} did not sign this topic, key, headers and value")
+        if message is None or not key.made(header, message):
+            raise Permanent(
+                Reason.FORGED, f"key {key.key_id} of {writer} did not sign this topic, key, headers and value"
+            )
         return True
 
     def _unsigned(self, record: ConsumerRecord) -> None:
@@ -63,11 +64,15 @@ class Signatures:
         if record.offset >= (self.rules or {}).get((record.topic, record.partition), 0):
             raise Permanent(Reason.UNSIGNED, "it has no signature, and is not from before there were any")
 
-    def _just_made(self, writer: str, key_id: str) -> EventKey | None:
+    def _just_made(self, writer: str, header: bytes) -> EventKey:
         """A writer may have begun to sign by a new key a moment ago: its readers' files were written before its own."""
         if self._again is not None:
             self.keys = self._again()
-        return self.keys.of(writer).get(key_id)
+        key = self.keys.named_by(writer, header)
+        if key is None:
+            told = header.decode("ascii", "replace").partition(" ")[2].partition(" ")[0]
+            raise Permanent(Reason.FORGED, f"signed by key {told[:16]!a}, which is none of {writer}'s")
+        return key
 
 
 class KeyFile:

@@ -26,9 +26,7 @@ from shared.runtime.settings import CommonSettings
 current_traceparent: contextvars.ContextVar[str | None] = contextvars.ContextVar("traceparent", default=None)
 """The context of the request being answered; `Tx` takes it for the events it emits."""
 
-_TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
-_NO_TRACE: Final = "0" * 32
-_NO_SPAN: Final = "0" * 16
+_TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 #: Seconds for the last spans at shutdown, and for each batch.
 _LAST_SPANS: Final = 3.0
 Attributes = Mapping[str, str | int | float | bool]
@@ -44,11 +42,11 @@ def valid_traceparent(value: str | None) -> str | None:
     if value is None:
         return None
     match = _TRACEPARENT.match(value)
-    if match is None or match[1] == _NO_TRACE or match[2] == _NO_SPAN:
+    if match is None:
         return None
     if len(value) > 55 and (value[:2] == "00" or value[55] != "-"):
         return None
-    return match[0]
+    return value[:55]
 
 
 def parse_traceparent(value: str | None) -> SpanContext | None:

@@ -62,6 +62,9 @@ def greeted(name: str) -> str:
     the mail another's advertisement, sent by us; mail programs make links of addresses in any script, and with the full
     stops of 中文. Such a customer is greeted without a name.
     """
+    if name.replace(" ", "").isalpha():  # most names: nothing to clean, and no address
+        name = " ".join(name.split())
+        return name[:_MAX_NAME] if has_content(name) else ""
     name = " ".join(kept(name).split())
     told = _TITLE.sub("", unicodedata.normalize("NFKC", name).replace("\u3002", "."))
     return "" if _NO_NAME.search(told) or not has_content(name) else name[:_MAX_NAME]

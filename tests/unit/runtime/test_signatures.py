@@ -20,6 +20,7 @@ from shared.runtime.decode import decode
 from shared.runtime.errors import Permanent, Reason
 from shared.runtime.event_keys import HEADER, EventKey, EventKeys, KeysUnusable, new_event_key
 from shared.runtime.kafka import cloud_event_headers
+from shared.runtime.relay.parcel import headers_of
 from shared.runtime.signatures import KeyFile, Signatures
 from tests.support.probe import submitted
 from tests.support.signing import KEYS, RING, sign
@@ -71,6 +72,14 @@ def test_the_signature_is_an_hmac_that_other_languages_can_compute(made: Made) -
     tag = hmac.new(KEYS["intake"], message, hashlib.sha256).hexdigest()[:32]
     key_id = hashlib.sha256(b"redress.event|" + KEYS["intake"]).hexdigest()[:8]
     assert dict(made.headers)[HEADER] == f"1 {key_id} {tag}".encode()
+
+
+def test_the_relay_signs_as_everybody_does(made: Made) -> None:
+    event = made.event
+    row = {"headers": None, "event_id": event.event_id, "type": event.kind, "key": made.key, "payload": made.value}
+    row |= {"topic": INTAKE.name, "occurred_at": event.occurred_at, "traceparent": made.trace}
+    assert headers_of("/intake", row, RING.own("intake")) == made.headers
+    assert headers_of("/intake", row, None) == made.bare
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,11 @@ from shared.runtime.decode import decode
 from shared.runtime.errors import Permanent, Reason
 from shared.runtime.kafka import cloud_event_headers
 from shared.runtime.telemetry import format_traceparent, is_sampled, parse_traceparent, valid_traceparent
+from tests.support.probe import submitted
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SPAN = "b7ad6b7169203331"
+WANTED = frozenset({"complaint.submitted.v1"})
 
 
 @pytest.mark.parametrize(("flags", "sampled"), [("00", False), ("01", True), ("02", False), ("03", True), ("ff", True)])
@@ -53,17 +55,19 @@ def test_what_a_later_version_appends_is_cut_off():
 @pytest.mark.parametrize("flags", ["00", "01"])
 def test_no_context_longer_than_the_standard_goes_on_from_a_record_or_into_one(flags: str):
     long = f"00-{TRACE}-{SPAN}-{flags}" + "-x" * 100_000
-    fed = decode(_submitted(long), frozenset())
-    assert fed.traceparent is None
-    assert decode(_submitted(long[:55]), frozenset()).traceparent == long[:55]
+    fed = decode(_submitted(long), WANTED)
+    assert fed.event is not None and fed.traceparent is None
+    assert decode(_submitted(long[:55]), WANTED).traceparent == long[:55]
     assert valid_traceparent(DeadLetter(_submitted(long), Permanent(Reason.BAD_JSON, "")).header("traceparent")) is None
     names = [name for name, _ in cloud_event_headers("s", uuid4(), "k", b"", datetime.now(UTC), long)]
     assert "traceparent" not in names  # rows that an older version left in the outbox
 
 
 def _submitted(traceparent: str) -> ConsumerRecord[Any, Any]:
-    headers = (("ce_type", b"complaint.submitted.v1"), ("traceparent", traceparent.encode()))
-    return ConsumerRecord("complaints.intake", 0, 0, 0, 0, b"key", b"{}", None, 3, 2, headers)
+    event = submitted(1)
+    key, value = str(event.complaint_id).encode(), event.model_dump_json().encode()
+    headers = (("ce_type", event.kind.encode()), ("traceparent", traceparent.encode()))
+    return ConsumerRecord("complaints.intake", 0, 0, 0, 0, key, value, None, len(key), len(value), headers)
 
 
 def test_a_context_is_written_as_it_was_read():

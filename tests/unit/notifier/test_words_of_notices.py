@@ -22,6 +22,7 @@ from services.notifier.domain.timewords import Language
 from services.notifier.templates.render import Renderer
 from shared.runtime.web import texts
 from shared.runtime.web.texts import Catalogue
+from shared.text import has_content
 from tests.unit.notifier.letters import CASES, SPEAKS, bare, full
 
 PAGES = Catalogue.load([Path(texts.__file__).parent / "texts"])
@@ -249,6 +250,12 @@ def test_a_subject_of_the_companys_own_takes_the_place_of_ours() -> None:
 )
 def test_people_are_greeted_by_their_names(name: str) -> None:
     assert greeted(f" {name}\n") == name
+
+
+@given(st.text(st.characters(categories=["L"]) | st.just(" "), max_size=80))
+def test_letters_of_all_scripts_are_a_name_whichever_way_it_is_looked_at(letters: str) -> None:
+    shown = " ".join(letters.split())
+    assert greeted(letters) == greeted(f"{letters}\n") == (shown[:60] if has_content(shown) else "")
 
 
 @pytest.mark.parametrize(

@@ -365,7 +365,9 @@ async def test_a_foreign_case_is_a_page_that_says_so(running: Running) -> None:
         for answer in (await client.get(at), await client.post(f"{at}/accept", data={"mark": ""})):
             assert answer.status_code == 403
             assert "这不是你部门可以处理的投诉" in answer.text
-        assert (await client.get("/desk/cases/R-2222-2222")).status_code == 404
+            assert "回到部门工作台" in answer.text and "/desk" in answer.text
+        lost = await client.get("/desk/cases/R-2222-2222?lang=en")
+        assert lost.status_code == 404 and "Go to the desk" in lost.text and "start page" not in lost.text
     async with browser(running, "li.delivery") as client:
         crossed = await client.post(f"{at}/accept", data={}, headers={"origin": "https://evil.example"})
         assert crossed.status_code == 403

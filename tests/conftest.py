@@ -6,11 +6,16 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from deploy.stack.mail.server import MailCatcher
 from deploy.stack.ports import free_ports
 from tests.support import signing
 from tests.support.stack import Database, DatabaseFactory, Servers, recreate_topics
+
+# How long an example takes is the machine's affair: no test of ours is timed.
+settings.register_profile("redress", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("redress")
 
 
 def pytest_configure(config: pytest.Config) -> None:

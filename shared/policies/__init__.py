@@ -1,7 +1,8 @@
 """What a company decides about its complaints, as data: departments, routing, clocks, calendars, notices.
 
-A *pack* is one folder with five YAML files, and a sixth where it lists its shops. `load_packs(folder)` reads every pack below a folder, validates all of it
-together and refuses the whole with one `PolicyError` that lists every problem as `file:line: reason (how to mend it)`.
+A *pack* is one folder with five YAML files, and a sixth where it lists its shops. `load_packs(folder)` reads every pack
+below a folder, validates all of it together and refuses the whole with one `PolicyError` that lists every problem as
+`file:line: reason (how to mend it)`.
 Nothing in here decides about a complaint; the services do, from these models.
 """
 

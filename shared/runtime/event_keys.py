@@ -111,10 +111,19 @@ def message_of(topic: str, key: bytes | None, covered: Covered, value: bytes | N
 
 
 def signed(
-    key: EventKey, topic: str, record_key: bytes | None, headers: list[tuple[str, bytes | None]], value: bytes | None
+    key: EventKey,
+    topic: str,
+    record_key: bytes | None,
+    headers: list[tuple[str, bytes | None]],
+    value: bytes | None,
+    covered: Covered = None,
 ) -> list[tuple[str, bytes | None]]:
-    """The headers of a record with the signature as the last; what cannot be signed stays as it is."""
-    message = message_of(topic, record_key, covered_of(headers), value)
+    """The headers of a record with the signature as the last; what cannot be signed stays as it is.
+
+    Args:
+        covered: what of them a signature covers, where the caller has it.
+    """
+    message = message_of(topic, record_key, covered or covered_of(headers), value)
     return headers if message is None else [*headers, (HEADER, key.header(message))]
 
 

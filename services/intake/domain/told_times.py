@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 _CLOCK = r"(?P<half>上午|中午|下午|晚上|傍晚)?\s*(?P<hour>[01]?\d|2[0-4])(?:\s*[:：点时]\s*(?P<minute>[0-5]\d|半)?(?:分)?(?:\s*(?P<pm>[ap])\.?m\b)?|\s*(?P<pm_alone>[ap])\.?m\b)"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONTH = r"jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?"
+_MONTH = r"jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may(?!\s+(?:be|have|not|need|take|call|ring|come|go|also|still)\b)|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?"
 _DAY = (
     r"(?P<near>今天|今日|昨天|today|yesterday)"
     r"|(?:(?P<year>\d{4})\s*[-/年]\s*)(?P<month>\d{1,2})\s*[-/月]\s*(?P<day>\d{1,2})日?"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import asyncpg
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from shared.runtime.event_keys import COVERED, HEADER, EventKey, message_of
+from shared.runtime.event_keys import COVERED, EventKey, signed
 from shared.runtime.kafka import cloud_event_headers, unpack_headers
 
 Signer = Callable[[], EventKey]
@@ -20,12 +20,10 @@ def headers_of(source: str, row: asyncpg.Record, key: EventKey | None) -> list[t
     headers = cloud_event_headers(
         source, row["event_id"], row["type"], row["key"], row["occurred_at"], row["traceparent"]
     )
-    if key is not None:
-        covered = tuple(value for _, value in headers[: len(COVERED)])  # they are written in this order
-        message = message_of(row["topic"], row["key"], covered, row["payload"])
-        if message is not None:
-            headers.append((HEADER, key.header(message)))
-    return headers
+    if key is None:
+        return headers
+    covered = tuple(value for _, value in headers[: len(COVERED)])  # they are written in this order
+    return signed(key, row["topic"], row["key"], headers, row["payload"], covered)
 
 
 class Parcel:

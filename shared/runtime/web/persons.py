@@ -8,7 +8,9 @@ from shared.runtime.web.sessions import Staff
 
 
 def person_of(staff: Staff | Member, packs: Packs) -> Person:
-    """A member of staff, signed in or as the directory has them. Where no pack has their department any more, the one it was of counts."""
+    """A member of staff, signed in or as the directory has them. Where no pack has their department any more, the one it
+    was of counts.
+    """
     return Person(
         user=staff.user,
         role=Role(staff.role),

@@ -39,6 +39,12 @@ def test_a_time_to_come_and_none_at_all_are_left_alone(text: str) -> None:
     assert passed(text, NOW, SHANGHAI) is None
 
 
+def test_may_is_a_month_and_a_verb() -> None:
+    june = NOW.replace(month=6)
+    assert passed("by 10 May at 5 pm", june, SHANGHAI)
+    assert passed("a call before 10 may be too early", june, SHANGHAI) is None
+
+
 def test_the_day_is_the_one_where_the_department_is() -> None:
     assert passed("今天 23:00 前", NOW.astimezone(ZoneInfo("UTC")), SHANGHAI) is None
     assert passed("today by 09:00", NOW, ZoneInfo("America/New_York")) is None
